@@ -1,0 +1,453 @@
+"""Checkpoints: files and hub, and the one table of foreign parameter names.
+
+Read: our own layout (safetensors with the architecture in its metadata) and the published one, under transformers 4 or
+5 names, with or without decoder, tokenizer, training heads and teacher copies, as safetensors or as a pickle that torch
+opens with weights_only=True (a Lightning `state_dict` and a `model.` prefix included). Written: our own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import groupby
+from math import isqrt
+from os import PathLike
+from pathlib import Path
+
+import torch
+from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from model.config import DecoderConfig, StellarConfig, TokenizerConfig
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+CONFIG_KEY = "stellar_config"
+
+# The files of this folder are found before the hub is asked.
+CHECKPOINT_FOLDER = ASSETS / "checkpoints"
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used; the message names the file, what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """A file of a hub repository. `num_heads` is given where width / 64 would be wrong."""
+
+    repository: str
+    filename: str
+    revision: str = "main"
+    num_heads: int | None = None
+
+
+PUBLISHED = {
+    "stellar-b16": HubFile("microsoft/STELLAR", "stellar-b16.safetensors"),
+    "stellar-l16": HubFile("microsoft/STELLAR", "stellar-l16.safetensors"),
+    "stellar-h16": HubFile("microsoft/STELLAR", "stellar-h16.safetensors", num_heads=16),
+    "stellar-b8": HubFile("microsoft/STELLAR", "stellar-b8.safetensors"),
+    "stellar-b24": HubFile("microsoft/STELLAR", "stellar-b24.safetensors"),
+}
+SHIPPED = {"nano": ASSETS / "nano" / "nano.safetensors"}
+PUBLISHED_TOKENIZER = HubFile("fun-research/TiTok", "maskgit-vqgan-imagenet-f16-256.bin")
+
+
+# --- the table of foreign names -------------------------------------------------------------------------------------
+# A pattern of our names -> the published names whose tensors, one under the other, make up ours.
+
+STELLAR_NAMES = {
+    r"encoder\.tokens": [r"sparse_tokens"],
+    r"encoder\.summary_token": [r"encoder.embeddings.cls_token"],
+    r"encoder\.positions": [r"encoder.embeddings.position_embeddings"],
+    r"encoder\.embedding\.patch\.(\w+)": [r"encoder.embeddings.patch_embeddings.projection.\1"],
+    r"(encoder|decoder)\.norm\.(\w+)": [r"\1.layernorm.\2"],
+    r"localizer\.patch_proj\.(\w+)": [r"dense_proj.\1"],
+    r"localizer\.token_proj\.(\w+)": [r"sparse_proj.\1"],
+    r"decoder\.input_proj\.(\w+)": [r"decoder_proj.\1"],
+    r"decoder\.positions\.frequencies": [r"position_embedding.positional_encoding_gaussian_matrix"],
+    r"decoder\.head\.(\w+)": [r"reconstruction_head.\1"],
+}
+TRANSFORMERS_4_BLOCKS = {
+    r"(\w+)\.blocks\.(\d+)\.attn\.qkv\.(\w+)":
+        [rf"\1.encoder.layer.\2.attention.attention.{part}.\3" for part in ("query", "key", "value")],
+    r"(\w+)\.blocks\.(\d+)\.attn\.proj\.(\w+)": [r"\1.encoder.layer.\2.attention.output.dense.\3"],
+    r"(\w+)\.blocks\.(\d+)\.norm1\.(\w+)": [r"\1.encoder.layer.\2.layernorm_before.\3"],
+    r"(\w+)\.blocks\.(\d+)\.norm2\.(\w+)": [r"\1.encoder.layer.\2.layernorm_after.\3"],
+    r"(\w+)\.blocks\.(\d+)\.mlp\.fc1\.(\w+)": [r"\1.encoder.layer.\2.intermediate.dense.\3"],
+    r"(\w+)\.blocks\.(\d+)\.mlp\.fc2\.(\w+)": [r"\1.encoder.layer.\2.output.dense.\3"],
+}
+TRANSFORMERS_5_BLOCKS = {
+    r"(\w+)\.blocks\.(\d+)\.attn\.qkv\.(\w+)":
+        [rf"\1.layers.\2.attention.{part}_proj.\3" for part in ("q", "k", "v")],
+    r"(\w+)\.blocks\.(\d+)\.attn\.proj\.(\w+)": [r"\1.layers.\2.attention.o_proj.\3"],
+    r"(\w+)\.blocks\.(\d+)\.norm1\.(\w+)": [r"\1.layers.\2.layernorm_before.\3"],
+    r"(\w+)\.blocks\.(\d+)\.norm2\.(\w+)": [r"\1.layers.\2.layernorm_after.\3"],
+    r"(\w+)\.blocks\.(\d+)\.mlp\.(fc\d)\.(\w+)": [r"\1.layers.\2.mlp.\3.\4"],
+}
+TOKENIZER_NAMES = {
+    r"tokenizer\.codebook": [r"tokenizer.quantize.embedding.weight"],
+    r"tokenizer\.(\w+)\.(down|up)\.(\d+)\.(\d+)\.shortcut\.(\w+)": [r"tokenizer.\1.\2.\3.block.\4.nin_shortcut.\5"],
+    r"tokenizer\.(\w+)\.(down|up)\.(\d+)\.(\d+)\.(\w+)\.(\w+)": [r"tokenizer.\1.\2.\3.block.\4.\5.\6"],
+    r"tokenizer\.decoder\.upsample\.(\d+)\.(\w+)": [r"tokenizer.decoder.up.\1.upsample_conv.\2"],
+    r"tokenizer\.((?:encoder|decoder)\.(?:conv_in|mid|norm_out|conv_out)\..+)": [r"tokenizer.\1"],
+}
+# Training's, or never used: the ViT class that the reference borrows brings a pooler and unused embeddings.
+IGNORED = re.compile(r"(teacher_|clustering_head\.|cls_cluster_head\.|(en|de)coder\.pooler\.|decoder\.embeddings\.)")
+
+
+def published_names(name: str, table: dict[str, list[str]]) -> list[str]:
+    """The published names of one of ours."""
+    for pattern, templates in table.items():
+        match = re.fullmatch(pattern, name)
+        if match:
+            return [match.expand(template) for template in templates]
+    raise KeyError(f"{name} is in no table of foreign names")  # ours to mend
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+class TensorFile:
+    """A file of named tensors: `shapes` and `metadata` at once, the tensors themselves only when read.
+
+    Reading opens the file anew each time and copies, so that memory holds no more of it than what was asked for, and a
+    file replaced on disk changes nothing. A pickle is opened with weights_only=True, mapped: nothing in it is executed.
+    inside: what a whole checkpoint has before these names, for a part that comes as a file of its own.
+    """
+
+    def __init__(self, path: Path, *, inside: str = "") -> None:
+        self.path = path
+        self.metadata: dict[str, str] = {}
+        try:
+            if is_safetensors(path):
+                self._pickled = None
+                with safe_open(path, framework="pt") as file:
+                    self.metadata = file.metadata() or {}
+                    found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            else:
+                self._pickled = unpickle(path)
+                found = {name: tuple(tensor.shape) for name, tensor in self._pickled.items()}
+        except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, ValueError) as error:
+            raise CheckpointError(f"{path} is damaged or no checkpoint: {first_line(error)}") from error
+        # A Lightning module calls its model "model": the prefix is a wrapper's, not a layout's.
+        self._stored = {inside + name.removeprefix("model.").removeprefix(inside): name for name in found}
+        self.shapes = {name: found[stored] for name, stored in self._stored.items()}
+
+    def read(self, names: Iterable[str]) -> dict[str, Tensor]:
+        if self._pickled is not None:
+            return {name: self._pickled[self._stored[name]] for name in names}
+        with safe_open(self.path, framework="pt") as file:
+            return {name: file.get_tensor(self._stored[name]) for name in names}
+
+
+def is_safetensors(path: Path) -> bool:
+    """By content: eight bytes of header length, then JSON. A .bin may be either."""
+    with open(path, "rb") as file:
+        return file.read(9)[8:] == b"{" or path.suffix == ".safetensors"
+
+
+def unpickle(path: Path) -> dict[str, Tensor]:
+    try:
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        except RuntimeError as error:
+            if "mmap can only be used" not in str(error):
+                raise
+            content = torch.load(path, map_location="cpu", weights_only=True)  # torch < 1.6 wrote no zip
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(f"{path} holds more than tensors, or is no checkpoint; nothing in it was executed. "
+                              "Save its state dict as safetensors and load that.") from error
+    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
+        content = content["state_dict"]
+    if not isinstance(content, dict) or not content:
+        raise CheckpointError(f"{path} holds a {type(content).__name__}, not named tensors")
+    return {name: value for name, value in content.items() if isinstance(value, Tensor)}
+
+
+def first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def resolve(source: str | PathLike[str]) -> Path:
+    """The file that a name, a path, a folder or a hub id means; downloaded (with a progress bar) if it must be."""
+    path = Path(source)
+    if path.is_file():
+        return path
+    if path.is_dir():
+        return only_checkpoint(path)
+    name = str(source)
+    if name in SHIPPED:
+        if not SHIPPED[name].is_file():
+            raise CheckpointError(f"{name} ships with the repository, but {SHIPPED[name]} is missing; "
+                                  "restore it: git checkout -- assets")
+        return SHIPPED[name]
+    if name in PUBLISHED:
+        return download(PUBLISHED[name])
+    match = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", name)
+    if match and not path.suffix:
+        return download(hub_checkpoint(match[1], match[2] or "main"))
+    known = ", ".join([*SHIPPED, *PUBLISHED])
+    raise CheckpointError(f"there is no checkpoint at {name}; give a file, a folder, a hub id (owner/name) or one of {known}")
+
+
+def only_checkpoint(folder: Path) -> Path:
+    """A folder's model.safetensors, or its only checkpoint."""
+    if (folder / "model.safetensors").is_file():
+        return folder / "model.safetensors"
+    found = sorted(path for path in folder.iterdir() if path.suffix in {".safetensors", ".ckpt", ".bin", ".pt"})
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        raise CheckpointError(f"the folder {folder} must hold model.safetensors or one checkpoint, found {names}")
+    return found[0]
+
+
+@contextmanager
+def hub_errors(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        # OSError: whichever HTTP library the hub's client uses, no route, no name and no certificate end there.
+        raise CheckpointError(f"{what} ({first_line(error)})") from error
+
+
+def hub_checkpoint(repository: str, revision: str) -> HubFile:
+    with hub_errors(f"the hub's repository {repository} at {revision} could not be listed; "
+                    "download its .safetensors and pass the file's path"):
+        files = HfApi().list_repo_files(repository, revision=revision)
+    found = [name for name in files if name.endswith(".safetensors")]
+    if "model.safetensors" in found:
+        found = ["model.safetensors"]
+    if len(found) != 1:
+        raise CheckpointError(f"the hub's repository {repository} must hold model.safetensors or one .safetensors file, "
+                              f"found {', '.join(found) or 'none'}")
+    return HubFile(repository, found[0], revision)
+
+
+def is_at_hand(name: str) -> bool:
+    """Whether a name of SHIPPED or PUBLISHED loads without a network."""
+    return name in SHIPPED or local_copy(PUBLISHED[name]) is not None
+
+
+def local_copy(file: HubFile) -> Path | None:
+    """The file where we say to put it, or in the hub's cache: what was downloaded once is not silently replaced."""
+    placed = CHECKPOINT_FOLDER / file.filename
+    if placed.is_file():
+        return placed
+    cached = try_to_load_from_cache(file.repository, file.filename, revision=file.revision)
+    return Path(cached) if isinstance(cached, str) else None
+
+
+def download(file: HubFile) -> Path:
+    path = local_copy(file)
+    if path is None:
+        with hub_errors(f"{file.filename} is not on this machine and could not be downloaded. Fetch it from the hub's "
+                        f"repository {file.repository} on a machine with a network and put it in {CHECKPOINT_FOLDER}, "
+                        "or pass its path"):
+            path = Path(hf_hub_download(file.repository, file.filename, revision=file.revision))
+    return path
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """An opened checkpoint: its architecture, and its weights when asked for.
+
+    parts: for each file, the beginning of our names that it fills and the table of its names (None: ours).
+    """
+
+    config: StellarConfig
+    parts: tuple[tuple[TensorFile, str, dict[str, list[str]] | None], ...]
+
+    def weights(self, expected: dict[str, Tensor], *, dtype: torch.dtype) -> dict[str, Tensor]:
+        """The tensors of `expected` (a state dict, its values only looked at for their shapes) in `dtype`; strict."""
+        shapes = {name: tuple(tensor.shape) for name, tensor in expected.items()}
+        weights = {}
+        for file, prefix, table in self.parts:
+            wanted = {name: shape for name, shape in shapes.items() if name.startswith(prefix)}
+            weights |= translate(file, wanted, table, dtype)
+            shapes = {name: shape for name, shape in shapes.items() if name not in wanted}
+        return weights
+
+
+def open_checkpoint(
+    source: str | PathLike[str],
+    *,
+    num_heads: int | None = None,
+    decoder_num_heads: int | None = None,
+    tokenizer: str | PathLike[str] | None = None,
+) -> Checkpoint:
+    """Finds the file and reads its architecture. `Stellar.load` documents the arguments."""
+    file = TensorFile(resolve(source))
+    if CONFIG_KEY in file.metadata:
+        config, table = our_config(file), None
+    else:
+        if num_heads is None and str(source) in PUBLISHED:
+            num_heads = PUBLISHED[str(source)].num_heads
+        config = published_config(file, num_heads=num_heads, decoder_num_heads=decoder_num_heads)
+        table = published_table(file)
+    parts = ((file, "", table),)
+    if tokenizer is not None and config.tokenizer is None:
+        other = TensorFile(download(PUBLISHED_TOKENIZER) if tokenizer == "published" else resolve(tokenizer),
+                           inside="tokenizer.")
+        config = replace(config, tokenizer=tokenizer_config(other))
+        parts = ((other, "tokenizer.", TOKENIZER_NAMES), *parts)
+    return Checkpoint(config, parts)
+
+
+def our_config(file: TensorFile) -> StellarConfig:
+    try:
+        return StellarConfig.from_json(file.metadata[CONFIG_KEY])
+    except (TypeError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{file.path} describes an architecture that this version does not know: "
+                              f"{first_line(error)}") from error
+
+
+def published_table(file: TensorFile) -> dict[str, list[str]]:
+    blocks = TRANSFORMERS_5_BLOCKS if any(name.startswith("encoder.layers.") for name in file.shapes) \
+        else TRANSFORMERS_4_BLOCKS
+    return STELLAR_NAMES | blocks | TOKENIZER_NAMES
+
+
+def published_config(file: TensorFile, *, num_heads: int | None, decoder_num_heads: int | None) -> StellarConfig:
+    """Sizes are read off the tensors; heads cannot be."""
+    shapes, table = file.shapes, published_table(file)
+
+    def shape(ours: str) -> tuple[int, ...]:
+        """Of the first published tensor of one of our names."""
+        name = published_names(ours, table)[0]
+        if name not in shapes:
+            found = ", ".join(list(shapes)[:3])
+            raise CheckpointError(f"{file.path} is not a STELLAR checkpoint: it has no {name} (it has {found}, ...)")
+        return shapes[name]
+
+    def has(ours: str) -> bool:
+        return published_names(ours, table)[0] in shapes
+
+    def depth(part: str) -> int:
+        layer = 0
+        while has(f"{part}.blocks.{layer}.norm1.weight"):
+            layer += 1
+        return layer
+
+    num_tokens, width = shape("encoder.tokens")
+    patch_size = shape("encoder.embedding.patch.weight")[-1]
+    decoder = None
+    if has("decoder.head.weight") and has("decoder.input_proj.weight"):
+        decoder_width = shape("decoder.input_proj.weight")[0]
+        head = shape("decoder.head.weight")
+        decoder = DecoderConfig(
+            width=decoder_width,
+            depth=depth("decoder"),
+            num_heads=decoder_num_heads or max(decoder_width // 64, 1),
+            mlp_width=shape("decoder.blocks.0.mlp.fc1.weight")[0],
+            num_codes=head[0] if len(head) == 2 else None,
+        )
+    try:
+        return StellarConfig(
+            width=width,
+            depth=depth("encoder"),
+            num_heads=num_heads or max(width // 64, 1),
+            mlp_width=shape("encoder.blocks.0.mlp.fc1.weight")[0],
+            patch_size=patch_size,
+            native_size=isqrt(shape("encoder.positions")[1] - 1) * patch_size,
+            num_tokens=num_tokens,
+            decoder=decoder,
+            tokenizer=tokenizer_config(file) if has("tokenizer.codebook") else None,
+        )
+    except ValueError as error:
+        raise CheckpointError(f"{file.path}: {error}; pass num_heads= if width / 64 is not its number of heads") from error
+
+
+def tokenizer_config(file: TensorFile) -> TokenizerConfig:
+    shapes = file.shapes
+    try:
+        hidden_channels = shapes["tokenizer.encoder.conv_in.weight"][0]
+        num_codes, code_width = shapes["tokenizer.quantize.embedding.weight"]
+    except KeyError as error:
+        raise CheckpointError(f"{file.path} holds no MaskGIT-VQGAN: it has no {error.args[0]}") from error
+    widths = []
+    while (name := f"tokenizer.encoder.down.{len(widths)}.block.0.conv1.weight") in shapes:
+        widths.append(shapes[name][0])
+    num_res_blocks = sum(bool(re.fullmatch(r"tokenizer\.encoder\.mid\.\d+\.conv1\.weight", name)) for name in shapes)
+    return TokenizerConfig(hidden_channels=hidden_channels, code_width=code_width, num_codes=num_codes,
+                           channel_multipliers=tuple(width // hidden_channels for width in widths),
+                           num_res_blocks=num_res_blocks)
+
+
+def translate(
+    file: TensorFile, expected: dict[str, tuple[int, ...]], table: dict[str, list[str]] | None, dtype: torch.dtype
+) -> dict[str, Tensor]:
+    """The file's tensors under our names and in `dtype`; strict: nothing missing, misshapen or left over.
+
+    A part of the model at a time: what is read ahead of being converted stays small.
+    """
+    sources = {name: [name] if table is None else published_names(name, table) for name in expected}
+    missing = [source for names in sources.values() for source in names if source not in file.shapes]
+    used = {source for names in sources.values() for source in names}
+    surplus = [name for name in file.shapes if name not in used and not IGNORED.match(name)]
+    for problem, names in (("lacks", missing), ("has what this architecture does not", surplus)):
+        if names:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            raise CheckpointError(f"{file.path} {problem}: {', '.join(names[:3])}{more}")
+    for name, names in sources.items():
+        shapes = [file.shapes[source] for source in names]
+        found = (sum(shape[0] for shape in shapes), *shapes[0][1:]) if len(shapes) > 1 else shapes[0]
+        if found != expected[name]:
+            raise CheckpointError(f"{file.path}: {names[0]} has shape {found}, this architecture asks for {expected[name]}")
+
+    weights = {}
+    for _, part in groupby(expected, key=lambda name: name.split(".")[:3]):
+        names = list(part)
+        tensors = file.read(source for name in names for source in sources[name])
+        for name in names:
+            pieces = [tensors[source] for source in sources[name]]
+            joined = torch.cat(pieces) if len(pieces) > 1 else pieces[0]
+            weights[name] = joined.to(stored_dtype(name, joined, dtype), copy=len(pieces) == 1)
+        del tensors, pieces, joined
+    return weights
+
+
+def stored_dtype(name: str, tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
+    """The localizer and the decoder's frequencies stay float32 (`Localizer` says why), counts stay counts."""
+    if not tensor.is_floating_point():
+        return tensor.dtype
+    if name.startswith("localizer.") or name == "decoder.positions.frequencies":
+        return torch.float32
+    return dtype
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+
+def write(path: str | PathLike[str], config: StellarConfig, weights: dict[str, Tensor], *,
+          dtype: torch.dtype | None = None) -> None:
+    """Our layout; to a temporary name beside it first, so that a reader sees the old file or the new one."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stored = {name: (tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor).detach().cpu().contiguous()
+              for name, tensor in weights.items()}
+    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(descriptor)
+    try:
+        save_file(stored, aside, metadata={"format": "pt", CONFIG_KEY: config.to_json()})
+        with open(aside, "rb") as file:
+            os.fsync(file.fileno())
+        os.chmod(aside, 0o644)  # mkstemp's files are private
+        os.replace(aside, path)
+    except BaseException:
+        Path(aside).unlink(missing_ok=True)
+        raise
+
+

@@ -1,0 +1,83 @@
+"""StellarConfig: the architecture, read off a checkpoint or chosen by a recipe."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+# transformers' ViT, in which the published weights were trained, has this epsilon; timm's default is 1e-6.
+PUBLISHED_NORM_EPS = 1e-12
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """Low-rank features -> codes or pixels (paper, section 3.3). `num_codes` None means the pixel head."""
+
+    width: int = 512
+    depth: int = 6
+    num_heads: int = 8
+    mlp_width: int = 2048
+    num_codes: int | None = 1024
+    norm_eps: float = PUBLISHED_NORM_EPS
+
+
+@dataclass(frozen=True)
+class TokenizerConfig:
+    """MaskGIT-VQGAN; the default is the published one (f16, 1,024 codes of width 256)."""
+
+    hidden_channels: int = 128
+    channel_multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
+    num_res_blocks: int = 2
+    code_width: int = 256
+    num_codes: int = 1024
+
+    @property
+    def stride(self) -> int:
+        """Pixels a code, each way: every level but the last halves the picture."""
+        return 2 ** (len(self.channel_multipliers) - 1)
+
+
+@dataclass(frozen=True)
+class StellarConfig:
+    """A whole STELLAR. `stem` names the timm model of a hybrid patch embedding, None a plain one.
+
+    native_size is the side, in pixels, that the position embedding was learnt at.
+    """
+
+    width: int = 768
+    depth: int = 12
+    num_heads: int = 12
+    mlp_width: int = 3072
+    patch_size: int = 16
+    native_size: int = 224
+    num_tokens: int = 16
+    norm_eps: float = PUBLISHED_NORM_EPS
+    localization_temperature: float = 0.06
+    stem: str | None = None
+    decoder: DecoderConfig | None = None
+    tokenizer: TokenizerConfig | None = None
+
+    def __post_init__(self) -> None:
+        if self.width % self.num_heads:
+            raise ValueError(f"a width of {self.width} cannot be split among {self.num_heads} heads")
+        if self.native_size % self.patch_size:
+            raise ValueError(f"native_size {self.native_size} is no multiple of the patch size {self.patch_size}")
+
+    @property
+    def native_grid(self) -> int:
+        """Patches a side of the grid that the positions were learnt on."""
+        return self.native_size // self.patch_size
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> StellarConfig:
+        values = json.loads(text)
+        if values.get("decoder") is not None:
+            values["decoder"] = DecoderConfig(**values["decoder"])
+        if values.get("tokenizer") is not None:
+            tokenizer = values["tokenizer"]
+            tokenizer["channel_multipliers"] = tuple(tokenizer["channel_multipliers"])
+            values["tokenizer"] = TokenizerConfig(**tokenizer)
+        return cls(**values)

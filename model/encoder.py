@@ -1,0 +1,144 @@
+"""Photo -> patch features, semantics and summary: a ViT with learnt tokens behind its patches."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import timm
+import torch
+import torch.nn.functional as F
+from timm.models.vision_transformer import Block
+from torch import Tensor, nn
+
+from model.attention import SelfAttention
+from model.config import StellarConfig
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+STEM_MEAN, STEM_STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
+STEM_STRIDES = (8, 16, 32)
+
+
+class Encoded(NamedTuple):
+    """The encoder's output after its last norm: summary (B, D), patch_features (B, N, D), semantics (B, K, D)."""
+
+    summary: Tensor
+    patch_features: Tensor
+    semantics: Tensor
+
+
+def normalise(image: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+    """(B, 3, H, W) in 0..1 -> the same, by channel mean and deviation."""
+    shape = (1, 3, 1, 1)
+    return (image - image.new_tensor(mean).view(shape)) / image.new_tensor(std).view(shape)
+
+
+def transformer(width: int, depth: int, num_heads: int, mlp_width: int, norm_eps: float) -> nn.ModuleList:
+    """Pre-norm ViT blocks, timm's."""
+    norm = partial(nn.LayerNorm, eps=norm_eps)
+    return nn.ModuleList(Block(width, num_heads, mlp_ratio=mlp_width / width, qkv_bias=True, norm_layer=norm,
+                               attn_layer=SelfAttention) for _ in range(depth))
+
+
+class PatchEmbedding(nn.Module):
+    """The plain one: a linear map of each patch's pixels."""
+
+    def __init__(self, width: int, patch_size: int) -> None:
+        super().__init__()
+        self.patch = nn.Conv2d(3, width, patch_size, stride=patch_size)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) in 0..1 -> (B, D, rows, cols)."""
+        return self.patch(normalise(image, IMAGENET_MEAN, IMAGENET_STD))
+
+
+class HybridEmbedding(nn.Module):
+    """The patch embedding plus a frozen convolutional stem's features at strides 8, 16 and 32.
+
+    Each stride is brought to the stride-16 grid, normed over its channels and projected to the width; all are summed.
+    The stem has its own normalisation (mean and deviation 0.5), the patch embedding ImageNet's.
+    """
+
+    def __init__(self, width: int, patch_size: int, stem: str) -> None:
+        super().__init__()
+        if patch_size != 16:
+            raise ValueError(f"a hybrid embedding has patches of 16 pixels, not {patch_size}")
+        self.patch = nn.Conv2d(3, width, patch_size, stride=patch_size)
+        self.stem = timm.create_model(stem, features_only=True, out_indices=(2, 3, 4), pretrained=False)
+        channels = self.stem.feature_info.channels()
+        # Stride 8 arrives as 2 x 2 positions a patch: they become channels.
+        widths = dict(zip(STEM_STRIDES, (4 * channels[0], channels[1], channels[2]), strict=True))
+        self.norm = nn.ModuleDict({str(stride): nn.LayerNorm(channels) for stride, channels in widths.items()})
+        self.proj = nn.ModuleDict({str(stride): nn.Linear(channels, width) for stride, channels in widths.items()})
+        self.stem.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> HybridEmbedding:
+        super().train(mode)
+        self.stem.eval()  # frozen: its batch norms keep the statistics they came with
+        return self
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) in 0..1 -> (B, D, rows, cols)."""
+        embedded = self.patch(normalise(image, IMAGENET_MEAN, IMAGENET_STD))
+        rows, cols = embedded.shape[-2:]
+        # A stride of 32 rounds an odd number of patches up, and so may the strides before it: cut what hangs over.
+        # Channels last: its depthwise convolutions are three times as fast that way on a CPU, and no slower elsewhere.
+        stem_input = normalise(image, STEM_MEAN, STEM_STD).contiguous(memory_format=torch.channels_last)
+        stride_8, stride_16, stride_32 = self.stem(stem_input)
+        features = {
+            "8": F.pixel_unshuffle(stride_8[..., : 2 * rows, : 2 * cols], 2),
+            "16": stride_16[..., :rows, :cols],
+            "32": F.interpolate(stride_32, size=(rows, cols), mode="bilinear", align_corners=False),
+        }
+        for stride, feature in features.items():
+            projected = self.proj[stride](self.norm[stride](feature.movedim(1, -1)))
+            embedded = embedded + projected.movedim(-1, 1)
+        return embedded
+
+
+class Encoder(nn.Module):
+    """A standard ViT whose last K inputs are learnt tokens; all attend to each other in every block (section 3.1)."""
+
+    def __init__(self, config: StellarConfig) -> None:
+        super().__init__()
+        self.patch_size, self.native_grid = config.patch_size, config.native_grid
+        if config.stem is None:
+            self.embedding = PatchEmbedding(config.width, config.patch_size)
+        else:
+            self.embedding = HybridEmbedding(config.width, config.patch_size, config.stem)
+        self.summary_token = nn.Parameter(torch.zeros(1, 1, config.width))
+        # In front the summary's own position, then the native grid's, row by row.
+        self.positions = nn.Parameter(0.02 * torch.randn(1, 1 + config.native_grid**2, config.width))
+        self.tokens = nn.Parameter(config.width**-0.5 * torch.randn(config.num_tokens, config.width))
+        self.blocks = transformer(config.width, config.depth, config.num_heads, config.mlp_width, config.norm_eps)
+        self.norm = nn.LayerNorm(config.width, eps=config.norm_eps)
+
+    def patch_positions(self, patch_grid: tuple[int, int]) -> Tensor:
+        """(1, rows * cols, D): the native grid's positions, resized (bicubic, as the reference does)."""
+        native = self.positions[:, 1:]
+        if patch_grid == (self.native_grid, self.native_grid):
+            return native
+        square = native.float().unflatten(1, (self.native_grid, self.native_grid)).movedim(-1, 1)
+        resized = F.interpolate(square, size=patch_grid, mode="bicubic", align_corners=False, antialias=False)
+        return resized.flatten(2).mT.to(native.dtype)
+
+    def embed(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) in 0..1 -> (B, 1 + N, D): the summary and the patches with their positions, before any block."""
+        embedded = self.embedding(image)
+        patches = embedded.flatten(2).mT + self.patch_positions(tuple(embedded.shape[-2:]))
+        summary = self.summary_token + self.positions[:, :1]
+        return torch.cat([summary.expand(len(image), -1, -1), patches], dim=1)
+
+    def encode(self, embedded: Tensor) -> Encoded:
+        """(B, 1 + N, D) -> Encoded. N may be any part of a photo's patches: a masked view drops some."""
+        num_patches = embedded.shape[1] - 1
+        hidden = torch.cat([embedded, self.tokens.expand(len(embedded), -1, -1)], dim=1)
+        for block in self.blocks:
+            hidden = block(hidden)
+        hidden = self.norm(hidden)
+        summary, patch_features, semantics = hidden.split([1, num_patches, len(self.tokens)], dim=1)
+        return Encoded(summary[:, 0], patch_features, semantics)
+
+    def forward(self, image: Tensor) -> Encoded:
+        """(B, 3, H, W) in 0..1, sides multiples of the patch -> Encoded."""
+        return self.encode(self.embed(image))

@@ -1,0 +1,1 @@
+"""What a person sees: photos in, pictures of their concepts out."""

@@ -1,0 +1,190 @@
+"""The page's work without a page: `python -m stellar_explorer localize PHOTO... --out DIR`.
+
+Heavy packages are imported by the commands that need them, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import secrets
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from stellar_explorer.analysis import Explorer
+
+BAD_INPUT = 2  # the exit status of anything a person can mend
+LONGEST_NAME = 120  # bytes of a photo's name kept in its outputs' names
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, whose errors are one sentence here."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{message[:1].upper()}{message[1:]}; see {self.prog} --help.\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    return options.command(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="python -m stellar_explorer", description="What a vision model sees in a photo.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    localize = commands.add_parser(
+        "localize",
+        help="where the concepts of photos are: a figure, masks and arrays for each",
+        description="For each PHOTO writes into DIR: NAME.png (the figure), NAME.npz (localization, semantics), "
+        "NAME_masks.zip (a PNG a concept) and NAME.json (COCO run-length masks). A second photo of a name gets "
+        "NAME-2; files of an earlier run are replaced. Exit status 2 if any photo could not be read.")
+    localize.add_argument("photos", metavar="PHOTO", nargs="+", help="JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF")
+    localize.add_argument("--out", metavar="DIR", type=Path, required=True, help="made if it does not exist")
+    localize.add_argument("--model", default="nano", help="a published name, a file or a folder (default: nano)")
+    localize.add_argument("--resolution", type=int, default=448, metavar="PIXELS",
+                          help="the long side the model sees, 224 to 1024 (default: 448)")
+    localize.add_argument("--threshold", type=float, default=1.0, metavar="T",
+                          help="a concept is where its localization > T / K, 0 < T <= K tokens (default: 1)")
+    localize.add_argument("--json", action="store_true", help="one JSON object a photo on standard output, no words")
+    localize.set_defaults(command=_localize)
+    return parser
+
+
+def _localize(options: argparse.Namespace) -> int:
+    from stellar_explorer.photo import MAX_RESOLUTION, MIN_RESOLUTION
+
+    if not MIN_RESOLUTION <= options.resolution <= MAX_RESOLUTION:
+        return _complain(f"--resolution is {options.resolution}; it must be from {MIN_RESOLUTION} to {MAX_RESOLUTION}.")
+    if not 0 < options.threshold < math.inf:
+        return _complain(f"--threshold is {options.threshold:g}; it must be above 0 and at most the number of tokens.")
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return _complain(f"{options.out} cannot be made a folder ({error.strerror}); choose another --out.")
+
+    from stellar_explorer.analysis import Explorer
+
+    explorer = Explorer()
+    complaints: list[str] = []
+    taken: set[str] = set()
+    for number, photo in enumerate(options.photos, start=1):
+        try:
+            report = _localize_one(explorer, photo, number, _free_name(photo, taken), options)
+        except (ValueError, OSError) as error:
+            complaint = str(error)
+        else:
+            print(json.dumps(report) if options.json else _in_words(report), flush=True)
+            continue
+        if complaint not in complaints:  # a wrong model is one mistake, however many photos there are
+            _complain(complaint)
+        complaints.append(complaint)
+    return BAD_INPUT if complaints else 0
+
+
+def _localize_one(
+    explorer: Explorer, path: str, number: int, name: str, options: argparse.Namespace
+) -> dict[str, object]:
+    """Writes one photo's four files and -> what --json prints."""
+    from stellar_explorer.photo import open_photo, printable
+    from stellar_explorer.views.arrays import factorization_npz
+    from stellar_explorer.views.basis import fit_basis
+    from stellar_explorer.views.diagnostics import explained_variance
+    from stellar_explorer.views.figure import figure
+    from stellar_explorer.views.masks import coco_json, masks_zip
+
+    photo = open_photo(path)
+    analysis = explorer.analyse(photo, model=options.model, resolution=options.resolution)
+    num_tokens = analysis.localization.shape[1]
+    if options.threshold > num_tokens:
+        raise ValueError(f"--threshold is {options.threshold:g}; it must be above 0 and at most {num_tokens}, "
+                         f"the tokens of {printable(options.model)}.")
+    threshold = options.threshold
+    basis = fit_basis([analysis.patch_features])
+    paths = {"figure": f"{name}.png", "arrays": f"{name}.npz", "masks": f"{name}_masks.zip", "rle": f"{name}.json"}
+    contents = {
+        "figure": figure(photo, analysis, basis, threshold=threshold),
+        "arrays": factorization_npz(analysis, photo.size),
+        "masks": masks_zip(analysis, photo.size, threshold=threshold),
+        "rle": coco_json(analysis, photo.size, threshold=threshold, image_id=number),
+    }
+    for kind, content in contents.items():
+        _write(options.out / paths[kind], content)
+    return {
+        "photo": path,
+        "photo_size": [photo.height, photo.width],
+        "notes": photo.info.get("notes", []),
+        **{kind: str(options.out / path) for kind, path in paths.items()},
+        "model": analysis.model,
+        "resolution": analysis.resolution,
+        "threshold": threshold,
+        "patch_size": analysis.patch_size,
+        "patch_grid": list(analysis.patch_grid),
+        "image_size": list(analysis.image_size),
+        "num_tokens": num_tokens,
+        "mass": [round(float(mass), 6) for mass in analysis.mass],
+        "peak": [round(float(peak), 6) for peak in analysis.peak],
+        "explained_variance": round(explained_variance(analysis.patch_features, analysis.low_rank), 6),
+        "seconds": round(analysis.seconds, 4),
+    }
+
+
+def _in_words(report: dict) -> str:
+    from stellar_explorer.photo import printable
+
+    rows, cols = report["patch_grid"]
+    notes = "".join(f" {note}" for note in report["notes"])
+    return (f"{printable(Path(report['photo']).name)}: {rows} x {cols} patches, "
+            f"{report['explained_variance']:.0%} explained, {report['seconds']:.2f} s -> {report['figure']}{notes}")
+
+
+def _free_name(photo: str, taken: set[str]) -> str:
+    """The photo's name without its suffix, fit for any file system, -2, -3... if another photo has it already."""
+    stem = Path(photo).stem
+    stem = "".join(letter if letter.isprintable() and letter not in '<>:"/\\|?*' else "_" for letter in stem)
+    while len(stem.encode()) > LONGEST_NAME:
+        stem = stem[:-1]
+    stem = stem.strip(". ") or "photo"
+    name, copy = stem, 2
+    while name.casefold() in taken:  # folded, for file systems that take Cat and cat for one
+        name, copy = f"{stem}-{copy}", copy + 1
+    taken.add(name.casefold())
+    return name
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all, power cut or not: written beside, flushed to the disk, renamed."""
+    beside = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        with beside.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written ({error.strerror}); choose another --out.") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _complain(sentence: str) -> int:
+    print(sentence, file=sys.stderr, flush=True)
+    return BAD_INPUT
+
+
+if __name__ == "__main__":
+    warnings.filterwarnings("ignore", module="PIL")  # of odd metadata; what matters becomes a sentence
+    for stream in (sys.stdout, sys.stderr):  # names of photos may hold what a terminal's encoding lacks
+        stream.reconfigure(errors="backslashreplace")
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -1,0 +1,42 @@
+/** The numbers a person wants of an analysis, each with what it means. */
+
+import { make, write } from "./elements.js";
+
+const NUMBERS = {
+  grid: ["Grid", "rows × columns of patches"],
+  time: ["Time", "to analyse this photo, on the server"],
+  explained: ["Explained", "share of the features' variance that L S keeps"],
+  entropy: ["Entropy", "how undecided a patch is, on average"],
+  received: ["Received", "bytes this analysis took to get here"],
+};
+
+export function bytesInWords(bytes) {
+  if (bytes < 1000) return `${bytes} B`;
+  return bytes < 999_500 ? `${Math.round(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+export function secondsInWords(seconds) {
+  return seconds < 0.095 ? `${Math.max(0.01, seconds).toFixed(2)} s` : `${seconds.toFixed(1)} s`;
+}
+
+/** -> {element, update(analysis, received)} */
+export function numbersStrip() {
+  const values = {};
+  const element = make("dl", { class: "numbers", "data-numbers": "" },
+    ...Object.entries(NUMBERS).map(([name, [label, hint]]) => {
+      values[name] = make("span", { class: "number-value", "data-number": name }, "–");
+      return make("div", { class: "number" }, make("dt", {}, label),
+        make("dd", {}, values[name], make("span", { class: "hint" }, hint)));
+    }));
+  return {
+    element,
+    update(analysis, received) {
+      const [rows, cols] = analysis.patch_grid;
+      write(values.grid, `${rows} × ${cols} = ${(rows * cols).toLocaleString("en")}`);
+      write(values.time, secondsInWords(analysis.seconds));
+      write(values.explained, `${(analysis.explained * 100).toFixed(0)} %`);
+      write(values.entropy, `${analysis.entropy.toFixed(2)} of ${analysis.entropy_max.toFixed(2)} nats`);
+      write(values.received, bytesInWords(received));
+    },
+  };
+}

@@ -1,0 +1,331 @@
+"""The house keeps its own rules: who imports whom, which words are used, what is in the repository and whose it is."""
+
+import ast
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Imports point one way: model <- train, model <- index, and both model and index <- stellar_explorer <- app.py.
+MAY_IMPORT = {
+    "model": set(),
+    "train": {"model"},
+    "index": {"model"},
+    "stellar_explorer": {"model", "index"},
+    "app": {"model", "index", "stellar_explorer"},
+}
+# tests/ and benchmarks/ may look at everything, and nothing looks at them.
+OURS = {*MAY_IMPORT, "tests", "benchmarks"}
+
+# Only these may name the package. The command line starts in a second because gradio is behind this door.
+DOORS = {
+    "gradio": ("stellar_explorer/pages/", "app.py"),
+    "faiss": ("index/",),
+}
+
+# Names that are imported and that requirements.txt calls otherwise.
+DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "umap": "umap-learn", "faiss": "faiss-cpu"}
+# There on a Space alone, and asked for politely.
+OPTIONAL = {"spaces"}
+
+# The words that STYLE's glossary retires and that have no second, innocent meaning as a part of an identifier.
+# "dense", "slot", "feature" and the like have one, so a person has to watch over those.
+RETIRED = {
+    "lowrank": "low_rank",
+    "sparse_token": "token",
+    "sparse_tokens": "tokens",
+    "dense_tokens": "patch_features",
+    "img_tensor": "image",
+    "heatmap": "token_map",
+    "heat_map": "token_map",
+    "peak_dist": "mass",
+    "hungarian": "match",
+    "contrastive": "clustering or alignment",
+}
+
+# Written in pieces, so that this file does not find itself.
+MACHINE_PATHS = ["/" + folder + "/" for folder in ("work", "root", "home", "Users")]
+REGISTRY_HOSTS = [
+    ".".join(parts)
+    for parts in (
+        ("pypi", "org"),
+        ("pythonhosted", "org"),
+        ("registry", "npmjs"),
+        ("deb", "debian"),
+        ("download", "pytorch"),
+        ("crates", "io"),
+    )
+]
+
+FREE_LICENCES = {"CC0 1.0", "CC BY 2.0", "CC BY 4.0", "Public domain"}
+EXAMPLES = ROOT / "assets" / "examples"
+
+
+@cache
+def repository_files() -> list[Path]:
+    """What is in the repository or about to be: tracked, and untracked files that git does not ignore."""
+    if not (ROOT / ".git").exists() or not shutil.which("git"):
+        pytest.skip("not a git checkout, so what belongs to the repository is not known")
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, check=True, capture_output=True, text=True, encoding="utf-8",
+    ).stdout  # fmt: skip
+    files = [ROOT / name for name in listing.split("\0") if name]
+    return [file for file in files if file.is_file()]
+
+
+def relative(file: Path) -> str:
+    return file.relative_to(ROOT).as_posix()
+
+
+@cache
+def text_of(file: Path) -> str | None:
+    """None for what is not text: photos, weights, arrays."""
+    content = file.read_bytes()
+    if b"\0" in content:
+        return None
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+@cache
+def trees() -> dict[str, ast.Module]:
+    """Path from the root -> syntax tree, for every Python file of ours."""
+    python = [file for file in repository_files() if file.suffix == ".py"]
+    assert python, "no Python file was found: the tests of the house would prove nothing"
+    return {relative(file): ast.parse(file.read_text(encoding="utf-8"), relative(file)) for file in python}
+
+
+def package_of(path: str) -> str:
+    return path.split("/")[0].removesuffix(".py")
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[int, str, bool]]:
+    """(line, dotted module, bare): bare is `import x`, which binds the package's own name.
+
+    Relative imports stay inside their package and are left out.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name, alias.asname is None
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.lineno, node.module, False
+
+
+def import_faults(path: str, tree: ast.AST) -> list[str]:
+    """What a file imports against the rules, a sentence each."""
+    package = package_of(path)
+    faults = []
+    for line, module, bare in imports(tree):
+        top = module.split(".")[0]
+        where = f"{path}:{line} imports {module}"
+        if top in OURS and bare:
+            faults.append(f"{where} by its bare name; import from it")
+        if package in MAY_IMPORT:
+            if top in OURS - {package} - MAY_IMPORT[package]:
+                faults.append(f"{where}; {package} may import {sorted(MAY_IMPORT[package]) or 'nothing of ours'}")
+            if top in DOORS and not path.startswith(DOORS[top]):
+                faults.append(f"{where}; only {' and '.join(DOORS[top])} may")
+            if top == "torch" and path.startswith("stellar_explorer/views/"):
+                faults.append(f"{where}; views take and return arrays")
+    return faults
+
+
+def identifiers(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """(line, name) of whatever the code names: variables, attributes, arguments, functions, classes, aliases.
+
+    Strings are not names: the table of foreign parameter names has to quote the reference's.
+    """
+    for node in ast.walk(tree):
+        line = getattr(node, "lineno", 0)
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
+                yield line, name
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield line, name
+            case ast.keyword(arg=str(name)) | ast.alias(asname=str(name)):
+                yield line, name
+
+
+def retired_words(name: str) -> list[str]:
+    """The retired synonyms in an identifier, word by word: `sparseTokens` and `SPARSE_TOKENS` alike."""
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return [word for word in RETIRED if f"_{word}_" in f"_{snake}_"]
+
+
+# Imports
+
+
+def test_imports_point_one_way():
+    faults = [fault for path, tree in trees().items() for fault in import_faults(path, tree)]
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "fault"),
+    [
+        ("model/encoder.py", "from stellar_explorer.photo import fit", "may import nothing of ours"),
+        ("model/encoder.py", "from train.loop import run", "may import nothing of ours"),
+        ("train/loop.py", "def late():\n    from index.concept_index import ConceptIndex", "may import ['model']"),
+        ("index/shards.py", "from tests.fakes import FakeFactorizer", "may import ['model']"),
+        ("stellar_explorer/analysis.py", "import gradio as gr", "only stellar_explorer/pages/ and app.py may"),
+        ("stellar_explorer/analysis.py", "from faiss import IndexFlatIP", "only index/ may"),
+        ("stellar_explorer/views/basis.py", "import torch", "views take and return arrays"),
+        ("benchmarks/encode.py", "import model.stellar", "bare name"),
+        ("app.py", "import index", "bare name"),
+        ("model/encoder.py", "from model.config import StellarConfig\nfrom .localizer import Localizer", None),
+        ("stellar_explorer/pages/explore.py", "import gradio as gr", None),
+        ("tests/test_parity.py", "from train.loop import run\nimport faiss", None),
+    ],
+)
+def test_the_rule_of_imports_sees_what_it_should(path: str, source: str, fault: str | None):
+    found = import_faults(path, ast.parse(source))
+    assert len(found) == (fault is not None) and all(fault in sentence for sentence in found)
+
+
+def test_every_import_is_required():
+    """Nothing that the program imports comes by luck, as another package's dependency."""
+    required = {requirement.name for requirement in requirements("requirements.txt")}
+    known = {*sys.stdlib_module_names, *OURS, *OPTIONAL}
+    faults = [
+        f"{path}:{line} imports {module}, which requirements.txt does not name"
+        for path, tree in trees().items()
+        if package_of(path) in MAY_IMPORT
+        for line, module, _ in imports(tree)
+        if (top := module.split(".")[0]) not in known and DISTRIBUTIONS.get(top, top) not in required
+    ]
+    assert not faults, "\n".join(faults)
+
+
+# Words
+
+
+def test_retired_words_are_not_used():
+    faults = [
+        f"{path}:{line} says {name}; the glossary says {RETIRED[word]}"
+        for path, tree in trees().items()
+        for line, name in identifiers(tree)
+        for word in retired_words(name)
+    ]
+    for file in repository_files():
+        if file.suffix in {".js", ".css"} and "vendor" not in file.parts and ".min." not in file.name:
+            for number, line in enumerate((text_of(file) or "").splitlines(), start=1):
+                for name in re.findall(r"[A-Za-z_]\w*", line):
+                    for word in retired_words(name):
+                        faults.append(f"{relative(file)}:{number} says {name}; the glossary says {RETIRED[word]}")
+    assert not faults, "\n".join(faults)
+
+
+def test_the_rule_of_words_sees_what_it_should():
+    source = "def f(sparse_tokens):\n    class LowrankView: pass\n    return g(img_tensor=sparse_tokens.heatMap)"
+    found = {word for _, name in identifiers(ast.parse(source)) for word in retired_words(name)}
+    assert found == {"sparse_tokens", "lowrank", "img_tensor", "heat_map"}
+    assert not retired_words("low_rank") and not retired_words("sparse") and not retired_words("slowranking")
+    quoted = ast.parse('table = {"sparse_tokens": "tokens"}')
+    assert not any(retired_words(name) for _, name in identifiers(quoted))
+
+
+# What is in the repository
+
+
+def test_no_file_names_one_machine_or_a_registry():
+    # An absolute path begins where no word, dot or dash is in front of it: not in ../home/ and not in an address.
+    words = re.compile("|".join([*(rf"(?<![\w.~-]){path}" for path in MACHINE_PATHS), *map(re.escape, REGISTRY_HOSTS)]))
+    faults = [
+        f"{relative(file)}:{number} has {found.group()}"
+        for file in repository_files()
+        for number, line in enumerate((text_of(file) or "").splitlines(), start=1)
+        if (found := words.search(line))
+    ]
+    assert not faults, "\n".join(faults)
+
+
+def test_the_repository_stays_small():
+    sizes = sorted(((file.stat().st_size, relative(file)) for file in repository_files()), reverse=True)
+    megabytes = sum(size for size, _ in sizes) / 1e6
+    assert megabytes < 150, f"{megabytes:.0f} MB; the largest: {sizes[:5]}"
+
+
+def test_make_help_names_every_public_target():
+    if not shutil.which("make"):
+        pytest.skip("no make on this machine")
+    told = subprocess.run(["make", "-s", "help"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert {"app", "test", "lint", "install", "clean", "help"} <= {line.split()[0] for line in told.splitlines()}
+
+
+# Requirements
+
+
+def requirements(name: str) -> list[Requirement]:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    return [Requirement(line) for line in lines if line.strip() and not line.startswith("#")]
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt"])
+def test_requirements_state_a_lower_bound(name: str):
+    for requirement in requirements(name):
+        bounds = {bound.operator for bound in requirement.specifier}
+        assert bounds & {">=", "~="}, f"{requirement} has no lower bound"
+        assert requirement.url is None, f"{requirement} names an address"
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "name"),
+    [
+        ("Linux", "x86_64", "faiss-gpu"),
+        ("Linux", "aarch64", "faiss-cpu"),
+        ("Darwin", "arm64", "faiss-cpu"),
+        ("Windows", "AMD64", "faiss-cpu"),
+    ],
+)
+def test_exactly_one_faiss_is_required_anywhere(system: str, machine: str, name: str):
+    environment = {"platform_system": system, "platform_machine": machine}
+    faiss = [requirement for requirement in requirements("requirements.txt") if requirement.name.startswith("faiss")]
+    assert [requirement.name for requirement in faiss if requirement.marker.evaluate(environment)] == [name]
+
+
+# Example photos
+
+
+def examples() -> list[dict[str, str]]:
+    return json.loads((EXAMPLES / "examples.json").read_text(encoding="utf-8"))
+
+
+def test_the_gallery_is_whole():
+    listed = [example["file"] for example in examples()]
+    ids = [example["id"] for example in examples()]
+    assert len(listed) >= 14 and len(set(listed)) == len(listed) and len(set(ids)) == len(ids)
+    assert {*listed, "examples.json", "README.md"} == {file.name for file in EXAMPLES.iterdir()}
+    assert sum((EXAMPLES / file).stat().st_size for file in listed) <= 2.5e6
+    shapes = [width / height for width, height in (Image.open(EXAMPLES / file).size for file in listed)]
+    assert max(shapes) > 2 and min(shapes) < 0.7, "the gallery shows a wide photo and a tall one"
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda example: example["id"])
+def test_an_example_opens_is_small_and_credited(example: dict[str, str]):
+    assert set(example) == {"id", "file", "title", "alt", "credit", "licence", "source"} and all(example.values())
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", example["id"]) and Path(example["file"]).stem == example["id"]
+    assert example["licence"] in FREE_LICENCES and example["source"].startswith("https://")
+
+    file = EXAMPLES / example["file"]
+    assert file.stat().st_size <= 120 * 1024
+    with Image.open(file) as photo:
+        photo.load()
+        assert photo.format == "JPEG" and photo.mode == "RGB" and 300 <= max(photo.size) <= 1024
+        assert not photo.getexif() and not {"exif", "icc_profile", "comment", "xmp"} & set(photo.info)
+
+    table = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    assert "| {file} | {title} | {credit} | {licence} |".format(**example) in table
