@@ -38,7 +38,8 @@ class SelfAttention(Attention):
 
     def forward(self, x: Tensor, **kwargs) -> Tensor:  # timm's argument name
         """(B, N, D) -> (B, N, D)."""
-        if x.device.type != "cpu" or x.dtype != torch.bfloat16 or torch.is_grad_enabled() or kwargs.get("attn_mask"):
+        masked = kwargs.get("attn_mask") is not None or kwargs.get("is_causal")
+        if x.device.type != "cpu" or x.dtype != torch.bfloat16 or torch.is_grad_enabled() or masked:
             return super().forward(x, **kwargs)
         qkv = self.qkv(x).unflatten(2, (3, self.num_heads, self.head_dim)).permute(2, 0, 3, 1, 4)
         return self.proj(blocked_attention(*qkv.unbind(0)).transpose(1, 2).flatten(2))

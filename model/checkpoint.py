@@ -23,7 +23,7 @@ from pathlib import Path
 
 import torch
 from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -32,6 +32,7 @@ from model.config import DecoderConfig, StellarConfig, TokenizerConfig
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 CONFIG_KEY = "stellar_config"
+SUFFIXES = {".safetensors", ".ckpt", ".bin", ".pt", ".pth"}
 
 # The files of this folder are found before the hub is asked.
 CHECKPOINT_FOLDER = ASSETS / "checkpoints"
@@ -180,12 +181,12 @@ def first_line(error: Exception) -> str:
 
 def resolve(source: str | PathLike[str]) -> Path:
     """The file that a name, a path, a folder or a hub id means; downloaded (with a progress bar) if it must be."""
-    path = Path(source)
-    if path.is_file():
+    path, name = Path(source), str(source)
+    known = [*SHIPPED, *PUBLISHED]
+    if name not in known and path.is_file():  # a folder that happens to be called nano does not hide the model
         return path
-    if path.is_dir():
+    if name not in known and path.is_dir():
         return only_checkpoint(path)
-    name = str(source)
     if name in SHIPPED:
         if not SHIPPED[name].is_file():
             raise CheckpointError(f"{name} ships with the repository, but {SHIPPED[name]} is missing; "
@@ -194,29 +195,33 @@ def resolve(source: str | PathLike[str]) -> Path:
     if name in PUBLISHED:
         return download(PUBLISHED[name])
     match = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", name)
-    if match and not path.suffix:
+    if match and path.suffix not in SUFFIXES:
         return download(hub_checkpoint(match[1], match[2] or "main"))
-    known = ", ".join([*SHIPPED, *PUBLISHED])
-    raise CheckpointError(f"there is no checkpoint at {name}; give a file, a folder, a hub id (owner/name) or one of {known}")
+    raise CheckpointError(f"there is no checkpoint at {name}; give a file, a folder, a hub id (owner/name) or one of "
+                          f"{', '.join(known)}")
 
 
 def only_checkpoint(folder: Path) -> Path:
     """A folder's model.safetensors, or its only checkpoint."""
     if (folder / "model.safetensors").is_file():
         return folder / "model.safetensors"
-    found = sorted(path for path in folder.iterdir() if path.suffix in {".safetensors", ".ckpt", ".bin", ".pt"})
+    found = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
         raise CheckpointError(f"the folder {folder} must hold model.safetensors or one checkpoint, found {names}")
     return found[0]
 
 
+# What the hub's client raises: its own errors, and those of whichever HTTP library it uses. Its HTTP error is derived
+# from that library's root error and from OSError; no route, no name and no certificate end in one or the other.
+HUB_ERRORS = (HfHubHTTPError, *HfHubHTTPError.__bases__, EntryNotFoundError, HFValidationError)
+
+
 @contextmanager
 def hub_errors(what: str) -> Iterator[None]:
     try:
         yield
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        # OSError: whichever HTTP library the hub's client uses, no route, no name and no certificate end there.
+    except HUB_ERRORS as error:
         raise CheckpointError(f"{what} ({first_line(error)})") from error
 
 
@@ -270,6 +275,15 @@ class Checkpoint:
     config: StellarConfig
     parts: tuple[tuple[TensorFile, str, dict[str, list[str]] | None], ...]
 
+    @contextmanager
+    def architecture_errors(self) -> Iterator[None]:
+        """Around building the model: what cannot be built was described so by the file."""
+        try:
+            yield
+        except (ValueError, RuntimeError) as error:
+            raise CheckpointError(f"{self.parts[-1][0].path} describes an architecture that cannot be built: "
+                                  f"{first_line(error)}") from error
+
     def weights(self, expected: dict[str, Tensor], *, dtype: torch.dtype) -> dict[str, Tensor]:
         """The tensors of `expected` (a state dict, its values only looked at for their shapes) in `dtype`; strict."""
         shapes = {name: tuple(tensor.shape) for name, tensor in expected.items()}
@@ -309,7 +323,7 @@ def open_checkpoint(
 def our_config(file: TensorFile) -> StellarConfig:
     try:
         return StellarConfig.from_json(file.metadata[CONFIG_KEY])
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise CheckpointError(f"{file.path} describes an architecture that this version does not know: "
                               f"{first_line(error)}") from error
 
@@ -402,10 +416,13 @@ def translate(
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             raise CheckpointError(f"{file.path} {problem}: {', '.join(names[:3])}{more}")
     for name, names in sources.items():
-        shapes = [file.shapes[source] for source in names]
-        found = (sum(shape[0] for shape in shapes), *shapes[0][1:]) if len(shapes) > 1 else shapes[0]
-        if found != expected[name]:
-            raise CheckpointError(f"{file.path}: {names[0]} has shape {found}, this architecture asks for {expected[name]}")
+        asked = expected[name]
+        if len(names) > 1:  # one under the other, each the same share
+            asked = (asked[0] // len(names), *asked[1:])
+        for source in names:
+            found = file.shapes[source]
+            if found != asked:
+                raise CheckpointError(f"{file.path}: {source} has shape {found}, this architecture asks for {asked}")
 
     weights = {}
     for _, part in groupby(expected, key=lambda name: name.split(".")[:3]):

@@ -9,6 +9,11 @@ from dataclasses import asdict, dataclass
 PUBLISHED_NORM_EPS = 1e-12
 
 
+def check_heads(width: int, num_heads: int) -> None:
+    if num_heads < 1 or width % num_heads:
+        raise ValueError(f"a width of {width} cannot be split among {num_heads} heads")
+
+
 @dataclass(frozen=True)
 class DecoderConfig:
     """Low-rank features -> codes or pixels (paper, section 3.3). `num_codes` None means the pixel head."""
@@ -19,6 +24,9 @@ class DecoderConfig:
     mlp_width: int = 2048
     num_codes: int | None = 1024
     norm_eps: float = PUBLISHED_NORM_EPS
+
+    def __post_init__(self) -> None:
+        check_heads(self.width, self.num_heads)
 
 
 @dataclass(frozen=True)
@@ -58,8 +66,7 @@ class StellarConfig:
     tokenizer: TokenizerConfig | None = None
 
     def __post_init__(self) -> None:
-        if self.width % self.num_heads:
-            raise ValueError(f"a width of {self.width} cannot be split among {self.num_heads} heads")
+        check_heads(self.width, self.num_heads)
         if self.native_size % self.patch_size:
             raise ValueError(f"native_size {self.native_size} is no multiple of the patch size {self.patch_size}")
 

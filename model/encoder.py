@@ -36,7 +36,8 @@ def normalise(image: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) ->
 def transformer(width: int, depth: int, num_heads: int, mlp_width: int, norm_eps: float) -> nn.ModuleList:
     """Pre-norm ViT blocks, timm's."""
     norm = partial(nn.LayerNorm, eps=norm_eps)
-    return nn.ModuleList(Block(width, num_heads, mlp_ratio=mlp_width / width, qkv_bias=True, norm_layer=norm,
+    mlp_ratio = (mlp_width + 0.5) / width  # timm cuts ratio x width down to a whole number: half a unit from its edge
+    return nn.ModuleList(Block(width, num_heads, mlp_ratio=mlp_ratio, qkv_bias=True, norm_layer=norm,
                                attn_layer=SelfAttention) for _ in range(depth))
 
 
@@ -63,6 +64,8 @@ class HybridEmbedding(nn.Module):
         super().__init__()
         if patch_size != 16:
             raise ValueError(f"a hybrid embedding has patches of 16 pixels, not {patch_size}")
+        if not timm.is_model(stem):  # a name comes out of a file's metadata, and timm would ask a hub for "hf-hub:..."
+            raise ValueError(f"timm has no model {stem!r} for a stem")
         self.patch = nn.Conv2d(3, width, patch_size, stride=patch_size)
         self.stem = timm.create_model(stem, features_only=True, out_indices=(2, 3, 4), pretrained=False)
         channels = self.stem.feature_info.channels()

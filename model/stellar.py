@@ -53,7 +53,7 @@ class Stellar(nn.Module):
         dtype = choose_dtype(dtype, device)
         opened = checkpoint.open_checkpoint(source, num_heads=num_heads, decoder_num_heads=decoder_num_heads,
                                             tokenizer=tokenizer)
-        with torch.device("meta"):
+        with torch.device("meta"), opened.architecture_errors():
             stellar = cls(opened.config)
         stellar.load_state_dict(opened.weights(stellar.state_dict(), dtype=dtype), assign=True)
         return stellar.requires_grad_(False).eval().to(device)
@@ -123,6 +123,8 @@ def check_images(images: Tensor, patch_size: int) -> None:
         raise ValueError(f"images must have shape (B, 3, H, W), found {tuple(images.shape)}")
     if not images.is_floating_point():
         raise ValueError(f"images must be floats in 0..1, found {images.dtype}; divide bytes by 255")
+    if not len(images):
+        raise ValueError("images is an empty batch; give at least one")
     if 0 in images.shape or images.shape[2] % patch_size or images.shape[3] % patch_size:
         raise ValueError(f"sides must be multiples of the patch size {patch_size}, "
                          f"found {images.shape[2]} x {images.shape[3]}")

@@ -295,8 +295,8 @@ def test_folders_missing_files_and_pipes_are_named(tmp_path):
 
 
 @pytest.mark.parametrize("name", [
-    "$(touch pwned).jpg", "${alert(1)}.png", "<img src=x onerror=alert(1)>", "line\nbreak\x1b[31m.jpg", "a\u202egpj.exe",
-    "-rf", "%s%n", "x" * 200, "\udcff\udcfe.jpg"])
+    "$(touch pwned).jpg", "${alert(1)}.png", "<img src=x onerror=alert(1)>", "line\nbreak\x1b[31m.jpg",
+    "a\u202egpj.exe", "-rf", "%s%n", "x" * 200, "\udcff\udcfe.jpg"])
 def test_hostile_names_are_printed_harmlessly(name, tmp_path):
     path = tmp_path / name
     path.write_bytes(b"no picture")

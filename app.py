@@ -1,0 +1,40 @@
+"""python app.py [--model NAME] [--port N] [--share] [--mcp]: builds the page and launches it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+try:
+    import spaces  # before torch: on a ZeroGPU Space it stands in for CUDA
+except ImportError:
+    spaces = None
+
+GPU_SECONDS = 15  # the most that one photo at 1024 may take of a lent GPU
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="STELLAR Explorer, in the browser.")
+    parser.add_argument("--model", default="nano", help="the model to start with: a name, a file, a folder or a hub id")
+    parser.add_argument("--port", type=int, help="default: GRADIO_SERVER_PORT, or the first free one from 7860")
+    parser.add_argument("--share", action="store_true", help="also open a public address for 72 hours (needs a network)")
+    parser.add_argument("--mcp", action="store_true", help="also serve MCP tools at /gradio_api/mcp/")
+    options = parser.parse_args()
+
+    from model.checkpoint import PUBLISHED, SHIPPED
+    from stellar_explorer.analysis import Explorer
+    from stellar_explorer.pages.demo import build, launch
+
+    models = dict.fromkeys([options.model, *SHIPPED, *PUBLISHED])  # each once, the chosen one first
+    explorer = Explorer(tuple(models), accelerate=spaces.GPU(duration=GPU_SECONDS) if spaces else None)
+    try:
+        demo = build(explorer)
+        launch(demo, explorer, server_port=options.port, share=options.share, mcp_server=options.mcp)
+    except (ValueError, OSError) as error:  # a checkpoint that cannot be used, a port that is taken
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

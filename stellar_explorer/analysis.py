@@ -1,0 +1,268 @@
+"""A photo's Analysis, and the Explorer that makes and keeps them: the only door to the model."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import io
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from threading import Lock, RLock
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from stellar_explorer.cache import ByteBoundedCache
+from stellar_explorer.examples import Example, examples
+from stellar_explorer.package import Package, package
+from stellar_explorer.photo import MIN_RESOLUTION, fit, open_photo, printable
+from stellar_explorer.views.basis import ColourBasis, fit_basis
+
+if TYPE_CHECKING:
+    from model.factorization import Factorization
+    from model.stellar import Stellar
+
+COARSE_RESOLUTION = MIN_RESOLUTION
+ANALYSES_BYTES = 128 * 2**20
+PHOTOS_BYTES = 96 * 2**20
+DISPLAY_SIDE = 1024
+PACKAGE_BYTES_A_PATCH = 128
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One photo through one model: numpy, float32, on the CPU. N patches row by row, K tokens, D wide.
+
+    localization (N, K), semantics (K, D), patch_features (N, D), summary (D,); image_size is the (height, width) that
+    the model saw, patch_grid * patch_size. seconds: the encode alone.
+    """
+
+    model: str
+    resolution: int
+    patch_size: int
+    patch_grid: tuple[int, int]
+    image_size: tuple[int, int]
+    localization: np.ndarray
+    semantics: np.ndarray
+    patch_features: np.ndarray
+    summary: np.ndarray
+    seconds: float
+
+    @property
+    def num_tokens(self) -> int:
+        return self.localization.shape[1]
+
+    @cached_property
+    def mass(self) -> np.ndarray:
+        """(K,): the share of the photo each token holds; sums to 1."""
+        return self.localization.mean(axis=0)
+
+    @cached_property
+    def peak(self) -> np.ndarray:
+        """(K,): each token's largest localization."""
+        return self.localization.max(axis=0)
+
+    @property
+    def low_rank(self) -> np.ndarray:
+        """(N, D): localization @ semantics."""
+        return self.localization @ self.semantics
+
+    def masks(self, threshold: float = 1.0) -> np.ndarray:
+        """(K, rows, cols) bool: localization > threshold / K."""
+        return (self.localization > threshold / self.num_tokens).T.reshape(-1, *self.patch_grid)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(array.nbytes for array in (self.localization, self.semantics, self.patch_features, self.summary))
+
+
+@dataclass(frozen=True)
+class KeptPhoto:
+    """A photo as the Explorer keeps it: the file's own bytes, known by their hash. `example` is set for the gallery's."""
+
+    token: str
+    sha256: str
+    data: bytes
+    size: tuple[int, int]
+    name: str
+    alt: str
+    notes: tuple[str, ...] = ()
+    example: str | None = None
+
+    def open(self) -> Image.Image:
+        return open_photo(self.data)
+
+    @cached_property
+    def display(self) -> bytes:
+        """A JPEG for the page, at most 1024 px on the long side, of the photo's own proportions."""
+        photo = self.open()
+        photo.thumbnail((DISPLAY_SIDE, DISPLAY_SIDE), Image.Resampling.LANCZOS)
+        buffer = io.BytesIO()
+        photo.save(buffer, "JPEG", quality=85, optimize=True)
+        return buffer.getvalue()
+
+    @property
+    def nbytes(self) -> int:
+        return len(self.data) + DISPLAY_SIDE**2 // 4  # the display picture may come later
+
+
+@dataclass(frozen=True)
+class Study:
+    """An analysis with all that drawing it needs. `coarse` is the same photo at 224, None if that is this one."""
+
+    token: str
+    model: str
+    photo: KeptPhoto
+    analysis: Analysis
+    bases: dict[str, ColourBasis]
+    coarse: Analysis | None
+
+    @cached_property
+    def package(self) -> Package:
+        return package(self)
+
+    @property
+    def nbytes(self) -> int:
+        """Counted before the package is made; its arrays are about a hundred bytes a patch."""
+        kept = self.analysis.nbytes + (self.coarse.nbytes if self.coarse else 0)
+        return kept + PACKAGE_BYTES_A_PATCH * len(self.analysis.localization)
+
+
+class GoneError(ValueError):
+    """What an address names is no longer kept; the photo must be given again."""
+
+
+class Explorer:
+    """Models by name, photos and studies by unguessable token, both kept up to a number of bytes.
+
+    models: the names (or paths) that may be asked for; the first is the default. Nothing else is ever loaded, so an
+    address cannot make the server read a file or download one. accelerate: wraps the function that encodes, where a
+    host lends its GPU by the call (Spaces' ZeroGPU).
+    """
+
+    def __init__(
+        self,
+        models: Sequence[str] = ("nano",),
+        *,
+        device: str = "auto",
+        analyses_bytes: int = ANALYSES_BYTES,
+        photos_bytes: int = PHOTOS_BYTES,
+        accelerate: Callable[[Callable], Callable] | None = None,
+    ) -> None:
+        self.models = tuple(str(name) for name in models)
+        self._device = device
+        self._loaded: dict[str, Stellar] = {}
+        self._bases: dict[str, ColourBasis] = {}
+        self._loading, self._encoding = RLock(), Lock()
+        self._studies: ByteBoundedCache[Study] = ByteBoundedCache(analyses_bytes)
+        self._photos: ByteBoundedCache[KeptPhoto] = ByteBoundedCache(photos_bytes)
+        self._secret = secrets.token_bytes(32)
+        self._encode = accelerate(self._factorize) if accelerate else self._factorize
+
+    # --- models ---
+
+    def stellar(self, model: str) -> Stellar:
+        """Loaded at the first call; ValueError for a name that is not offered or a checkpoint that cannot be used."""
+        if model not in self.models:
+            raise ValueError(f"There is no model {printable(str(model))}; choose {', '.join(self.models)}.")
+        with self._loading:
+            if model not in self._loaded:
+                from model.stellar import Stellar  # seconds of imports that opening a photo does not need
+
+                stellar = Stellar.load(model, device=self._device)
+                self._loaded = {model: stellar}  # one at a time: the largest takes 2.5 GB
+            return self._loaded[model]
+
+    # --- one analysis, not kept ---
+
+    def analyse(self, photo: Image.Image, model: str | None = None, resolution: int = 448) -> Analysis:
+        """An upright RGB photo -> its Analysis; long side `resolution` (224..1024), aspect kept.
+
+        ValueError, one sentence, for a model that is not offered or a resolution out of range.
+        """
+        model = self.models[0] if model is None else model
+        stellar = self.stellar(model)
+        image = fit(photo, resolution=resolution, patch_size=stellar.patch_size)
+        with self._encoding:  # two at once would only share the same cores
+            arrays, patch_grid, seconds = self._encode(model, image)
+        return Analysis(
+            model=display_name(model), resolution=resolution, patch_size=stellar.patch_size, patch_grid=patch_grid,
+            image_size=tuple(image.shape[2:]), seconds=seconds, **arrays)
+
+    def _factorize(self, model: str, image) -> tuple[dict[str, np.ndarray], tuple[int, int], float]:
+        start = time.perf_counter()
+        factorization: Factorization = self.stellar(model).factorize(image).to("cpu")
+        names = ("localization", "semantics", "patch_features", "summary")
+        arrays = {name: getattr(factorization, name)[0].numpy() for name in names}
+        return arrays, factorization.patch_grid, time.perf_counter() - start
+
+    # --- photos and studies, kept ---
+
+    def keep(self, data: bytes, *, name: str = "Your photo", alt: str = "your photo",
+             example: Example | None = None) -> KeptPhoto:
+        """Opens a photo (ValueError with one sentence if it cannot be) and keeps its bytes."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        token = self._token("photo", sha256)
+        kept = self._photos.get(token)
+        if kept is None:
+            opened = open_photo(data)
+            kept = KeptPhoto(token, sha256, data, opened.size, name=example.title if example else name,
+                             alt=example.alt if example else alt, notes=tuple(opened.info.get("notes", ())),
+                             example=example.id if example else None)
+            self._photos.put(token, kept, kept.nbytes)
+        return kept
+
+    def example(self, example_id: str) -> KeptPhoto:
+        found = examples().get(example_id)
+        if found is None:
+            raise ValueError(f"There is no example {printable(str(example_id))}; choose one from the gallery.")
+        return self.keep(found.path.read_bytes(), example=found)
+
+    def photo(self, token: str) -> KeptPhoto:
+        kept = self._photos.get(token)
+        if kept is None:
+            raise GoneError("This photo is no longer on the server; choose it again.")
+        return kept
+
+    def study(self, photo: KeptPhoto, *, model: str, resolution: int) -> Study:
+        """The analysis of a kept photo with its bases, from the cache if it is there."""
+        token = self._token("study", photo.sha256, model, str(resolution))
+        study = self._studies.get(token)
+        if study is None:
+            coarse = None
+            if resolution != COARSE_RESOLUTION:
+                coarse = self.study(photo, model=model, resolution=COARSE_RESOLUTION).analysis
+            analysis = self.analyse(photo.open(), model, resolution)
+            bases = {"photo": fit_basis([analysis.patch_features]), "examples": self.examples_basis(model)}
+            study = Study(token, model, photo, analysis, bases, coarse)
+            self._studies.put(token, study, study.nbytes)
+        return study
+
+    def kept_study(self, token: str) -> Study:
+        study = self._studies.get(token)
+        if study is None:
+            raise GoneError("This analysis is no longer on the server; analyse the photo again.")
+        return study
+
+    def examples_basis(self, model: str) -> ColourBasis:
+        """Colours that mean the same from photo to photo: one basis over all the examples at 224, frozen."""
+        with self._loading:
+            if model not in self._bases:
+                self._bases[model] = fit_basis([
+                    self.analyse(open_photo(example.path), model, COARSE_RESOLUTION).patch_features
+                    for example in examples().values()])
+            return self._bases[model]
+
+    def _token(self, *parts: str) -> str:
+        """Cannot be guessed without the photo itself: another visitor's addresses stay closed."""
+        return hmac.new(self._secret, "\n".join(parts).encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def display_name(model: str) -> str:
+    """A model's name without the folder it came from."""
+    return Path(model).name

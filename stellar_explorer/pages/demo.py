@@ -1,0 +1,41 @@
+"""The page as a whole: its head, its tabs, and how it is launched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from stellar_explorer.analysis import Explorer
+from stellar_explorer.pages import endpoints, explore
+from stellar_explorer.pages.theme import CSS, MASTHEAD, theme
+from stellar_explorer.photo import MAX_BYTES
+from stellar_explorer.routes import routes
+
+ASSETS = Path(__file__).resolve().parent.parent.parent / "assets"
+HEAD = """
+<meta name="description" content="Drop in a photo and see the concepts a STELLAR vision model finds, and where.">
+<link rel="stylesheet" href="stellar/web/stage.css">
+"""
+
+
+def build(explorer: Explorer) -> gr.Blocks:
+    """All tabs and endpoints over one Explorer. The first example is analysed here, so this loads the model."""
+    with gr.Blocks(title="STELLAR Explorer", fill_width=True, analytics_enabled=False, delete_cache=(600, 600)) as demo:
+        gr.HTML(MASTHEAD, apply_default_css=False)
+        with gr.Tabs(), gr.Tab("Explore", id="explore"):
+            explore.build(explorer, first=explore.first_manifest(explorer))
+        endpoints.build(explorer)
+    return demo
+
+
+def launch(demo: gr.Blocks, explorer: Explorer, **options: Any) -> Any:
+    """`gr.Blocks.launch` with the stage's routes and our limits; `options` are launch()'s own.
+
+    Not a mounted app: Spaces' ZeroGPU hooks launch().
+    """
+    return demo.queue(default_concurrency_limit=4).launch(
+        app_kwargs={"routes": routes(explorer)}, theme=theme(), css=CSS, head=HEAD, favicon_path=str(ASSETS / "favicon.png"),
+        max_file_size=MAX_BYTES, footer_links=["api"], ssr_mode=False, state_session_capacity=500, show_error=False,
+        allowed_paths=[], **options)

@@ -1,0 +1,93 @@
+"""Explore, the first tab: one photo, its layers and its concepts, on the stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from stellar_explorer.analysis import COARSE_RESOLUTION, Explorer, GoneError, KeptPhoto
+from stellar_explorer.examples import examples
+from stellar_explorer.photo import MAX_BYTES, printable
+from stellar_explorer.routes import DEFAULT_RESOLUTION, RESOLUTIONS
+
+# Constant: whatever a visitor types or names reaches the page as JSON, and is written with textContent.
+TEMPLATE = '<div class="stellar-stage" data-stage></div>'
+# The name in quotes is how gr.HTML learns which events the stage sends.
+ON_LOAD = """
+const events = ["analyse"];
+const root = window.gradio_config?.root ?? new URL(".", document.baseURI).href;
+const address = new URL("stellar/web/stage.js", root.endsWith("/") ? root : root + "/");
+import(address.href).then(({ mountStage }) => mountStage({ element, trigger, props, watch, upload }));
+"""
+
+
+def build(explorer: Explorer, *, first: dict[str, Any] | None) -> None:
+    """Inside a gr.Blocks. `first` is the manifest that the page opens with."""
+    stage = gr.HTML(value=first, html_template=TEMPLATE, css_template="", js_on_load=ON_LOAD, elem_id="stage",
+                    apply_default_css=False)
+
+    def analyse(event: gr.EventData) -> Iterator[dict[str, Any]]:
+        yield from answer(explorer, event._data)
+
+    stage.analyse(analyse, None, stage, api_visibility="private", show_progress="hidden", trigger_mode="multiple",
+                  concurrency_limit=4)
+
+
+def answer(explorer: Explorer, ask: Any) -> Iterator[dict[str, Any]]:
+    """The stage's request -> its manifests: the 224 px one first, then the sharp one; or one sentence."""
+    ask = ask if isinstance(ask, dict) else {}
+    request = ask.get("request") if isinstance(ask.get("request"), int) else 0
+    try:
+        model, resolution = ask.get("model"), ask.get("resolution")
+        if resolution not in RESOLUTIONS:
+            raise ValueError(f"The resolution must be one of {', '.join(map(str, RESOLUTIONS))}.")
+        photo = photo_of(explorer, ask)
+        if resolution != COARSE_RESOLUTION:
+            coarse = explorer.study(photo, model=model, resolution=COARSE_RESOLUTION)
+            yield {"request": request, "status": "sharpening", **coarse.package.manifest}
+        study = explorer.study(photo, model=model, resolution=resolution)
+        yield {"request": request, "status": "ready", **study.package.manifest}
+    except GoneError as error:
+        yield {"request": request, "status": "error", "message": str(error), "gone": True}
+    except ValueError as error:
+        yield {"request": request, "status": "error", "message": str(error)}
+
+
+def photo_of(explorer: Explorer, ask: dict[str, Any]) -> KeptPhoto:
+    """An upload, an example, or a photo that is still kept."""
+    if isinstance(ask.get("upload"), str):
+        name = ask.get("name")
+        name = printable(name) if isinstance(name, str) and name.strip() else "Your photo"
+        return explorer.keep(take_upload(ask["upload"], name), name=name)
+    if isinstance(ask.get("example"), str):
+        return explorer.example(ask["example"])
+    if isinstance(ask.get("photo"), str):
+        return explorer.photo(ask["photo"])
+    raise ValueError("No photo was given; choose one, drop one, or pick an example.")
+
+
+def take_upload(path: str, name: str = "The photo") -> bytes:
+    """The bytes of a file that this server has just been sent, and only of such; the copy on disk is removed.
+
+    Gradio keeps each upload under a folder named by its content's hash, so a path names no one else's photo.
+    """
+    folder = Path(get_upload_folder()).resolve()
+    file = Path(path).resolve()
+    if folder not in file.parents or not file.is_file():
+        raise GoneError("The upload is no longer on the server; choose the photo again.")
+    if file.stat().st_size > MAX_BYTES:
+        raise ValueError(f"{name} is larger than {MAX_BYTES // 2**20} MB; save a smaller copy.")
+    data = file.read_bytes()
+    file.unlink(missing_ok=True)
+    return data
+
+
+def first_manifest(explorer: Explorer) -> dict[str, Any]:
+    """The first example, analysed before any visitor comes."""
+    photo = explorer.example(next(iter(examples())))
+    study = explorer.study(photo, model=explorer.models[0], resolution=DEFAULT_RESOLUTION)
+    return {"request": 0, "status": "ready", **study.package.manifest}
