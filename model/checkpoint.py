@@ -104,6 +104,8 @@ TOKENIZER_NAMES = {
 }
 # Training's, or never used: the ViT class that the reference borrows brings a pooler and unused embeddings.
 IGNORED = re.compile(r"(teacher_|clustering_head\.|cls_cluster_head\.|(en|de)coder\.pooler\.|decoder\.embeddings\.)")
+# A decoder without its head cannot be used, and is left where it is.
+DECODER = re.compile(r"(decoder\.|decoder_proj\.|position_embedding\.|reconstruction_head\.)")
 
 
 def published_names(name: str, table: dict[str, list[str]]) -> list[str]:
@@ -277,6 +279,15 @@ class Checkpoint:
 
     @contextmanager
     def architecture_errors(self) -> Iterator[None]:
+        """Round the building of `config`: what cannot be built is the files' fault."""
+        try:
+            yield
+        except (TypeError, ValueError, RuntimeError, AssertionError, ArithmeticError) as error:
+            paths = " and ".join(str(file.path) for file, _, _ in self.parts)
+            raise CheckpointError(f"{paths} describes an architecture that cannot be built: {first_line(error)}") from error
+
+    @contextmanager
+    def architecture_errors(self) -> Iterator[None]:
         """Around building the model: what cannot be built was described so by the file."""
         try:
             yield
@@ -338,12 +349,15 @@ def published_config(file: TensorFile, *, num_heads: int | None, decoder_num_hea
     """Sizes are read off the tensors; heads cannot be."""
     shapes, table = file.shapes, published_table(file)
 
-    def shape(ours: str) -> tuple[int, ...]:
-        """Of the first published tensor of one of our names."""
+    def shape(ours: str, *num_dimensions: int) -> tuple[int, ...]:
+        """Of the first published tensor of one of our names; it must have one of these numbers of dimensions."""
         name = published_names(ours, table)[0]
         if name not in shapes:
             found = ", ".join(list(shapes)[:3])
             raise CheckpointError(f"{file.path} is not a STELLAR checkpoint: it has no {name} (it has {found}, ...)")
+        if len(shapes[name]) not in num_dimensions or 0 in shapes[name]:
+            asked = " or ".join(map(str, num_dimensions))
+            raise CheckpointError(f"{file.path}: {name} has shape {shapes[name]}, it must have {asked} dimensions")
         return shapes[name]
 
     def has(ours: str) -> bool:
@@ -355,33 +369,36 @@ def published_config(file: TensorFile, *, num_heads: int | None, decoder_num_hea
             layer += 1
         return layer
 
-    num_tokens, width = shape("encoder.tokens")
-    patch_size = shape("encoder.embedding.patch.weight")[-1]
-    decoder = None
-    if has("decoder.head.weight") and has("decoder.input_proj.weight"):
-        decoder_width = shape("decoder.input_proj.weight")[0]
-        head = shape("decoder.head.weight")
-        decoder = DecoderConfig(
-            width=decoder_width,
-            depth=depth("decoder"),
-            num_heads=decoder_num_heads or max(decoder_width // 64, 1),
-            mlp_width=shape("decoder.blocks.0.mlp.fc1.weight")[0],
-            num_codes=head[0] if len(head) == 2 else None,
-        )
+    num_tokens, width = shape("encoder.tokens", 2)
+    patch_size = shape("encoder.embedding.patch.weight", 4)[-1]
     try:
+        decoder = None
+        if has("decoder.head.weight") and has("decoder.input_proj.weight"):
+            decoder_width = shape("decoder.input_proj.weight", 2)[0]
+            head = shape("decoder.head.weight", 2, 4)
+            decoder = DecoderConfig(
+                width=decoder_width,
+                depth=depth("decoder"),
+                num_heads=decoder_num_heads or max(decoder_width // 64, 1),
+                mlp_width=shape("decoder.blocks.0.mlp.fc1.weight", 2)[0],
+                num_codes=head[0] if len(head) == 2 else None,
+            )
         return StellarConfig(
             width=width,
             depth=depth("encoder"),
             num_heads=num_heads or max(width // 64, 1),
-            mlp_width=shape("encoder.blocks.0.mlp.fc1.weight")[0],
+            mlp_width=shape("encoder.blocks.0.mlp.fc1.weight", 2)[0],
             patch_size=patch_size,
-            native_size=isqrt(shape("encoder.positions")[1] - 1) * patch_size,
+            native_size=isqrt(shape("encoder.positions", 3)[1] - 1) * patch_size,
             num_tokens=num_tokens,
             decoder=decoder,
             tokenizer=tokenizer_config(file) if has("tokenizer.codebook") else None,
         )
+    except CheckpointError:
+        raise
     except ValueError as error:
-        raise CheckpointError(f"{file.path}: {error}; pass num_heads= if width / 64 is not its number of heads") from error
+        raise CheckpointError(f"{file.path}: {error}; pass num_heads= or decoder_num_heads= if width / 64 is not its "
+                              "number of heads") from error
 
 
 def tokenizer_config(file: TensorFile) -> TokenizerConfig:
@@ -410,7 +427,9 @@ def translate(
     sources = {name: [name] if table is None else published_names(name, table) for name in expected}
     missing = [source for names in sources.values() for source in names if source not in file.shapes]
     used = {source for names in sources.values() for source in names}
-    surplus = [name for name in file.shapes if name not in used and not IGNORED.match(name)]
+    no_decoder = table is not None and not any(name.startswith("decoder.") for name in expected)
+    surplus = [name for name in file.shapes if name not in used and not IGNORED.match(name)
+               and not (no_decoder and DECODER.match(name))]
     for problem, names in (("lacks", missing), ("has what this architecture does not", surplus)):
         if names:
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""

@@ -67,7 +67,7 @@ class StellarConfig:
 
     def __post_init__(self) -> None:
         check_heads(self.width, self.num_heads)
-        if self.native_size % self.patch_size:
+        if self.patch_size < 1 or self.native_size % self.patch_size:
             raise ValueError(f"native_size {self.native_size} is no multiple of the patch size {self.patch_size}")
 
     @property

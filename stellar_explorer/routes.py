@@ -31,7 +31,7 @@ SUFFIXES = {"JPEG": ".jpg,.jpeg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif",
 # An address names its content: it never changes. Private: a proxy must not keep a visitor's photo.
 FOREVER = {"Cache-Control": "private, max-age=86400, immutable"}
 NOTES = {
-    "nano": "Ships with the app: about 10 M parameters, seconds on any machine.",
+    "nano": "Ships with the app; 10 M parameters.",
     "stellar-b16": "Published ViT-B/16, 16 tokens.", "stellar-l16": "Published ViT-L/16, 16 tokens.",
     "stellar-h16": "Published ViT-H/14, 16 tokens.", "stellar-b8": "Published ViT-B/16, 8 tokens.",
     "stellar-b24": "Published ViT-B/16, 24 tokens.",
@@ -45,7 +45,7 @@ def settings(explorer: Explorer) -> dict[str, Any]:
     def model(name: str) -> dict[str, Any]:
         note = NOTES.get(name, "A checkpoint of your own.")
         if name in PUBLISHED and not is_at_hand(name):
-            note += " Downloaded from the hub when first chosen."
+            note += " Downloaded at first use."
         return {"name": name, "label": Path(name).name, "available": True, "note": note}
 
     return {

@@ -21,14 +21,15 @@ def theme() -> gr.themes.Base:
 
 
 CSS = """
-.gradio-container { max-width: 1440px !important; padding: 20px 24px 40px !important; }
+.gradio-container { max-width: 1480px !important; padding: 20px 28px 40px !important; }
+.gradio-container .main.fillable { padding: 0 !important; }
 .masthead { display: flex; align-items: center; gap: 12px; margin: 0 0 2px; }
 .masthead img { width: 30px; height: 30px; }
 .masthead h1 { font-size: 20px; font-weight: 650; letter-spacing: -0.01em; margin: 0; line-height: 1.2; }
-.masthead p { margin: 0; opacity: 0.72; font-size: 14px; }
+.masthead p { margin: 0; opacity: 0.75; font-size: 14px; }
 .masthead a { color: inherit; }
 @media (max-width: 640px) {
-  .gradio-container { padding: 12px 12px 32px !important; }
+  .gradio-container { padding: 14px 16px 32px !important; }
   .masthead p { display: none; }
 }
 """

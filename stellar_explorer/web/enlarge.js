@@ -223,7 +223,7 @@ function levelLine(field, { rows, cols }, limit, width, height) {
   const pieces = [];
   const cellWidth = width / cols;
   const cellHeight = height / rows;
-  const cuts = Math.min(8, Math.max(1, Math.round(Math.max(cellWidth, cellHeight) / 8)));
+  const cuts = Math.min(8, Math.ceil(Math.max(cellWidth, cellHeight) / 3));
   const clampRow = (row) => Math.min(rows - 1, Math.max(0, row));
   const clampCol = (col) => Math.min(cols - 1, Math.max(0, col));
   for (let row = -1; row < rows; row++) {
@@ -252,6 +252,8 @@ function marchSquare(a, b, c, d, i, j, cuts, limit, left, top, cellWidth, cellHe
   const at = (u, v) => (a + (b - a) * u) * (1 - v) + (c + (d - c) * u) * v - limit;
   const u0 = i / cuts, u1 = (i + 1) / cuts, v0 = j / cuts, v1 = (j + 1) / cuts;
   const nw = at(u0, v0), ne = at(u1, v0), sw = at(u0, v1), se = at(u1, v1);
+  const inside = (nw > 0) + (ne > 0) + (sw > 0) + (se > 0);
+  if (inside === 0 || inside === 4) return;
   const start = pieces.length;
   const cross = (p, q, up, vp, uq, vq) => {
     if (p > 0 === q > 0) return;

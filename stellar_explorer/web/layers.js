@@ -13,9 +13,9 @@ const RAMP = [[22, 17, 30], [66, 36, 92], [134, 48, 104], [201, 79, 83], [240, 1
 
 export const LAYERS = {
   photo: { title: "Photo", hint: "as the model sees it" },
-  features: { title: "Feature map", hint: "three principal components as colours" },
-  low_rank: { title: "Low-rank", hint: "L S in the same colours" },
-  concepts: { title: "Concept map", hint: "each place in its strongest concept's colour" },
+  features: { title: "Feature map", hint: "principal components as colours" },
+  low_rank: { title: "Low-rank", hint: "L S, in the same colours" },
+  concepts: { title: "Concept map", hint: "the strongest concept everywhere" },
   residual: { title: "Residual", hint: "diagnostic: what L S leaves unexplained", diagnostic: true },
   entropy: { title: "Entropy", hint: "diagnostic: how undecided each patch is", diagnostic: true },
 };

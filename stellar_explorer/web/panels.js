@@ -68,10 +68,10 @@ export class Panel {
     }, icon("code"), make("span", {}, "Copy as code"));
     this.legend = diagnostic ? make("div", { class: "legend" }, make("span", {}, "0"), ramp(), make("span", {})) : null;
     this.element = make("figure", { class: "panel", "data-panel": layer },
-      make("figcaption", { class: "panel-title" }, make("strong", {}, title), make("span", { class: "hint" }, hint)),
+      make("figcaption", { class: "panel-title" }, make("strong", { title: hint }, title), make("span", { class: "hint" }, hint), copy),
       make("div", { class: "panel-frame" }, canvas),
       this.legend,
-      make("div", { class: "recipe" }, this.recipe, copy));
+      make("div", { class: "recipe" }, this.recipe));
     this.canvas = canvas;
     this.screen = new ScreenCanvas(canvas, on.resize);
     canvas.addEventListener("pointermove", (event) => {
