@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 
 try:
     import spaces  # before torch: on a ZeroGPU Space it stands in for CUDA
@@ -17,10 +18,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="STELLAR Explorer, in the browser.")
     parser.add_argument("--model", default="nano", help="the model to start with: a name, a file, a folder or a hub id")
     parser.add_argument("--port", type=int, help="default: GRADIO_SERVER_PORT, or the first free one from 7860")
-    parser.add_argument("--share", action="store_true", help="also open a public address for 72 hours (needs a network)")
+    parser.add_argument("--share", action="store_true", help="also open a public address (needs a network)")
     parser.add_argument("--mcp", action="store_true", help="also serve MCP tools at /gradio_api/mcp/")
     options = parser.parse_args()
 
+    # Pillow warns of odd metadata in visitors' files; the visitor gets a sentence where it matters.
+    warnings.filterwarnings("ignore", module="PIL")
     from model.checkpoint import PUBLISHED, SHIPPED
     from stellar_explorer.analysis import Explorer
     from stellar_explorer.pages.demo import build, launch

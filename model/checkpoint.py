@@ -7,7 +7,6 @@ opens with weights_only=True (a Lightning `state_dict` and a `model.` prefix inc
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 import re
@@ -140,7 +139,8 @@ class TensorFile:
             else:
                 self._pickled = unpickle(path)
                 found = {name: tuple(tensor.shape) for name, tensor in self._pickled.items()}
-        except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, ValueError) as error:
+        except (SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError,
+                ValueError) as error:
             raise CheckpointError(f"{path} is damaged or no checkpoint: {first_line(error)}") from error
         # A Lightning module calls its model "model": the prefix is a wrapper's, not a layout's.
         self._stored = {inside + name.removeprefix("model.").removeprefix(inside): name for name in found}
@@ -235,8 +235,8 @@ def hub_checkpoint(repository: str, revision: str) -> HubFile:
     if "model.safetensors" in found:
         found = ["model.safetensors"]
     if len(found) != 1:
-        raise CheckpointError(f"the hub's repository {repository} must hold model.safetensors or one .safetensors file, "
-                              f"found {', '.join(found) or 'none'}")
+        raise CheckpointError(f"the hub's repository {repository} must hold model.safetensors or one .safetensors "
+                              f"file, found {', '.join(found) or 'none'}")
     return HubFile(repository, found[0], revision)
 
 
@@ -284,15 +284,7 @@ class Checkpoint:
             yield
         except (TypeError, ValueError, RuntimeError, AssertionError, ArithmeticError) as error:
             paths = " and ".join(str(file.path) for file, _, _ in self.parts)
-            raise CheckpointError(f"{paths} describes an architecture that cannot be built: {first_line(error)}") from error
-
-    @contextmanager
-    def architecture_errors(self) -> Iterator[None]:
-        """Around building the model: what cannot be built was described so by the file."""
-        try:
-            yield
-        except (ValueError, RuntimeError) as error:
-            raise CheckpointError(f"{self.parts[-1][0].path} describes an architecture that cannot be built: "
+            raise CheckpointError(f"{paths} describes an architecture that cannot be built: "
                                   f"{first_line(error)}") from error
 
     def weights(self, expected: dict[str, Tensor], *, dtype: torch.dtype) -> dict[str, Tensor]:

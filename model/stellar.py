@@ -92,7 +92,7 @@ class Stellar(nn.Module):
 
     @torch.no_grad()
     def factorize(self, images: Tensor) -> Factorization:
-        """(B, 3, H, W) in 0..1, sides multiples of `patch_size`, from any device -> float32 Factorization on the model's.
+        """(B, 3, H, W) in 0..1, sides multiples of `patch_size` -> Factorization, float32, on the model's device.
 
         Raises ValueError, with what was found and what was expected, for anything else.
         """
@@ -130,7 +130,8 @@ def check_images(images: Tensor, patch_size: int) -> None:
                          f"found {images.shape[2]} x {images.shape[3]}")
     low, high = images.aminmax()
     if not (low >= 0 and high <= 1):  # also refuses NaN
-        raise ValueError(f"images must lie in 0..1, found {low:.3g}..{high:.3g}; normalisation happens inside the model")
+        raise ValueError(f"images must lie in 0..1, found {low:.3g}..{high:.3g}; "
+                         "normalisation happens inside the model")
 
 
 def choose_device(device: str | torch.device) -> torch.device:

@@ -70,7 +70,7 @@ def _localize(options: argparse.Namespace) -> int:
 
     from stellar_explorer.analysis import Explorer
 
-    explorer = Explorer()
+    explorer = Explorer((options.model,))
     complaints: list[str] = []
     taken: set[str] = set()
     for number, photo in enumerate(options.photos, start=1):

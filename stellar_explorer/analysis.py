@@ -83,7 +83,7 @@ class Analysis:
 
 @dataclass(frozen=True)
 class KeptPhoto:
-    """A photo as the Explorer keeps it: the file's own bytes, known by their hash. `example` is set for the gallery's."""
+    """A photo as the Explorer keeps it: the file's own bytes, known by their hash. Only examples have `example`."""
 
     token: str
     sha256: str

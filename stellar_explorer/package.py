@@ -80,7 +80,7 @@ def _bytes(values: np.ndarray, full: float | np.ndarray) -> np.ndarray:
 
 
 def pack(arrays: dict[str, np.ndarray]) -> tuple[dict[str, dict[str, Any]], bytes]:
-    """-> what the manifest says of each array (dtype, shape, offset), and the file: little endian, one after the other."""
+    """-> what the manifest says of each array (dtype, shape, offset), and the file they lie in, little endian."""
     layout, pieces, offset = {}, [], 0
     for name, array in arrays.items():
         data = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
@@ -124,6 +124,6 @@ def concepts(analysis: Analysis) -> list[dict[str, Any]]:
     y, x = np.divmod(np.arange(rows * cols), cols)
     weights = analysis.localization / np.maximum(analysis.localization.sum(axis=0), 1e-12)
     centres = np.stack([(x + 0.5) / cols, (y + 0.5) / rows], axis=1).T @ weights
-    return [{"token": token, "mass": round(float(analysis.mass[token]), 6), "peak": round(float(analysis.peak[token]), 6),
-             "centroid": [round(float(value), 4) for value in centres[:, token]]}
-            for token in range(analysis.num_tokens)]
+    rows = zip(analysis.mass.tolist(), analysis.peak.tolist(), centres.T.tolist(), strict=True)
+    return [{"token": token, "mass": round(mass, 6), "peak": round(peak, 6), "centroid": [round(x, 4), round(y, 4)]}
+            for token, (mass, peak, (x, y)) in enumerate(rows)]

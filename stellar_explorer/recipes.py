@@ -1,4 +1,7 @@
-"""How each picture is made: a line to read, and Python to run. {threshold}, {kept}, {token} are the browser's to fill."""
+"""How each picture is made: a line to read, and Python to run.
+
+{threshold}, {kept}, {token} and {basis} are filled in by the browser.
+"""
 
 from __future__ import annotations
 

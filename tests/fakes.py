@@ -76,6 +76,9 @@ def fake_analysis(
 class FakeExplorer:
     """Keeps the contract of stellar_explorer.analysis.Explorer for one model, "nano"."""
 
+    def __init__(self, models: tuple[str, ...] = ("nano",)) -> None:
+        self.models = models
+
     def analyse(self, photo: Image.Image, model: str = "nano", resolution: int = 448) -> FakeAnalysis:
         if model != "nano":
             raise ValueError(f"There is no model {model}; choose nano.")

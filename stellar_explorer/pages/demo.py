@@ -36,6 +36,6 @@ def launch(demo: gr.Blocks, explorer: Explorer, **options: Any) -> Any:
     Not a mounted app: Spaces' ZeroGPU hooks launch().
     """
     return demo.queue(default_concurrency_limit=4).launch(
-        app_kwargs={"routes": routes(explorer)}, theme=theme(), css=CSS, head=HEAD, favicon_path=str(ASSETS / "favicon.png"),
-        max_file_size=MAX_BYTES, footer_links=["api"], ssr_mode=False, state_session_capacity=500, show_error=False,
-        allowed_paths=[], **options)
+        app_kwargs={"routes": routes(explorer)}, theme=theme(), css=CSS, head=HEAD,
+        favicon_path=str(ASSETS / "favicon.png"), max_file_size=MAX_BYTES, footer_links=["api"], ssr_mode=False,
+        state_session_capacity=500, show_error=False, **options)

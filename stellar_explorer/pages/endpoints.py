@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -71,15 +73,13 @@ def build(explorer: Explorer) -> None:
         gr.api(function, api_name=function.__name__, concurrency_limit=2)
 
 
-class in_one_sentence:  # noqa: N801 - used as a word: `with in_one_sentence():`
+@contextmanager
+def in_one_sentence() -> Iterator[None]:
     """ValueError -> gr.Error, which clients are shown; anything else is our bug and stays one."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, ValueError):
-            raise gr.Error(str(error), print_exception=False) from error
+    try:
+        yield
+    except ValueError as error:
+        raise gr.Error(str(error), print_exception=False) from error
 
 
 def analysed(explorer: Explorer, photo: Any, model: str, resolution: int) -> tuple[Any, Analysis]:
@@ -88,8 +88,7 @@ def analysed(explorer: Explorer, photo: Any, model: str, resolution: int) -> tup
         path = photo.get("path") if isinstance(photo, dict) else getattr(photo, "path", None)
         if not isinstance(path, str):
             raise ValueError("No photo was given; pass one with gradio_client.handle_file(path).")
-        name = photo.get("orig_name") if isinstance(photo, dict) else photo.orig_name
-        picture = open_photo(take_upload(path, printable(name or Path(path).name)))
+        picture = open_photo(take_upload(path, printable(Path(path).name)))
         return picture, explorer.analyse(picture, model, resolution)
 
 

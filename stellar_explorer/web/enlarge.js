@@ -223,23 +223,33 @@ function levelLine(field, { rows, cols }, limit, width, height) {
   const pieces = [];
   const cellWidth = width / cols;
   const cellHeight = height / rows;
-  const cuts = Math.min(8, Math.ceil(Math.max(cellWidth, cellHeight) / 3));
+  const cuts = Math.min(6, Math.ceil(Math.max(cellWidth, cellHeight) / 3));
+  const across = cuts + 1;
+  const nodes = new Float32Array(across * across);
   const clampRow = (row) => Math.min(rows - 1, Math.max(0, row));
   const clampCol = (col) => Math.min(cols - 1, Math.max(0, col));
   for (let row = -1; row < rows; row++) {
     const upper = clampRow(row) * cols;
     const lower = clampRow(row + 1) * cols;
     for (let col = -1; col < cols; col++) {
-      const a = field[upper + clampCol(col)];
-      const b = field[upper + clampCol(col + 1)];
-      const c = field[lower + clampCol(col)];
-      const d = field[lower + clampCol(col + 1)];
-      const inside = (a > limit) + (b > limit) + (c > limit) + (d > limit);
+      const a = field[upper + clampCol(col)] - limit;
+      const b = field[upper + clampCol(col + 1)] - limit;
+      const c = field[lower + clampCol(col)] - limit;
+      const d = field[lower + clampCol(col + 1)] - limit;
+      const inside = (a > 0) + (b > 0) + (c > 0) + (d > 0);
       if (inside === 0 || inside === 4) continue;
+      for (let j = 0, at = 0; j <= cuts; j++) {
+        const left = a + ((c - a) * j) / cuts;
+        const right = b + ((d - b) * j) / cuts;
+        for (let i = 0; i <= cuts; i++) nodes[at++] = left + ((right - left) * i) / cuts;
+      }
+      const x = (col + 0.5) * cellWidth;
+      const y = (row + 0.5) * cellHeight;
       for (let j = 0; j < cuts; j++) {
         for (let i = 0; i < cuts; i++) {
-          marchSquare(a, b, c, d, i, j, cuts, limit, (col + 0.5) * cellWidth, (row + 0.5) * cellHeight,
-            cellWidth, cellHeight, pieces);
+          const at = j * across + i;
+          marchSquare(nodes[at], nodes[at + 1], nodes[at + across], nodes[at + across + 1],
+            x + (i * cellWidth) / cuts, y + (j * cellHeight) / cuts, cellWidth / cuts, cellHeight / cuts, pieces);
         }
       }
     }
@@ -247,26 +257,22 @@ function levelLine(field, { rows, cols }, limit, width, height) {
   return pieces;
 }
 
-/** The level line in one square of a cut cell: where the corners' field crosses the limit on its four sides. */
-function marchSquare(a, b, c, d, i, j, cuts, limit, left, top, cellWidth, cellHeight, pieces) {
-  const at = (u, v) => (a + (b - a) * u) * (1 - v) + (c + (d - c) * u) * v - limit;
-  const u0 = i / cuts, u1 = (i + 1) / cuts, v0 = j / cuts, v1 = (j + 1) / cuts;
-  const nw = at(u0, v0), ne = at(u1, v0), sw = at(u0, v1), se = at(u1, v1);
-  const inside = (nw > 0) + (ne > 0) + (sw > 0) + (se > 0);
-  if (inside === 0 || inside === 4) return;
+/** The zero line in one square with these corner values: where it crosses the four sides, clockwise from the top. */
+function marchSquare(nw, ne, sw, se, x, y, width, height, pieces) {
+  const west = nw > 0 !== sw > 0;
+  const east = ne > 0 !== se > 0;
+  const north = nw > 0 !== ne > 0;
+  const south = sw > 0 !== se > 0;
+  if (!west && !east && !north && !south) return;
   const start = pieces.length;
-  const cross = (p, q, up, vp, uq, vq) => {
-    if (p > 0 === q > 0) return;
-    const t = p / (p - q);
-    pieces.push(left + (up + (uq - up) * t) * cellWidth, top + (vp + (vq - vp) * t) * cellHeight);
-  };
-  cross(nw, ne, u0, v0, u1, v0);
-  cross(ne, se, u1, v0, u1, v1);
-  cross(se, sw, u1, v1, u0, v1);
-  cross(sw, nw, u0, v1, u0, v0);
+  if (north) pieces.push(x + (nw / (nw - ne)) * width, y);
+  if (east) pieces.push(x + width, y + (ne / (ne - se)) * height);
+  if (south) pieces.push(x + (sw / (sw - se)) * width, y + height);
+  if (west) pieces.push(x, y + (nw / (nw - sw)) * height);
   // A saddle crosses all four sides: pair the sides so that the centre stays with its own corners.
-  if (pieces.length - start === 8 && nw > 0 === at((u0 + u1) / 2, (v0 + v1) / 2) > 0) {
-    const [x, y] = pieces.splice(start, 2);
-    pieces.push(x, y);
+  if (pieces.length - start === 8 && nw > 0 === nw + ne + sw + se > 0) return;
+  if (pieces.length - start === 8) {
+    const [northX, northY, eastX, eastY, southX, southY, westX, westY] = pieces.splice(start);
+    pieces.push(northX, northY, westX, westY, eastX, eastY, southX, southY);
   }
 }
