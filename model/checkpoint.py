@@ -21,7 +21,7 @@ from os import PathLike
 from pathlib import Path
 
 import torch
-from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
+from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -260,6 +260,8 @@ def download(file: HubFile) -> Path:
         with hub_errors(f"{file.filename} is not on this machine and could not be downloaded. Fetch it from the hub's "
                         f"repository {file.repository} on a machine with a network and put it in {CHECKPOINT_FOLDER}, "
                         "or pass its path"):
+            # Asked once: hf_hub_download alone would try a hub that is out of reach for half a minute.
+            get_hf_file_metadata(hf_hub_url(file.repository, file.filename, revision=file.revision))
             path = Path(hf_hub_download(file.repository, file.filename, revision=file.revision))
     return path
 

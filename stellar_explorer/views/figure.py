@@ -99,7 +99,7 @@ def figure(
     rows, cols = analysis.patch_grid
     explained = explained_variance(analysis.patch_features, analysis.low_rank)
     caption = (f"STELLAR {Path(analysis.model).name}, {analysis.resolution} px, {rows} × {cols} patches; "
-               f"L S explains {explained:.0%} of the features' variance".replace("%", " %"))
+               f"L S explains {max(explained, 0):.0%} of the features' variance".replace("%", " %"))
     _write(sheet, caption, MARGIN, footer_at + SMALL / 2, size=SMALL, colour=QUIET)
 
     buffer = io.BytesIO()

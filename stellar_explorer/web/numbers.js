@@ -34,7 +34,8 @@ export function numbersStrip() {
       const [rows, cols] = analysis.patch_grid;
       write(values.grid, `${rows} × ${cols} = ${(rows * cols).toLocaleString("en")}`);
       write(values.time, secondsInWords(analysis.seconds));
-      write(values.explained, `${(analysis.explained * 100).toFixed(0)} %`);
+      // Below 0 the mean alone would do better, as on a strip of one row; how far below says nothing.
+      write(values.explained, analysis.explained < 0 ? "none" : `${(analysis.explained * 100).toFixed(0)} %`);
       write(values.entropy, `${analysis.entropy.toFixed(2)} of ${analysis.entropy_max.toFixed(2)} nats`);
       write(values.received, bytesInWords(received));
     },
