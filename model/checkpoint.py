@@ -258,8 +258,8 @@ def download(file: HubFile) -> Path:
     path = local_copy(file)
     if path is None:
         with hub_errors(f"{file.filename} is not on this machine and could not be downloaded. Fetch it from the hub's "
-                        f"repository {file.repository} on a machine with a network and put it in {CHECKPOINT_FOLDER}, "
-                        "or pass its path"):
+                        f"repository {file.repository} on a machine with a network and put it in assets/checkpoints, "
+                        "or start with its path"):
             # Asked once: hf_hub_download alone would try a hub that is out of reach for half a minute.
             get_hf_file_metadata(hf_hub_url(file.repository, file.filename, revision=file.revision))
             path = Path(hf_hub_download(file.repository, file.filename, revision=file.revision))

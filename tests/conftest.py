@@ -1,0 +1,52 @@
+"""What several test files share: an Explorer over the weights of the repository, the page in this process, Chromium."""
+
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+                   "--disable-background-networking", "--disable-component-update")
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that answers at `url`, and the Explorer behind it."""
+
+    url: str
+    explorer: Any
+    demo: Any
+
+
+@pytest.fixture(scope="session")
+def explorer():
+    """nano alone, whatever the hub offers; shared, so count with one of your own."""
+    from stellar_explorer.analysis import Explorer
+
+    return Explorer(("nano",))
+
+
+@pytest.fixture(scope="session")
+def served(explorer):
+    """The page, launched once in this process on a free port."""
+    from stellar_explorer.pages.demo import build, launch
+
+    demo = build(explorer)
+    _, url, _ = launch(demo, explorer, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, mcp_server=False)
+    yield Page(url, explorer, demo)
+    demo.close(verbose=False)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium through Playwright; its tests are skipped where either is missing."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip(f"none of {', '.join(BROWSERS)} is on this machine")
+    with playwright.sync_playwright() as running:
+        chromium = running.chromium.launch(executable_path=path, args=list(BROWSER_OPTIONS))
+        yield chromium
+        chromium.close()
