@@ -119,6 +119,11 @@ def published_names(name: str, table: dict[str, list[str]]) -> list[str]:
 # --- files ----------------------------------------------------------------------------------------------------------
 
 
+# What the readers of both formats raise over broken bytes: unpickling garbage can end nearly anywhere.
+DAMAGE = (SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, ArithmeticError, AssertionError, AttributeError,
+          EOFError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
+
+
 class TensorFile:
     """A file of named tensors: `shapes` and `metadata` at once, the tensors themselves only when read.
 
@@ -139,8 +144,9 @@ class TensorFile:
             else:
                 self._pickled = unpickle(path)
                 found = {name: tuple(tensor.shape) for name, tensor in self._pickled.items()}
-        except (SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError,
-                ValueError) as error:
+        except CheckpointError:
+            raise
+        except DAMAGE as error:
             raise CheckpointError(f"{path} is damaged or no checkpoint: {first_line(error)}") from error
         # A Lightning module calls its model "model": the prefix is a wrapper's, not a layout's.
         self._stored = {inside + name.removeprefix("model.").removeprefix(inside): name for name in found}

@@ -168,8 +168,7 @@ class Explorer:
 
     def stellar(self, model: str) -> Stellar:
         """Loaded at the first call; ValueError for a name that is not offered or a checkpoint that cannot be used."""
-        if model not in self.models:
-            raise ValueError(f"There is no model {printable(str(model))}; choose {', '.join(self.models)}.")
+        self._check_offered(model)
         with self._loading:
             if model not in self._loaded:
                 from model.stellar import Stellar  # seconds of imports that opening a photo does not need
@@ -177,6 +176,10 @@ class Explorer:
                 stellar = Stellar.load(model, device=self._device)
                 self._loaded = {model: stellar}  # one at a time: the largest takes 2.5 GB
             return self._loaded[model]
+
+    def _check_offered(self, model: str) -> None:
+        if model not in self.models:
+            raise ValueError(f"There is no model {printable(str(model))}; choose {', '.join(self.models)}.")
 
     # --- one analysis, not kept ---
 
@@ -231,6 +234,7 @@ class Explorer:
 
     def study(self, photo: KeptPhoto, *, model: str, resolution: int) -> Study:
         """The analysis of a kept photo with its bases, from the cache if it is there."""
+        self._check_offered(model)
         token = self._token("study", photo.sha256, model, str(resolution))
         study = self._studies.get(token)
         if study is None:
