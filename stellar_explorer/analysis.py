@@ -206,16 +206,18 @@ class Explorer:
 
     # --- photos and studies, kept ---
 
-    def keep(self, data: bytes, *, name: str = "Your photo", alt: str = "your photo",
-             example: Example | None = None) -> KeptPhoto:
-        """Opens a photo (ValueError with one sentence if it cannot be) and keeps its bytes."""
+    def keep(self, data: bytes, *, example: Example | None = None) -> KeptPhoto:
+        """Opens a photo (ValueError with one sentence if it cannot be) and keeps its bytes.
+
+        Not its file's name: who else uploads the same photo would be shown it.
+        """
         sha256 = hashlib.sha256(data).hexdigest()
-        token = self._token("photo", sha256)
+        token = self._token("photo", sha256, example.id if example else "")
         kept = self._photos.get(token)
         if kept is None:
             opened = open_photo(data)
-            kept = KeptPhoto(token, sha256, data, opened.size, name=example.title if example else name,
-                             alt=example.alt if example else alt, notes=tuple(opened.info.get("notes", ())),
+            kept = KeptPhoto(token, sha256, data, opened.size, name=example.title if example else "Your photo",
+                             alt=example.alt if example else "your photo", notes=tuple(opened.info.get("notes", ())),
                              example=example.id if example else None)
             self._photos.put(token, kept, kept.nbytes)
         return kept
@@ -235,7 +237,7 @@ class Explorer:
     def study(self, photo: KeptPhoto, *, model: str, resolution: int) -> Study:
         """The analysis of a kept photo with its bases, from the cache if it is there."""
         self._check_offered(model)
-        token = self._token("study", photo.sha256, model, str(resolution))
+        token = self._token("study", photo.token, model, str(resolution))
         study = self._studies.get(token)
         if study is None:
             coarse = None

@@ -200,7 +200,7 @@ def test_takes_nothing_from_outside_the_upload_folder(upload_folder, tmp_path):
     paths = [secret, beside, upload_folder / "linked.png", upload_folder / "linked" / "secret.png",
              upload_folder / ".." / secret.name, f"{upload_folder}/a/../../{secret.name}", upload_folder, tmp_path,
              "/etc/passwd", "/dev/zero", "/proc/self/environ", "", ".", "..", "~", "secret.png", "\0", "a" * 5000,
-             f"file://{secret}", "http://localhost/cat.png"]
+             upload_folder / ("a" * 5000), f"{upload_folder}/\0", "\ud800", f"file://{secret}", "http://localhost/cat.png"]
     for path in paths:
         with pytest.raises(GoneError, match="choose the photo again"):
             take_upload(str(path))

@@ -126,7 +126,8 @@ def test_a_tokenizer_in_a_file_of_its_own(encoder_p16, tmp_path, tag):
     expected = outside("vqgan_narrow")
     encoder_p16[0].save(tmp_path / "stellar.safetensors")
     narrow = write_reference(tmp_path / "vqgan.safetensors", shapes_of("vqgan_narrow"))
-    tokenizer = Stellar.load(tmp_path / "stellar.safetensors", device="cpu", dtype="float32", tokenizer=narrow).tokenizer
+    stellar = Stellar.load(tmp_path / "stellar.safetensors", device="cpu", dtype="float32", tokenizer=narrow)
+    tokenizer = stellar.tokenizer
     image = torch.from_numpy(expected[f"{tag}.image"])
     close(tokenizer.encoder(image), expected[f"{tag}.hidden"])
     codes = tokenizer.encode(image)

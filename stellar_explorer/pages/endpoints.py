@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -15,7 +14,7 @@ from gradio.data_classes import FileData
 from stellar_explorer.analysis import Analysis, Explorer
 from stellar_explorer.package import concepts
 from stellar_explorer.pages.explore import take_upload
-from stellar_explorer.photo import open_photo, printable
+from stellar_explorer.photo import open_photo
 from stellar_explorer.routes import DEFAULT_RESOLUTION, threshold_of
 from stellar_explorer.views.diagnostics import explained_variance
 from stellar_explorer.views.masks import coco_results
@@ -88,7 +87,7 @@ def analysed(explorer: Explorer, photo: Any, model: str, resolution: int) -> tup
         path = photo.get("path") if isinstance(photo, dict) else getattr(photo, "path", None)
         if not isinstance(path, str):
             raise ValueError("No photo was given; pass one with gradio_client.handle_file(path).")
-        picture = open_photo(take_upload(path, printable(Path(path).name)))
+        picture = open_photo(take_upload(path))
         return picture, explorer.analyse(picture, model, resolution)
 
 

@@ -48,21 +48,27 @@ def answer(explorer: Explorer, ask: Any) -> Iterator[dict[str, Any]]:
         photo = photo_of(explorer, ask)
         if resolution != COARSE_RESOLUTION:
             coarse = explorer.study(photo, model=model, resolution=COARSE_RESOLUTION)
-            yield {"request": request, "status": "sharpening", **coarse.package.manifest}
+            yield {"request": request, "status": "sharpening", **named(coarse.package.manifest, ask)}
         study = explorer.study(photo, model=model, resolution=resolution)
-        yield {"request": request, "status": "ready", **study.package.manifest}
+        yield {"request": request, "status": "ready", **named(study.package.manifest, ask)}
     except GoneError as error:
         yield {"request": request, "status": "error", "message": str(error), "gone": True}
     except ValueError as error:
         yield {"request": request, "status": "error", "message": str(error)}
 
 
+def named(manifest: dict[str, Any], ask: dict[str, Any]) -> dict[str, Any]:
+    """The manifest with an upload under the name that its own visitor gave it."""
+    photo, name = manifest["photo"], ask.get("name")
+    if photo["example"] is None and isinstance(name, str) and name.strip():
+        photo = {**photo, "name": printable(name)}
+    return {**manifest, "photo": photo}
+
+
 def photo_of(explorer: Explorer, ask: dict[str, Any]) -> KeptPhoto:
     """An upload, an example, or a photo that is still kept."""
     if isinstance(ask.get("upload"), str):
-        name = ask.get("name")
-        name = printable(name) if isinstance(name, str) and name.strip() else "Your photo"
-        return explorer.keep(take_upload(ask["upload"], name), name=name)
+        return explorer.keep(take_upload(ask["upload"]))
     if isinstance(ask.get("example"), str):
         return explorer.example(ask["example"])
     if isinstance(ask.get("photo"), str):
@@ -70,19 +76,24 @@ def photo_of(explorer: Explorer, ask: dict[str, Any]) -> KeptPhoto:
     raise ValueError("No photo was given; choose one, drop one, or pick an example.")
 
 
-def take_upload(path: str, name: str = "The photo") -> bytes:
+def take_upload(path: str) -> bytes:
     """The bytes of a file that this server has just been sent, and only of such; the copy on disk is removed.
 
     Gradio keeps each upload under a folder named by its content's hash, so a path names no one else's photo.
     """
     folder = Path(get_upload_folder()).resolve()
-    file = Path(path).resolve()
-    if folder not in file.parents or not file.is_file():
-        raise GoneError("The upload is no longer on the server; choose the photo again.")
-    if file.stat().st_size > MAX_BYTES:
-        raise ValueError(f"{name} is larger than {MAX_BYTES // 2**20} MB; save a smaller copy.")
-    data = file.read_bytes()
-    file.unlink(missing_ok=True)
+    gone = GoneError("The upload is no longer on the server; choose the photo again.")
+    try:
+        file = Path(path).resolve()
+        if folder not in file.parents or not file.is_file():
+            raise gone
+        is_too_large = file.stat().st_size > MAX_BYTES
+        data = b"" if is_too_large else file.read_bytes()
+        file.unlink(missing_ok=True)
+    except (OSError, ValueError):  # taken by another request meanwhile, or no path at all (a null byte)
+        raise gone from None
+    if is_too_large:
+        raise ValueError(f"The photo is larger than {MAX_BYTES // 2**20} MB; save a smaller copy.")
     return data
 
 
