@@ -39,9 +39,12 @@ def served(explorer):
     demo.close(verbose=False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Chromium through Playwright; its tests are skipped where either is missing."""
+    """Chromium through Playwright; its tests are skipped where either is missing.
+
+    A module's alone: while it is open, an event loop runs in this thread, and other tests may want one of their own.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -123,7 +124,6 @@ def test_similarity_is_cosine(study, arrays):
     features = study.analysis.patch_features
     unit = features / np.linalg.norm(features, axis=1, keepdims=True)
     codes = arrays["similarity"].reshape(len(unit), -1) * arrays["similarity_scale"]
-    assert np.abs(codes @ codes[7] - unit @ unit[7]).max() < 0.1
     np.testing.assert_allclose(codes @ codes[7], unit @ unit[7], atol=0.1)
 
 
@@ -139,8 +139,6 @@ def test_the_largest_analysis_is_small_enough_to_send(explorer):
     """1024 x 1024, the most patches there are, and the busiest example as the photo."""
     busiest = max(examples().values(), key=lambda example: example.path.stat().st_size)
     side = Image.open(busiest.path).resize((1024, 1024), Image.Resampling.LANCZOS)
-    from io import BytesIO
-
     buffer = BytesIO()
     side.save(buffer, "JPEG", quality=95)
     study = explorer.study(explorer.keep(buffer.getvalue()), model="nano", resolution=1024)

@@ -36,9 +36,9 @@ def build(explorer: Explorer) -> None:
             threshold: a concept is where its localization exceeds threshold / number of tokens; 1 as in the paper
 
         Returns:
-            photo_size [height, width], patch_grid [rows, cols], explained_variance, seconds, and concepts: a list,
-            heaviest first, of {token, mass, peak, centroid [x, y] in 0..1, bbox [x, y, width, height] and area in
-            pixels, segmentation {size, counts}}.
+            photo_size [height, width], patch_grid [rows, cols], explained_variance, seconds
+            and concepts: a list from the heaviest to the lightest of {token, mass, peak, centroid [x, y] in 0..1
+            bbox [x, y, width, height] and area in pixels, segmentation {size, counts}}.
         """
         picture, analysis = analysed(explorer, photo, model, resolution)
         with in_one_sentence():
@@ -61,8 +61,8 @@ def build(explorer: Explorer) -> None:
             resolution: pixels on the photo's long side that the model sees, 224 to 1024
 
         Returns:
-            photo_size, patch_grid [rows, cols], and localization, semantics and summary, each
-            {shape, dtype "float32", data: base64 of little-endian bytes, row by row}.
+            photo_size [height, width], patch_grid [rows, cols], explained_variance, seconds
+            and localization, semantics, summary: each {shape, dtype "float32", data: base64 of little-endian bytes}.
         """
         picture, analysis = analysed(explorer, photo, model, resolution)
         arrays = {name: encoded(getattr(analysis, name)) for name in ("localization", "semantics", "summary")}
