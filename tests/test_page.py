@@ -1,5 +1,6 @@
 """The page in real Chromium: what a visitor does, and that it costs no request where none is needed."""
 
+import base64
 import io
 import json
 import zipfile
@@ -366,7 +367,7 @@ def test_the_picture_is_where_the_photo_is(visit):
     visitor.wait("stage.state === 'ready' && status.includes('halves.png')")
     visitor.page.mouse.move(2, 2)
     visitor.settle()
-    shown = open_photo(io.BytesIO(__import__("base64").b64decode(visitor.pixels("photo").split(",")[1])).getvalue())
+    shown = open_photo(base64.b64decode(visitor.pixels("photo").split(",")[1]))
     assert shown.width / shown.height == pytest.approx(2, rel=0.02)
     left, right = (np.asarray(shown)[:, slice(*span)].mean(axis=(0, 1)) for span in (
         (0, shown.width // 2 - 4), (shown.width // 2 + 4, None)))
