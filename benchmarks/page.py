@@ -1,4 +1,4 @@
-"""python -m benchmarks.page [--uploads 100]: what the page costs, as Markdown. Starts app.py and drives it in Chromium."""
+"""python -m benchmarks.page [--uploads 100]: what the page costs, as Markdown; app.py is driven in Chromium."""
 
 from __future__ import annotations
 
@@ -135,10 +135,11 @@ def transfer(page) -> None:
     session.send("Network.enable")
     address, received = {}, {}
     session.on("Network.requestWillBeSent", lambda event: address.update({event["requestId"]: event["request"]["url"]}))
-    session.on("Network.responseReceived", lambda event: received.update(
-        {event["requestId"]: received.get(event["requestId"], 0) + event["response"]["encodedDataLength"]}))
+    # A stream that stays open is counted as it comes; what ends, by what it took in the end.
     session.on("Network.dataReceived", lambda event: received.update(
-        {event["requestId"]: received.get(event["requestId"], 0) + (event["encodedDataLength"] or event["dataLength"])}))
+        {event["requestId"]: received.get(event["requestId"], 0) + event["dataLength"]}))
+    session.on("Network.loadingFinished", lambda event: received.update(
+        {event["requestId"]: int(event["encodedDataLength"])}))
     upload(page, "square.jpg", photo(1000, (1024, 1024)))
     page.wait_for_timeout(500)
     token = page.locator("[data-stage]").get_attribute("data-token")
@@ -188,7 +189,8 @@ def frames(page) -> None:
         slider.value = position; slider.dispatchEvent(new Event("input", { bubbles: true })); }"""
     measured("hover", hover)
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    measured("threshold, a concept pinned", lambda index: page.evaluate(slide, -2 + 5 * ((index * 37) % FRAMES) / FRAMES))
+    measured("threshold, a concept pinned",
+             lambda index: page.evaluate(slide, -2 + 5 * ((index * 37) % FRAMES) / FRAMES))
     page.keyboard.down("s")
     measured("hover, similar patches", hover)
     page.keyboard.up("s")

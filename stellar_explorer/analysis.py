@@ -19,7 +19,6 @@ from PIL import Image
 
 from stellar_explorer.cache import ByteBoundedCache
 from stellar_explorer.examples import Example, examples
-from stellar_explorer.package import Package, package
 from stellar_explorer.photo import MIN_RESOLUTION, fit, open_photo, printable
 from stellar_explorer.views.basis import ColourBasis, fit_basis
 
@@ -111,7 +110,7 @@ class KeptPhoto:
         return len(self.data) + DISPLAY_SIDE**2 // 4  # the display picture may come later
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Study:
     """An analysis with all that drawing it needs. `coarse` is the same photo at 224, None if that is this one."""
 
@@ -121,10 +120,6 @@ class Study:
     analysis: Analysis
     bases: dict[str, ColourBasis]
     coarse: Analysis | None
-
-    @cached_property
-    def package(self) -> Package:
-        return package(self)
 
     @property
     def nbytes(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -33,7 +34,17 @@ class Package:
 
 
 def package(study: Study) -> Package:
-    """Shapes and names as package.js and stage.js read them."""
+    """Shapes and names as package.js and stage.js read them. Made once a study, kept as long as the study is."""
+    made = _made.get(study)
+    if made is None:
+        made = _made[study] = _package(study)
+    return made
+
+
+_made: WeakKeyDictionary[Study, Package] = WeakKeyDictionary()
+
+
+def _package(study: Study) -> Package:
     analysis = study.analysis
     residuals = residual(analysis.patch_features, analysis.low_rank)
     similarity_codes, similarity_scale, similarity_kept = compress(analysis.patch_features)

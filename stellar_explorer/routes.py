@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from stellar_explorer.analysis import Explorer, GoneError, Study
 from stellar_explorer.examples import examples
+from stellar_explorer.package import package
 from stellar_explorer.photo import FORMATS, MAX_BYTES, MAX_RESOLUTION, MIN_RESOLUTION, open_photo
 from stellar_explorer.views.arrays import factorization_npz
 from stellar_explorer.views.masks import coco_json, masks_zip
@@ -127,7 +128,7 @@ def routes(explorer: Explorer) -> list[Route | Mount]:
         return Response(explorer.photo(request.path_params["token"]).display, media_type="image/jpeg", headers=FOREVER)
 
     def get_package(request: Request) -> Response:
-        data = explorer.kept_study(request.path_params["token"]).package.data
+        data = package(explorer.kept_study(request.path_params["token"])).data
         return Response(data, media_type="application/octet-stream", headers=FOREVER)
 
     def get_download(request: Request) -> Response:

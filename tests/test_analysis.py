@@ -9,6 +9,7 @@ from PIL import Image
 from stellar_explorer.analysis import Explorer, GoneError, display_name
 from stellar_explorer.cache import ByteBoundedCache
 from stellar_explorer.examples import examples
+from stellar_explorer.package import package
 from stellar_explorer.pages.explore import answer, photo_of, take_upload
 from stellar_explorer.views.concepts import token_mask
 
@@ -34,7 +35,8 @@ class CountedExplorer(Explorer):
         if model not in self._bases:
             from stellar_explorer.views.basis import fit_basis
 
-            self._bases[model] = fit_basis([np.random.default_rng(0).normal(size=(64, self.stellar(model).config.width))])
+            width = self.stellar(model).config.width
+            self._bases[model] = fit_basis([np.random.default_rng(0).normal(size=(64, width))])
         return self._bases[model]
 
 
@@ -124,7 +126,8 @@ def test_a_second_study_does_not_encode_again():
 
 def test_a_photo_alone_gives_what_it_gives_from_the_cache(explorer):
     photo = explorer.example("chelsea")
-    kept, fresh = explorer.study(photo, model="nano", resolution=224).analysis, explorer.analyse(photo.open(), "nano", 224)
+    kept = explorer.study(photo, model="nano", resolution=224).analysis
+    fresh = explorer.analyse(photo.open(), "nano", 224)
     np.testing.assert_allclose(kept.localization, fresh.localization, atol=1e-6)
 
 
@@ -144,7 +147,7 @@ def test_a_hundred_uploads_stay_under_the_bound():
 
 def test_what_is_counted_is_what_is_held(explorer):
     study = explorer.study(explorer.example("chelsea"), model="nano", resolution=448)
-    package_bytes = len(study.package.data)
+    package_bytes = len(package(study).data)
     held = study.analysis.nbytes + study.coarse.nbytes + package_bytes
     assert held <= study.nbytes + package_bytes // 2
     photo = study.photo

@@ -68,8 +68,8 @@ def test_the_default_is_the_pages(client):
 @pytest.mark.parametrize(("wrong", "sentence"), [
     ({"resolution": 100}, "from 224 to 1024"), ({"resolution": "many"}, "from 224 to 1024"),
     ({"resolution": 448.5}, "from 224 to 1024"), ({"resolution": [448]}, "from 224 to 1024"),
-    ({"model": "nobody/nothing"}, "choose nano"), ({"model": "/etc/passwd"}, "choose nano"), ({"model": 7}, "choose nano"),
-    ({"threshold": 99}, "above 0 and at most 16"), ({"threshold": 0}, "above 0 and at most 16"),
+    ({"model": "nobody/nothing"}, "choose nano"), ({"model": "/etc/passwd"}, "choose nano"),
+    ({"model": 7}, "choose nano"), ({"threshold": 99}, "above 0 and at most 16"), ({"threshold": 0}, "above 0 and at most 16"),
     ({"threshold": "high"}, "above 0 and at most 16"), ({"photo": None}, "No photo was given"),
     ({"photo": "photo.jpg"}, "No photo was given"), ({"photo": {"path": 3}}, "No photo was given"),
     ({"photo": "text"}, "is not a picture"), ({"photo": "empty"}, "is empty"), ({"photo": "cut"}, "cut short")])
@@ -116,7 +116,8 @@ def test_agents_are_offered_the_same_two(explorer):
 
     demo = build(explorer)
     try:
-        _, url, _ = launch(demo, explorer, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, mcp_server=True)
+        _, url, _ = launch(
+            demo, explorer, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, mcp_server=True)
         tools = {tool["name"]: tool for tool in httpx.get(f"{url}gradio_api/mcp/schema").json()}
     finally:
         demo.close(verbose=False)

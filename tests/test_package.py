@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from stellar_explorer.examples import examples
-from stellar_explorer.package import ALIGNMENT, pack
+from stellar_explorer.package import ALIGNMENT, pack, package
 from stellar_explorer.recipes import code, recipes
 from stellar_explorer.views.diagnostics import explained_variance, residual, row_entropy
 from stellar_explorer.views.palette import palette
@@ -36,7 +36,7 @@ def study(explorer):
 
 @pytest.fixture(scope="module")
 def arrays(study):
-    return decode(study.package.data, study.package.manifest["analysis"]["arrays"])
+    return decode(package(study).data, package(study).manifest["analysis"]["arrays"])
 
 
 def test_what_is_packed_decodes_back():
@@ -55,11 +55,11 @@ def test_what_is_packed_decodes_back():
 
 
 def test_the_manifest_is_json_and_keeps_the_contract(study):
-    manifest = study.package.manifest
+    manifest = package(study).manifest
     assert json.loads(json.dumps(manifest, allow_nan=False)) == manifest
     analysis = manifest["analysis"]
     assert set(MANIFEST) <= set(analysis)
-    assert analysis["bytes"] == len(study.package.data)
+    assert analysis["bytes"] == len(package(study).data)
     assert [concept["token"] for concept in analysis["concepts"]] == list(range(16))
     assert sum(concept["mass"] for concept in analysis["concepts"]) == pytest.approx(1, abs=1e-4)
     assert all(0 <= share <= 1 for concept in analysis["concepts"] for share in concept["centroid"])
@@ -69,10 +69,10 @@ def test_the_manifest_is_json_and_keeps_the_contract(study):
 
 
 def test_no_array_lies_over_another(study):
-    layout = study.package.manifest["analysis"]["arrays"].values()
+    layout = package(study).manifest["analysis"]["arrays"].values()
     spans = sorted((entry["offset"], np.dtype(entry["dtype"]).itemsize * math.prod(entry["shape"])) for entry in layout)
     ends = [0, *(start + length for start, length in spans)]
-    assert all(start >= end for (start, _), end in zip(spans, ends, strict=False)) and ends[-1] <= len(study.package.data)
+    assert all(start >= end for (start, _), end in zip(spans, ends, strict=False)) and ends[-1] <= len(package(study).data)
 
 
 @pytest.mark.parametrize("suffix", ["", ".coarse"])
@@ -108,7 +108,7 @@ def test_feature_colours_are_the_views(study, arrays, basis):
 
 
 def test_the_measures_are_the_views(study, arrays):
-    analysis, told = study.analysis, study.package.manifest["analysis"]
+    analysis, told = study.analysis, package(study).manifest["analysis"]
     grid = analysis.patch_grid
     residuals = residual(analysis.patch_features, analysis.low_rank).reshape(grid)
     entropies = row_entropy(analysis.localization).reshape(grid)
@@ -130,7 +130,7 @@ def test_similarity_is_cosine(study, arrays):
 @pytest.mark.parametrize("resolution", [224, 448])
 def test_coarse_is_there_when_the_picture_is_not_the_coarse_one(explorer, resolution):
     study = explorer.study(explorer.example("chelsea"), model="nano", resolution=resolution)
-    told = study.package.manifest["analysis"]
+    told = package(study).manifest["analysis"]
     assert (told["coarse"] is None) == (resolution == 224)
     assert any(name.endswith(".coarse") for name in told["arrays"]) == (resolution != 224)
 
@@ -143,8 +143,8 @@ def test_the_largest_analysis_is_small_enough_to_send(explorer):
     side.save(buffer, "JPEG", quality=95)
     study = explorer.study(explorer.keep(buffer.getvalue()), model="nano", resolution=1024)
     assert study.analysis.patch_grid == (64, 64)
-    sent = len(study.package.data) + len(study.photo.display) + len(json.dumps(study.package.manifest))
-    assert sent <= 600_000, f"{len(study.package.data)} + {len(study.photo.display)}"
+    sent = len(package(study).data) + len(study.photo.display) + len(json.dumps(package(study).manifest))
+    assert sent <= 600_000, f"{len(package(study).data)} + {len(study.photo.display)}"
 
 
 # --- recipes ---

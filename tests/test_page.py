@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from stellar_explorer.examples import examples
+from stellar_explorer.package import package
 from stellar_explorer.photo import open_photo
 
 pytestmark = pytest.mark.browser
@@ -343,7 +344,7 @@ def test_the_browsers_numbers_are_pythons(visit, explorer, resolution):
         return {
             masks: thresholds.map((threshold) => tokens.map((token) => [...maths.tokenMask(grid, token, threshold)])),
             colours: [...maths.lowRankColours(grid, "photo", tokens)], strongest: [...grid.strongest],
-        }; }""", [study.package.manifest["analysis"], thresholds])
+        }; }""", [package(study).manifest["analysis"], thresholds])
     shares = analysis.localization.T
     for threshold, masks in zip(thresholds, found["masks"], strict=True):
         near = np.abs(shares - threshold / analysis.num_tokens) <= analysis.peak[:, None] / 255

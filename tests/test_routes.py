@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from stellar_explorer.examples import examples
+from stellar_explorer.package import package
 from stellar_explorer.routes import DOWNLOADS, routes
 
 WEB = Path(__file__).resolve().parent.parent / "stellar_explorer" / "web"
@@ -54,12 +55,12 @@ def test_the_photo_keeps_its_proportions(client, explorer):
 
 
 def test_the_package_is_that_of_the_manifest(client, study):
-    answer = client.get("/" + study.package.manifest["analysis"]["address"])
-    assert answer.content == study.package.data and "private" in answer.headers["cache-control"]
+    answer = client.get("/" + package(study).manifest["analysis"]["address"])
+    assert answer.content == package(study).data and "private" in answer.headers["cache-control"]
 
 
 def fetch(client, study, kind, **query):
-    answer = client.get("/" + study.package.manifest["analysis"]["downloads"][kind], params=query)
+    answer = client.get("/" + package(study).manifest["analysis"]["downloads"][kind], params=query)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-disposition"].startswith("attachment; filename=\"stellar-chelsea-224-")
     return answer.content
@@ -99,7 +100,7 @@ def test_arrays_load_without_pickle(client, study):
 @pytest.mark.parametrize("kind", ["figure", "masks", "rle"])
 @pytest.mark.parametrize("threshold", ["0", "-1", "16.01", "1e9", "nan", "inf", "-inf", "one", "1;drop", "0x1", "%00", "💥"])
 def test_a_threshold_out_of_range_is_refused_with_the_range(client, study, kind, threshold):
-    answer = client.get("/" + study.package.manifest["analysis"]["downloads"][kind], params={"threshold": threshold})
+    answer = client.get("/" + package(study).manifest["analysis"]["downloads"][kind], params={"threshold": threshold})
     assert answer.status_code == 400
     assert answer.text == "The threshold must be a number above 0 and at most 16."
 
@@ -150,6 +151,6 @@ def test_nothing_but_the_scripts_is_served(client, path):
 
 
 def test_nothing_can_be_written(client, study):
-    for address in ("stellar/settings.json", study.package.manifest["analysis"]["address"], "stellar/web/stage.js"):
+    for address in ("stellar/settings.json", package(study).manifest["analysis"]["address"], "stellar/web/stage.js"):
         for method in ("POST", "PUT", "DELETE", "PATCH"):
             assert client.request(method, "/" + address).status_code == 405

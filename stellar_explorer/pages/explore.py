@@ -11,6 +11,7 @@ from gradio.utils import get_upload_folder
 
 from stellar_explorer.analysis import COARSE_RESOLUTION, Explorer, GoneError, KeptPhoto
 from stellar_explorer.examples import examples
+from stellar_explorer.package import package
 from stellar_explorer.photo import MAX_BYTES, printable
 from stellar_explorer.routes import DEFAULT_RESOLUTION, RESOLUTIONS
 
@@ -48,9 +49,9 @@ def answer(explorer: Explorer, ask: Any) -> Iterator[dict[str, Any]]:
         photo = photo_of(explorer, ask)
         if resolution != COARSE_RESOLUTION:
             coarse = explorer.study(photo, model=model, resolution=COARSE_RESOLUTION)
-            yield {"request": request, "status": "sharpening", **named(coarse.package.manifest, ask)}
+            yield {"request": request, "status": "sharpening", **named(package(coarse).manifest, ask)}
         study = explorer.study(photo, model=model, resolution=resolution)
-        yield {"request": request, "status": "ready", **named(study.package.manifest, ask)}
+        yield {"request": request, "status": "ready", **named(package(study).manifest, ask)}
     except GoneError as error:
         yield {"request": request, "status": "error", "message": str(error), "gone": True}
     except ValueError as error:
@@ -101,4 +102,4 @@ def first_manifest(explorer: Explorer) -> dict[str, Any]:
     """The first example, analysed before any visitor comes."""
     photo = explorer.example(next(iter(examples())))
     study = explorer.study(photo, model=explorer.models[0], resolution=DEFAULT_RESOLUTION)
-    return {"request": 0, "status": "ready", **study.package.manifest}
+    return {"request": 0, "status": "ready", **package(study).manifest}
