@@ -69,7 +69,8 @@ def test_the_default_is_the_pages(client):
     ({"resolution": 100}, "from 224 to 1024"), ({"resolution": "many"}, "from 224 to 1024"),
     ({"resolution": 448.5}, "from 224 to 1024"), ({"resolution": [448]}, "from 224 to 1024"),
     ({"model": "nobody/nothing"}, "choose nano"), ({"model": "/etc/passwd"}, "choose nano"),
-    ({"model": 7}, "choose nano"), ({"threshold": 99}, "above 0 and at most 16"), ({"threshold": 0}, "above 0 and at most 16"),
+    ({"model": 7}, "choose nano"),
+    ({"threshold": 99}, "above 0 and at most 16"), ({"threshold": 0}, "above 0 and at most 16"),
     ({"threshold": "high"}, "above 0 and at most 16"), ({"photo": None}, "No photo was given"),
     ({"photo": "photo.jpg"}, "No photo was given"), ({"photo": {"path": 3}}, "No photo was given"),
     ({"photo": "text"}, "is not a picture"), ({"photo": "empty"}, "is empty"), ({"photo": "cut"}, "cut short")])

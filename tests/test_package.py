@@ -43,8 +43,10 @@ def test_what_is_packed_decodes_back():
     generator = np.random.default_rng(0)
     given = {
         "codes": generator.integers(0, 256, (3, 5, 7), dtype=np.uint8), "empty": np.zeros((0, 4), np.int8),
-        "signed": generator.integers(-128, 128, (5,)).astype(np.int8), "halves": generator.normal(size=(3, 1)).astype(np.float16),
-        "floats": generator.normal(size=(2, 3)).astype(np.float32), "turned": generator.normal(size=(4, 3)).astype(np.float32).T,
+        "signed": generator.integers(-128, 128, (5,)).astype(np.int8),
+        "halves": generator.normal(size=(3, 1)).astype(np.float16),
+        "floats": generator.normal(size=(2, 3)).astype(np.float32),
+        "turned": generator.normal(size=(4, 3)).astype(np.float32).T,
         "foreign": np.arange(5).astype(">f4"),
     }
     layout, data = pack(given)
@@ -72,7 +74,8 @@ def test_no_array_lies_over_another(study):
     layout = package(study).manifest["analysis"]["arrays"].values()
     spans = sorted((entry["offset"], np.dtype(entry["dtype"]).itemsize * math.prod(entry["shape"])) for entry in layout)
     ends = [0, *(start + length for start, length in spans)]
-    assert all(start >= end for (start, _), end in zip(spans, ends, strict=False)) and ends[-1] <= len(package(study).data)
+    assert all(start >= end for (start, _), end in zip(spans, ends, strict=False))
+    assert ends[-1] <= len(package(study).data)
 
 
 @pytest.mark.parametrize("suffix", ["", ".coarse"])

@@ -145,7 +145,8 @@ def test_opens_with_an_example_and_follows_the_pointer(visit):
     visitor.settle()
     assert "2.00 ×" in page.locator('[data-value="threshold"]').inner_text()
     assert visitor.pixels("photo") != masked and chip.evaluate("(canvas) => canvas.toDataURL()") != chip_before
-    for control, option, panel in (("show", "heat", "photo"), ("style", "blocky", "features"), ("basis", "examples", "low_rank")):
+    for control, option, panel in (
+            ("show", "heat", "photo"), ("style", "blocky", "features"), ("basis", "examples", "low_rank")):
         drawn = visitor.pixels(panel)
         visitor.choose(control, option)
         assert visitor.pixels(panel) != drawn, control
@@ -176,7 +177,7 @@ def test_the_keyboard(visit):
         page.keyboard.press(key)
         visitor.settle()
         assert tuple(place()) == expected
-    order = [int(chip) for chip in page.locator("[data-chip]").evaluate_all("(all) => all.map((one) => one.dataset.chip)")]
+    order = page.locator("[data-chip]").evaluate_all("(all) => all.map((one) => Number(one.dataset.chip))")
     page.keyboard.press("Enter")
     visitor.settle()
     pinned = int(visitor.data("pinned"))
@@ -214,7 +215,8 @@ def test_an_upload_sharpens_and_can_be_taken_away(visit):
     assert "sharpening" in [state for state, _ in states] and states[-1] == ["ready", "1024"]
     assert visitor.data("pinned") == pinned and "1024 px in" in visitor.words("status")
     visitor.choose("view", "compare")
-    assert visitor.data("view") == "compare" and page.locator(".compare canvas, [data-compare] canvas").first.is_visible()
+    assert visitor.data("view") == "compare"
+    assert page.locator(".compare canvas, [data-compare] canvas").first.is_visible()
 
     taken = {}
     for kind in ("figure", "masks", "rle", "arrays"):
@@ -262,7 +264,8 @@ def test_bad_files_leave_the_picture(visit):
     page = visitor.page
     shown, drawn = visitor.data("token"), visitor.pixels("photo")
     bad = {"notes.jpg": b"this is a text", "empty.png": b"", "cut.jpg": photo_bytes("JPEG", (900, 700))[:4000],
-           "drawing.svg": b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", "dot.png": photo_bytes(size=(1, 1))}
+           "drawing.svg": b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>",
+           "dot.png": photo_bytes(size=(1, 1))}
     for name, data in bad.items():
         visitor.upload(name, data)
         page.locator("[data-alert]").wait_for(state="visible")
@@ -293,8 +296,8 @@ def test_a_dropped_file_is_analysed(visit):
     visitor = visit()
     visitor.page.evaluate("""(bytes) => { const transfer = new DataTransfer();
         transfer.items.add(new File([new Uint8Array(bytes)], "dropped.png", { type: "image/png" }));
-        for (const name of ["dragenter", "dragover", "drop"])
-            document.body.dispatchEvent(new DragEvent(name, { dataTransfer: transfer, bubbles: true, cancelable: true }));
+        const told = { dataTransfer: transfer, bubbles: true, cancelable: true };
+        for (const name of ["dragenter", "dragover", "drop"]) document.body.dispatchEvent(new DragEvent(name, told));
         }""", list(photo_bytes(seed=6)))
     visitor.wait("stage.state === 'ready' && status.includes('dropped.png')")
     visitor.page.evaluate("""(bytes) => { const transfer = new DataTransfer();

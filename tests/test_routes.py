@@ -98,7 +98,8 @@ def test_arrays_load_without_pickle(client, study):
 
 
 @pytest.mark.parametrize("kind", ["figure", "masks", "rle"])
-@pytest.mark.parametrize("threshold", ["0", "-1", "16.01", "1e9", "nan", "inf", "-inf", "one", "1;drop", "0x1", "%00", "💥"])
+@pytest.mark.parametrize("threshold", [
+    "0", "-1", "16.01", "1e9", "nan", "inf", "-inf", "one", "1;drop", "0x1", "%00", "💥"])
 def test_a_threshold_out_of_range_is_refused_with_the_range(client, study, kind, threshold):
     answer = client.get("/" + package(study).manifest["analysis"]["downloads"][kind], params={"threshold": threshold})
     assert answer.status_code == 400
@@ -122,7 +123,8 @@ def test_a_photos_token_opens_no_analysis(client, study):
     assert client.get(f"/stellar/photos/{study.token}.jpg").status_code == 404
 
 
-@pytest.mark.parametrize("name", ["nothing", "../chelsea", "..%2fchelsea", "chelsea%00", "<b>", "constructor", "__proto__"])
+@pytest.mark.parametrize("name", [
+    "nothing", "../chelsea", "..%2fchelsea", "chelsea%00", "<b>", "constructor", "__proto__"])
 def test_an_unknown_example_is_not_found(client, name):
     assert client.get(f"/stellar/examples/{name}/thumbnail.jpg").status_code == 404
 
