@@ -27,10 +27,13 @@ if TYPE_CHECKING:
     from model.stellar import Stellar
 
 COARSE_RESOLUTION = MIN_RESOLUTION
-ANALYSES_BYTES = 128 * 2**20
-PHOTOS_BYTES = 96 * 2**20
+ANALYSES_BYTES = 96 * 2**20
+PHOTOS_BYTES = 64 * 2**20
 DISPLAY_SIDE = 1024
+# With the 309 kB of a package of 4,096 patches and the 224 px picture before it, an analysis stays under 600 kB.
+DISPLAY_BYTES, DISPLAY_QUALITIES = 220_000, (85, 75, 65, 50, 35)
 PACKAGE_BYTES_A_PATCH = 128
+SHIPPED_BASES = {"nano": Path(__file__).resolve().parent.parent / "assets" / "nano" / "colours.npz"}
 
 
 @dataclass(frozen=True)
@@ -101,13 +104,16 @@ class KeptPhoto:
         """A JPEG for the page, at most 1024 px on the long side, of the photo's own proportions."""
         photo = self.open()
         photo.thumbnail((DISPLAY_SIDE, DISPLAY_SIDE), Image.Resampling.LANCZOS)
-        buffer = io.BytesIO()
-        photo.save(buffer, "JPEG", quality=85, optimize=True)
+        for quality in DISPLAY_QUALITIES:
+            buffer = io.BytesIO()
+            photo.save(buffer, "JPEG", quality=quality, optimize=True)
+            if buffer.tell() <= DISPLAY_BYTES:
+                break
         return buffer.getvalue()
 
     @property
     def nbytes(self) -> int:
-        return len(self.data) + DISPLAY_SIDE**2 // 4  # the display picture may come later
+        return len(self.data) + DISPLAY_BYTES  # the display picture may come later
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,13 +257,20 @@ class Explorer:
         return study
 
     def examples_basis(self, model: str) -> ColourBasis:
-        """Colours that mean the same from photo to photo: one basis over all the examples at 224, frozen."""
+        """Colours that mean the same from photo to photo: one basis over all the examples at 224, frozen.
+
+        nano's is a file, because twenty encodes would be a fifth of the time that the page takes to start.
+        """
         with self._loading:
             if model not in self._bases:
-                self._bases[model] = fit_basis([
-                    self.analyse(open_photo(example.path), model, COARSE_RESOLUTION).patch_features
-                    for example in examples().values()])
+                shipped = SHIPPED_BASES.get(model)
+                self._bases[model] = ColourBasis.load(shipped) if shipped else self.fit_examples_basis(model)
             return self._bases[model]
+
+    def fit_examples_basis(self, model: str) -> ColourBasis:
+        """What `examples_basis` is made by; tests/test_analysis.py says how the file is made anew."""
+        return fit_basis([self.analyse(open_photo(example.path), model, COARSE_RESOLUTION).patch_features
+                          for example in examples().values()])
 
     def _token(self, *parts: str) -> str:
         """Cannot be guessed without the photo itself: another visitor's addresses stay closed."""

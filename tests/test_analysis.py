@@ -11,6 +11,7 @@ from stellar_explorer.cache import ByteBoundedCache
 from stellar_explorer.examples import examples
 from stellar_explorer.package import package
 from stellar_explorer.pages.explore import answer, photo_of, take_upload
+from stellar_explorer.photo import fit, open_photo
 from stellar_explorer.views.concepts import token_mask
 
 
@@ -133,6 +134,9 @@ def test_a_photo_alone_gives_what_it_gives_from_the_cache(explorer):
 
 def test_a_hundred_uploads_stay_under_the_bound():
     explorer = CountedExplorer(analyses_bytes=4 * 2**20, photos_bytes=6 * 2**20)
+    arrays, patch_grid, seconds = explorer._factorize("nano", fit(open_photo(noise(0)), resolution=224, patch_size=16))
+    # The bytes are real, the numbers are not: a hundred encodes would show no more.
+    explorer._encode = lambda *_: ({name: array.copy() for name, array in arrays.items()}, patch_grid, seconds)
     tokens = []
     for seed in range(100):
         photo = explorer.keep(noise(seed))
@@ -229,3 +233,13 @@ def upload_folder(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(folder))
     return folder
+
+
+def test_the_shipped_basis_is_that_of_the_examples():
+    """Made by: python -c "from stellar_explorer.analysis import *; e = Explorer(); \\
+    e.fit_examples_basis('nano').save(SHIPPED_BASES['nano'])" """
+    explorer = Explorer()
+    features = explorer.analyse(explorer.example("coffee").open(), "nano", 224).patch_features
+    shipped, fitted = explorer.examples_basis("nano"), explorer.fit_examples_basis("nano")
+    # bfloat16 or float32, this processor or another: a colour may differ by rounding, not to the eye
+    assert np.abs(shipped.coordinates(features) - fitted.coordinates(features)).max() < 0.03

@@ -416,8 +416,8 @@ def heads(batch: int, num_tokens: int, dtype: torch.dtype = torch.float32) -> tu
 @pytest.mark.parametrize("num_tokens", [1, 7, 64, 65, 213, 500])
 def test_blocked_attention_is_attention(monkeypatch, blocks, batch, num_tokens):
     if blocks:
-        monkeypatch.setattr(attention, "UNBLOCKED_TOKENS", 0)
-        monkeypatch.setattr(attention, "BLOCK_ROWS", 64)
+        monkeypatch.setattr(attention, "BLOCK_SCORES", 0)
+        monkeypatch.setattr(attention, "FEWEST_ROWS", 64)
     queries, keys, values = heads(batch, num_tokens)
     close(blocked_attention(queries, keys, values), F.scaled_dot_product_attention(queries, keys, values), 2e-6)
 
@@ -462,11 +462,11 @@ class Largest(TorchDispatchMode):
 
 
 def test_blocked_attention_never_holds_all_pairs():
-    num_tokens = attention.UNBLOCKED_TOKENS + 700
+    num_tokens = 4113  # a photo of 1024 x 1024
     queries, keys, values = heads(1, num_tokens, torch.bfloat16)
     with Largest() as largest:
         blocked_attention(queries, keys, values)
-    assert largest.num_elements <= attention.BLOCK_ROWS * num_tokens < num_tokens**2 / 4
+    assert largest.num_elements <= attention.BLOCK_SCORES < num_tokens**2 / 2
     with Largest() as largest:
         (queries @ keys.mT).softmax(-1) @ values
     assert largest.num_elements == 2 * num_tokens**2  # the counter counts
