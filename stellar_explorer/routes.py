@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from stellar_explorer.analysis import Explorer, GoneError, Study
+from stellar_explorer.analysis import Explorer, GoneError, Study, display_name
 from stellar_explorer.examples import examples
 from stellar_explorer.package import package
 from stellar_explorer.photo import FORMATS, MAX_BYTES, MAX_RESOLUTION, MIN_RESOLUTION, open_photo
@@ -47,7 +47,7 @@ def settings(explorer: Explorer) -> dict[str, Any]:
         note = NOTES.get(name, "A checkpoint of your own.")
         if name in PUBLISHED and not is_at_hand(name):
             note += " Downloaded at first use."
-        return {"name": name, "label": Path(name).name, "available": True, "note": note}
+        return {"name": name, "label": display_name(name), "available": True, "note": note}
 
     return {
         "models": [model(name) for name in explorer.models],
