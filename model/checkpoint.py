@@ -12,7 +12,7 @@ import pickle
 import re
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -31,6 +31,7 @@ from model.config import DecoderConfig, StellarConfig, TokenizerConfig
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 CONFIG_KEY = "stellar_config"
+TOKENIZER_KEY = "stellar_tokenizer_config"
 SUFFIXES = {".safetensors", ".ckpt", ".bin", ".pt", ".pth"}
 
 # The files of this folder are found before the hub is asked.
@@ -324,11 +325,45 @@ def open_checkpoint(
         table = published_table(file)
     parts = ((file, "", table),)
     if tokenizer is not None and config.tokenizer is None:
-        other = TensorFile(download(PUBLISHED_TOKENIZER) if tokenizer == "published" else resolve(tokenizer),
-                           inside="tokenizer.")
-        config = replace(config, tokenizer=tokenizer_config(other))
-        parts = ((other, "tokenizer.", TOKENIZER_NAMES), *parts)
+        other_config, part = find_tokenizer(tokenizer)
+        config = replace(config, tokenizer=other_config)
+        parts = (part, *parts)
     return Checkpoint(config, parts)
+
+
+def find_tokenizer(
+    source: str | PathLike[str],
+) -> tuple[TokenizerConfig, tuple[TensorFile, str, dict[str, list[str]] | None]]:
+    """A tokenizer by "published", in a file of its own (ours or the published one), or inside a STELLAR of ours; as
+    `Checkpoint.parts` has it."""
+    path = download(PUBLISHED_TOKENIZER) if source == "published" else resolve(source)
+    file = TensorFile(path)
+    if TOKENIZER_KEY in file.metadata:
+        try:
+            return TokenizerConfig.from_json(file.metadata[TOKENIZER_KEY]), (file, "tokenizer.", None)
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise CheckpointError(f"{path} describes a tokenizer that this version does not know: "
+                                  f"{first_line(error)}") from error
+    if CONFIG_KEY in file.metadata:
+        config = our_config(file).tokenizer
+        if config is None:
+            raise CheckpointError(f"{path} is a STELLAR without a tokenizer; name a file that has one")
+        file.shapes = {name: shape for name, shape in file.shapes.items() if name.startswith("tokenizer.")}
+        return config, (file, "tokenizer.", None)
+    file = TensorFile(path, inside="tokenizer.")
+    return tokenizer_config(file), (file, "tokenizer.", TOKENIZER_NAMES)
+
+
+def tokenizer_weights(source: str | PathLike[str]) -> tuple[TokenizerConfig, Callable[[dict[str, Tensor]], dict]]:
+    """A tokenizer by itself: its architecture, and what turns an expected state dict into its weights, float32."""
+    config, (file, prefix, table) = find_tokenizer(source)
+
+    def weights(expected: dict[str, Tensor]) -> dict[str, Tensor]:
+        shapes = {prefix + name: tuple(tensor.shape) for name, tensor in expected.items()}
+        return {name.removeprefix(prefix): tensor
+                for name, tensor in translate(file, shapes, table, torch.float32).items()}
+
+    return config, weights
 
 
 def our_config(file: TensorFile) -> StellarConfig:
@@ -469,7 +504,20 @@ def stored_dtype(name: str, tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
 
 def write(path: str | PathLike[str], config: StellarConfig, weights: dict[str, Tensor], *,
           dtype: torch.dtype | None = None) -> None:
-    """Our layout; to a temporary name beside it first, so that a reader sees the old file or the new one."""
+    """Our layout of a STELLAR."""
+    write_tensors(path, {CONFIG_KEY: config.to_json()}, weights, dtype=dtype)
+
+
+def write_tokenizer(path: str | PathLike[str], config: TokenizerConfig, weights: dict[str, Tensor], *,
+                    dtype: torch.dtype | None = None) -> None:
+    """Our layout of a tokenizer by itself: its names as in a STELLAR."""
+    named = {f"tokenizer.{name}": tensor for name, tensor in weights.items()}
+    write_tensors(path, {TOKENIZER_KEY: config.to_json()}, named, dtype=dtype)
+
+
+def write_tensors(path: str | PathLike[str], metadata: dict[str, str], weights: dict[str, Tensor], *,
+                  dtype: torch.dtype | None = None) -> None:
+    """To a temporary name beside it first, so that a reader sees the old file or the new one."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     stored = {name: (tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor).detach().cpu().contiguous()
@@ -477,7 +525,7 @@ def write(path: str | PathLike[str], config: StellarConfig, weights: dict[str, T
     descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(descriptor)
     try:
-        save_file(stored, aside, metadata={"format": "pt", CONFIG_KEY: config.to_json()})
+        save_file(stored, aside, metadata={"format": "pt", **metadata})
         with open(aside, "rb") as file:
             os.fsync(file.fileno())
         os.chmod(aside, 0o644)  # mkstemp's files are private

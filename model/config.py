@@ -31,18 +31,31 @@ class DecoderConfig:
 
 @dataclass(frozen=True)
 class TokenizerConfig:
-    """MaskGIT-VQGAN; the default is the published one (f16, 1,024 codes of width 256)."""
+    """MaskGIT-VQGAN; the default is the published one (f16, 1,024 codes of width 256).
+
+    `unshuffle` folds squares of that many pixels into channels before the first convolution and unfolds them after the
+    last: the levels that cost most and say least are left out.
+    """
 
     hidden_channels: int = 128
     channel_multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
     num_res_blocks: int = 2
     code_width: int = 256
     num_codes: int = 1024
+    unshuffle: int = 1
 
     @property
     def stride(self) -> int:
         """Pixels a code, each way: every level but the last halves the picture."""
-        return 2 ** (len(self.channel_multipliers) - 1)
+        return self.unshuffle * 2 ** (len(self.channel_multipliers) - 1)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> TokenizerConfig:
+        values = json.loads(text)
+        return cls(**{**values, "channel_multipliers": tuple(values["channel_multipliers"])})
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from os import PathLike
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from model import checkpoint
 from model.config import TokenizerConfig
 
 
@@ -45,7 +48,8 @@ class CodeEncoder(nn.Module):
     def __init__(self, config: TokenizerConfig) -> None:
         super().__init__()
         widths = [config.hidden_channels * m for m in config.channel_multipliers]
-        self.conv_in = conv(3, config.hidden_channels, 3, bias=False)
+        self.unshuffle = config.unshuffle
+        self.conv_in = conv(3 * config.unshuffle**2, config.hidden_channels, 3, bias=False)
         self.down = nn.ModuleList(residual_blocks(before, after, config.num_res_blocks)
                                   for before, after in zip([config.hidden_channels, *widths], widths, strict=False))
         self.mid = residual_blocks(widths[-1], widths[-1], config.num_res_blocks)
@@ -53,7 +57,7 @@ class CodeEncoder(nn.Module):
         self.conv_out = conv(widths[-1], config.code_width, 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        features = self.conv_in(image)
+        features = self.conv_in(F.pixel_unshuffle(image, self.unshuffle))
         for level, blocks in enumerate(self.down):
             for block in blocks:
                 features = block(features)
@@ -78,7 +82,8 @@ class CodeDecoder(nn.Module):
         self.upsample = nn.ModuleDict({str(level): conv(widths[level], widths[level], 3)
                                        for level in range(1, len(widths))})
         self.norm_out = group_norm(widths[0])
-        self.conv_out = conv(widths[0], 3, 3)
+        self.unshuffle = config.unshuffle
+        self.conv_out = conv(widths[0], 3 * config.unshuffle**2, 3)
 
     def forward(self, features: Tensor) -> Tensor:
         features = self.conv_in(features)
@@ -89,7 +94,7 @@ class CodeDecoder(nn.Module):
                 features = block(features)
             if level > 0:
                 features = self.upsample[str(level)](F.interpolate(features, scale_factor=2.0, mode="nearest"))
-        return self.conv_out(F.silu(self.norm_out(features)))
+        return F.pixel_shuffle(self.conv_out(F.silu(self.norm_out(features))), self.unshuffle)
 
 
 class Tokenizer(nn.Module):
@@ -102,12 +107,32 @@ class Tokenizer(nn.Module):
         self.codebook = nn.Parameter(torch.empty(config.num_codes, config.code_width)
                                      .uniform_(-1 / config.num_codes, 1 / config.num_codes))
 
+    @classmethod
+    def load(cls, source: str | PathLike[str]) -> Tokenizer:
+        """One by itself, in eval mode, float32: a file of ours or the published one, "published", or a STELLAR of ours
+        that has one ("nano"). Raises CheckpointError."""
+        config, weights = checkpoint.tokenizer_weights(source)
+        tokenizer = cls(config)
+        tokenizer.load_state_dict(weights(tokenizer.state_dict()))
+        return tokenizer.requires_grad_(False).eval()
+
+    def save(self, path: str | PathLike[str], *, dtype: torch.dtype | None = None) -> None:
+        """One safetensors file with the architecture in its metadata."""
+        checkpoint.write_tokenizer(path, self.config, self.state_dict(), dtype=dtype)
+
     def encode(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) in 0..1, sides multiples of the stride -> codes (B, H / stride, W / stride)."""
-        hidden = self.encoder(image.to(self.codebook.dtype)).movedim(1, -1).float()
-        # Float32: two codes can lie closer to each other than bfloat16's rounding.
-        return torch.cdist(hidden.flatten(1, 2), self.codebook.float()[None],
-                           compute_mode="use_mm_for_euclid_dist").argmin(-1).view(hidden.shape[:3])
+        return self.quantize(self.encoder(image.to(self.codebook.dtype)))
+
+    def quantize(self, hidden: Tensor) -> Tensor:
+        """(B, code_width, h, w) -> codes (B, h, w), the nearest of the codebook.
+
+        Float32: two codes can lie closer to each other than bfloat16's rounding.
+        """
+        with torch.autocast(hidden.device.type, enabled=False):
+            flat = hidden.movedim(1, -1).float()
+            return torch.cdist(flat.flatten(1, 2), self.codebook.float()[None],
+                               compute_mode="use_mm_for_euclid_dist").argmin(-1).view(flat.shape[:3])
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes (B, h, w) -> (B, 3, h * stride, w * stride) in 0..1."""

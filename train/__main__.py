@@ -1,0 +1,70 @@
+"""python -m train --recipe NAME --data SOURCE --out FOLDER: train a STELLAR or its tokenizer."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from train.config import TrainConfig
+from train.recipes import NAMES, recipe
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="python -m train", description="Train a STELLAR, or its tokenizer.")
+    made.add_argument("--recipe", required=True, help=f"one of {', '.join(NAMES)}")
+    made.add_argument("--data", help="a folder of photos, Parquet files, or a hub data set's name")
+    made.add_argument("--out", type=Path, help="the run's folder; runs/RECIPE unless given")
+    made.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out, bit for bit")
+    made.add_argument("--init", help="where the weights start: a timm ViT's name, a file of one, a STELLAR, or null")
+    made.add_argument("--without", help="losses to leave out, by name, separated by commas")
+    made.add_argument("--set", dest="settings", action="append", default=[], metavar="NAME=VALUE",
+                      help="any setting by its dotted name: --set weights.koleo=0.2 --set batch_size=64")
+    made.add_argument("--steps", type=int, help="short for --set steps=N")
+    made.add_argument("--cache", type=Path, help="where teachers' features are kept; beside --out unless given")
+    made.add_argument("--device", choices=("auto", "cpu"), default="auto")
+    made.add_argument("--show", action="store_true", help="print the recipe with these settings, and stop")
+    made.add_argument("--quiet", action="store_true", help="no progress line")
+    return made
+
+
+def configured(arguments: argparse.Namespace) -> TrainConfig:
+    """The recipe with what the command line changes."""
+    config = recipe(arguments.recipe)
+    if arguments.settings:
+        config = config.override(arguments.settings)
+    if arguments.without:
+        config = config.without(*arguments.without.split(","))
+    if arguments.steps is not None:
+        config = replace(config, steps=arguments.steps, epochs=None)
+    if arguments.data is not None:
+        config = replace(config, data=replace(config.data, source=arguments.data))
+    if arguments.init is not None:
+        config = replace(config, init=None if arguments.init in ("null", "none") else arguments.init)
+    return config
+
+
+def main(arguments: list[str] | None = None) -> int:
+    given = parser().parse_args(arguments)
+    try:
+        config = configured(given)
+        if given.show:
+            print(config.to_json())
+            return 0
+        from train.loop import run  # torch and accelerate take seconds: a mistyped recipe is told at once
+
+        finished = run(config, given.out or Path("runs") / config.recipe, resume=given.resume, cache=given.cache,
+                       device=given.device, quiet=given.quiet)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if int(os.environ.get("RANK", "0")) == 0:
+        print(json.dumps({"weights": str(finished)}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,348 @@
+"""Photos by the batch: folders, Parquet and hub data sets, decoded and cropped while the model works."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+import datasets
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
+
+from train.config import DataConfig, RecipeError, TrainConfig
+from train.photos import decode, list_photos
+from train.views import Crops, crops_of
+
+
+class DataError(ValueError):
+    """The photos cannot be read; says which and what to do."""
+
+
+class FolderPhotos:
+    """The photos below a folder, in the order of their paths."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            self.paths = list_photos(folder)
+        except ValueError as error:
+            raise DataError(str(error)) from error
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def name(self, index: int) -> str:
+        return self.paths[index].relative_to(self.folder).as_posix()
+
+    def read(self, index: int) -> Tensor:
+        """uint8 (3, H, W); ValueError where the file is no photo."""
+        return decode(self.paths[index])
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when photos come, go or change their size in bytes."""
+        listing = "\n".join(f"{self.name(i)} {path.stat().st_size}" for i, path in enumerate(self.paths))
+        return sha256(listing.encode()).hexdigest()
+
+
+class TablePhotos:
+    """An image column of a `datasets` table: Parquet files or a hub data set."""
+
+    def __init__(self, table: datasets.Dataset, column: str) -> None:
+        self.table, self.column = undecoded(table, column), column
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def name(self, index: int) -> str:
+        return f"row {index}"
+
+    def read(self, index: int) -> Tensor:
+        return decode_cell(self.table[index][self.column])
+
+    @property
+    def fingerprint(self) -> str:
+        return self.table._fingerprint
+
+
+class StreamedPhotos:
+    """A table that is read as it comes; shuffled in a buffer, a share a process."""
+
+    def __init__(self, table: datasets.IterableDataset, column: str, *, buffer: int, seed: int) -> None:
+        self.table, self.column = undecoded(table, column).shuffle(seed=seed, buffer_size=buffer), column
+
+    def some(self, count: int = 256) -> Iterator[Tensor]:
+        """The first readable photos, for a teacher's whitening."""
+        for row in self.table.take(count):
+            try:
+                yield decode_cell(row[self.column])
+            except (ValueError, OSError):
+                continue
+
+    def start(self, *, skip: int, rank: int, world: int) -> Iterator[object]:
+        """Cells without end, epoch after epoch; the first `skip` of this process's are passed over."""
+        mine = datasets.distributed.split_dataset_by_node(self.table, rank, world) if world > 1 else self.table
+        epoch = 0
+        while True:
+            mine.set_epoch(epoch)
+            found = False
+            for row in mine:
+                found = True
+                if skip:
+                    skip -= 1
+                else:
+                    yield row[self.column]
+            if not found:
+                raise DataError("the streamed data set holds no photo")
+            epoch += 1
+
+
+def undecoded(table: datasets.Dataset | datasets.IterableDataset, column: str):
+    """The table with its image column as bytes, so that a bad photo is met where it is read."""
+    names = table.column_names
+    if names is not None and column not in names:
+        raise DataError(f"the data set has no column {column!r}; it has {', '.join(names)}; "
+                        "name one with data.column")
+    features = table.features
+    if features is not None and isinstance(features.get(column), datasets.Image):
+        return table.cast_column(column, datasets.Image(decode=False))
+    return table
+
+
+def decode_cell(cell: object) -> Tensor:
+    """A cell of an image column -> uint8 (3, H, W): bytes, {"bytes", "path"} as `datasets` stores, or a picture."""
+    if isinstance(cell, dict):
+        cell = cell["bytes"] if cell.get("bytes") is not None else Path(cell["path"])
+    if isinstance(cell, str):
+        cell = Path(cell)
+    if not isinstance(cell, bytes | Path | Image.Image):
+        raise DataError(f"an image column holds pictures or their bytes, found {type(cell).__name__}")
+    return decode(cell)
+
+
+def open_photos(config: DataConfig, *, seed: int = 0) -> FolderPhotos | TablePhotos | StreamedPhotos:
+    """The data set that a recipe names. Raises DataError where there is none, or none that holds photos."""
+    if not config.source:
+        raise DataError("no data: name a folder of photos, Parquet files or a hub data set with --data")
+    path = Path(config.source)
+    parquet = path.suffix == ".parquet" or (path.is_dir() and any(path.glob("**/*.parquet")))
+    if path.exists() and not parquet:
+        if path.is_file():
+            raise DataError(f"{path} is a file; give a folder of photos, or Parquet")
+        return FolderPhotos(path)
+    try:
+        if parquet:
+            files = [str(path)] if path.is_file() else sorted(map(str, path.glob("**/*.parquet")))
+            table = datasets.load_dataset("parquet", data_files=files, split="train", streaming=config.streaming)
+        else:
+            table = datasets.load_dataset(config.source, split=config.split, streaming=config.streaming)
+    except Exception as error:  # datasets raises anything, from OSError to its own
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DataError(f"{config.source} is no folder or Parquet here, and as a hub data set it cannot be had: "
+                        f"{first}") from error
+    if config.streaming:
+        return StreamedPhotos(table, config.column, buffer=config.shuffle_buffer, seed=seed)
+    photos = TablePhotos(table, config.column)
+    if not len(photos):
+        raise DataError(f"{config.source} holds no photo")
+    return photos
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step sees. Crops are uint8 until `Batch.to`; names and bad photos are for messages.
+
+    clean (B, 3, S, S), masked (B, V, 3, S, S), local (B, C, 3, s, s); targets: a (B, N, d) a teacher, summaries: a
+    (B, d) a teacher, or both empty.
+    """
+
+    clean: Tensor
+    masked: Tensor
+    local: Tensor
+    targets: tuple[Tensor, ...]
+    summaries: tuple[Tensor, ...]
+    names: tuple[str, ...]
+    bad: tuple[str, ...]
+
+    def to(self, device: torch.device) -> Batch:
+        """On the device, pictures as floats in 0..1."""
+        def picture(crops: Tensor) -> Tensor:
+            return crops.to(device, non_blocking=True).float() / 255
+
+        def numbers(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            return tuple(tensor.to(device, non_blocking=True).float() for tensor in tensors)
+
+        return replace(self, clean=picture(self.clean), masked=picture(self.masked), local=picture(self.local),
+                       targets=numbers(self.targets), summaries=numbers(self.summaries))
+
+    def pin_memory(self) -> Batch:
+        return replace(self, clean=self.clean.pin_memory(), masked=self.masked.pin_memory(),
+                       local=self.local.pin_memory(), targets=tuple(target.pin_memory() for target in self.targets))
+
+
+@dataclass(frozen=True)
+class Sample:
+    crops: Crops
+    targets: tuple[Tensor, ...]
+    summaries: tuple[Tensor, ...]
+    name: str
+    bad: tuple[str, ...]
+
+
+def collate(samples: list[Sample]) -> Batch:
+    return Batch(
+        clean=torch.stack([sample.crops.clean for sample in samples]),
+        masked=torch.stack([sample.crops.masked for sample in samples]),
+        local=torch.stack([sample.crops.local for sample in samples]),
+        targets=tuple(torch.stack(parts) for parts in zip(*(sample.targets for sample in samples), strict=True)),
+        summaries=tuple(torch.stack(parts) for parts in zip(*(sample.summaries for sample in samples), strict=True)),
+        names=tuple(sample.name for sample in samples),
+        bad=tuple(name for sample in samples for name in sample.bad),
+    )
+
+
+def seed_of(*numbers: int) -> int:
+    """A seed that differs wherever one of the numbers does, the same on every machine."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which photo is where in a run: a function of the seed alone, so a run resumes at any step, on any machine.
+
+    A step's global batch is the next `batch_size * world` positions; rank r takes every world-th of them.
+    """
+
+    seed: int
+    batch_size: int
+    rank: int
+    world: int
+    resolutions: tuple[int, ...]
+
+    def positions(self, step: int) -> list[int]:
+        first = step * self.batch_size * self.world
+        return [first + i * self.world + self.rank for i in range(self.batch_size)]
+
+    def resolution(self, step: int) -> int:
+        """The same on every process."""
+        generator = torch.Generator().manual_seed(seed_of(self.seed, 1, step))
+        return self.resolutions[int(torch.randint(len(self.resolutions), (), generator=generator))]
+
+    def index(self, position: int, length: int) -> int:
+        return int(permutation(self.seed, position // length, length)[position % length])
+
+    def crop_seed(self, position: int) -> int:
+        return seed_of(self.seed, 2, position)
+
+
+@lru_cache(maxsize=2)
+def permutation(seed: int, epoch: int, length: int) -> Tensor:
+    return torch.randperm(length, generator=torch.Generator().manual_seed(seed_of(seed, 3, epoch)))
+
+
+class Cropped(Dataset):
+    """(position, step) -> Sample. `targets`: teachers' stored features, a list of train.teachers.TargetStore."""
+
+    ATTEMPTS = 8
+
+    def __init__(self, photos: FolderPhotos | TablePhotos, plan: Plan, config: TrainConfig, targets: list) -> None:
+        self.photos, self.plan, self.config, self.targets = photos, plan, config, targets
+        self.summaries = [store.whitened_summaries(teacher.summary_width)
+                          for store, teacher in zip(targets, config.teachers, strict=False)]
+
+    def __getitem__(self, key: tuple[int, int]) -> Sample:
+        position, step = key
+        resolution, bad = self.plan.resolution(step), []
+        index = self.plan.index(position, len(self.photos))
+        for _ in range(self.ATTEMPTS):
+            try:
+                photo = self.photos.read(index)
+                break
+            except (ValueError, OSError):
+                bad.append(self.photos.name(index))
+                index = (index + 1) % len(self.photos)
+        else:
+            raise DataError(f"{len(bad)} photos in a row could not be read: {', '.join(bad)}")
+        crops = crop_views(photo, self.config, resolution, self.plan.crop_seed(position))
+        grid = resolution // self.config.model.patch_size
+        targets = tuple(store.crop(index, crops.box, (grid, grid)) for store in self.targets)
+        summaries = tuple(found[index] for found in self.summaries)
+        return Sample(crops, targets, summaries, self.photos.name(index), tuple(bad))
+
+
+class Streamed(IterableDataset):
+    """Samples in the order in which a stream gives them; one worker, so that the order is known."""
+
+    def __init__(self, photos: StreamedPhotos, plan: Plan, config: TrainConfig, *, first_step: int) -> None:
+        self.photos, self.plan, self.config, self.first_step = photos, plan, config, first_step
+
+    def __iter__(self) -> Iterator[Sample]:
+        worker = get_worker_info()
+        if worker is not None and worker.num_workers > 1:
+            raise RecipeError("a streamed data set is read by at most one worker a process")
+        size = self.plan.batch_size
+        # A bad photo before the first step is passed over as if it had been good: exact where a stream has none.
+        taken, bad = self.first_step * size, []
+        for cell in self.photos.start(skip=taken, rank=self.plan.rank, world=self.plan.world):
+            try:
+                photo = decode_cell(cell)
+            except (ValueError, OSError):
+                photo, name = None, f"streamed photo {taken}"
+            if photo is None:
+                bad.append(name)
+                if len(bad) >= Cropped.ATTEMPTS:
+                    raise DataError(f"{len(bad)} photos in a row could not be read: {', '.join(bad)}")
+                continue
+            step = taken // size
+            position = self.plan.positions(step)[taken % size]
+            crops = crop_views(photo, self.config, self.plan.resolution(step), self.plan.crop_seed(position))
+            yield Sample(crops, (), (), f"streamed photo {taken}", tuple(bad))
+            taken, bad = taken + 1, []
+
+
+def crop_views(photo: Tensor, config: TrainConfig, resolution: int, seed: int) -> Crops:
+    """As many views as the recipe's losses look at."""
+    alignment = {"set_alignment", "summary_alignment"} & set(config.weights)
+    local = config.views.num_local if "summary_alignment" in config.weights else 0
+    return crops_of(photo, config.views, resolution=resolution, masked=config.views.num_masked if alignment else 0,
+                    local=local, seed=seed)
+
+
+class Steps:
+    """The batch sampler: for each step from `first` on, this process's (position, step) keys."""
+
+    def __init__(self, plan: Plan, first: int, last: int) -> None:
+        self.plan, self.first, self.last = plan, first, last
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        for step in range(self.first, self.last):
+            yield [(position, step) for position in self.plan.positions(step)]
+
+    def __len__(self) -> int:
+        return self.last - self.first
+
+
+def batches(photos: FolderPhotos | TablePhotos | StreamedPhotos, plan: Plan, config: TrainConfig, *, first_step: int,
+            last_step: int, targets: list, pin: bool = False) -> DataLoader:
+    """A loader of `Batch`, one a step, that works ahead in `data.num_workers` processes."""
+    workers = config.data.num_workers
+    if isinstance(photos, StreamedPhotos):
+        dataset = Streamed(photos, plan, config, first_step=first_step)
+        order, workers = {"batch_size": plan.batch_size}, min(workers, 1)
+    else:
+        dataset = Cropped(photos, plan, config, targets)
+        order = {"batch_sampler": Steps(plan, first_step, last_step)}
+    return DataLoader(dataset, **order, num_workers=workers, collate_fn=collate, pin_memory=pin,
+                      prefetch_factor=4 if workers else None, worker_init_fn=one_thread)
+
+
+def one_thread(worker: int) -> None:
+    """The model has the cores; a worker that spreads over them all takes them away."""
+    torch.set_num_threads(1)
+

@@ -1,0 +1,198 @@
+"""Learner: a STELLAR with its training heads; a step's views in, named losses out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from model.factorization import Factorization
+from model.stellar import Stellar
+from train.config import TrainConfig
+from train.data import Batch
+from train.masking import kept_patches
+from train.matching import match
+from train.objective.clustering import clustering_loss
+from train.objective.distillation import distillation_loss
+from train.objective.granularity import group_balance_loss, group_low_rank
+from train.objective.koleo import koleo_loss
+from train.objective.low_rank import low_rank_loss
+from train.objective.reconstruction import code_loss, pixel_loss
+from train.objective.set_alignment import set_alignment_loss
+from train.objective.summary_alignment import summary_alignment_loss
+from train.prototypes import Prototypes, perplexity
+from train.sinkhorn import assign
+from train.views import Colours
+
+
+@dataclass(frozen=True)
+class Views:
+    """A step's input on the device, pictures in 0..1.
+
+    image (B, 3, S, S); masked (B, V, 3, S, S), colours changed, of which each view keeps the patches `kept` (B, V, M);
+    local (B, C, 3, s, s); targets: a (B, N, d) a teacher, summaries a (B, d). V or C can be 0.
+    """
+
+    image: Tensor
+    masked: Tensor
+    kept: Tensor
+    local: Tensor
+    targets: tuple[Tensor, ...]
+    summaries: tuple[Tensor, ...]
+
+
+def make_views(batch: Batch, colours: Colours, *, patch_size: int, mask_ratio: float) -> Views:
+    """A batch that is on its device -> Views. Colours and masks draw from torch's generator."""
+    rows, cols = (side // patch_size for side in batch.clean.shape[-2:])
+    photos, num_masked = batch.masked.shape[:2]
+    kept = kept_patches(photos * num_masked, (rows, cols), mask_ratio=mask_ratio, device=batch.clean.device)
+    return Views(
+        image=batch.clean,
+        masked=colours(batch.masked) if num_masked else batch.masked,
+        kept=kept.unflatten(0, (photos, num_masked)) if num_masked else kept.new_empty(photos, 0, kept.shape[1]),
+        local=colours(batch.local) if batch.local.shape[1] else batch.local,
+        targets=batch.targets,
+        summaries=batch.summaries,
+    )
+
+
+class Learner(nn.Module):
+    """The whole objective over one batch. What a recipe leaves out is neither built nor computed.
+
+    forward(Views) -> (losses, metrics): unweighted scalars by the recipe's names, and figures worth a curve.
+    """
+
+    def __init__(self, stellar: Stellar, config: TrainConfig) -> None:
+        super().__init__()
+        self.config, self.weights = config, frozenset(config.weights)
+        self.stellar = stellar.train()
+        width, settings = stellar.config.width, config.prototypes
+        sizes = {"num_prototypes": settings.num_prototypes, "prototype_width": settings.prototype_width,
+                 "predictor_width": settings.predictor_width}
+        self.prototypes = Prototypes(width, **sizes) if "clustering" in self.weights else None
+        self.summary_prototypes = Prototypes(width, **sizes) if "summary_clustering" in self.weights else None
+        taught = config.teachers if "distillation" in self.weights else ()
+        self.teaching = nn.ModuleList(nn.Linear(width, teacher.width) for teacher in taught)
+        self.summary_teaching = nn.ModuleDict({str(i): nn.Linear(width, teacher.summary_width)
+                                               for i, teacher in enumerate(taught) if teacher.summary_weight})
+
+    @property
+    def exported(self) -> Stellar:
+        """What a run is for."""
+        return self.stellar
+
+    @property
+    def loss_weights(self) -> dict[str, float]:
+        return self.config.weights
+
+    def train(self, mode: bool = True) -> Learner:
+        super().train(mode)
+        if self.stellar.tokenizer is not None:
+            self.stellar.tokenizer.eval().requires_grad_(False)
+        return self
+
+    def forward(self, views: Views) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        factorization = self.stellar(views.image)
+        losses = self.factorization_losses(factorization, views)
+        metrics = {
+            "mass_entropy": torch.special.entr(factorization.mass.detach().float()).sum(-1).mean(),
+            "heaviest_mass": factorization.mass.detach().amax(-1).mean(),
+            "explained_variance": 1 - low_rank_loss(factorization.patch_features.detach(),
+                                                    factorization.low_rank.detach()),
+        }
+        if "reconstruction" in self.weights:
+            losses["reconstruction"] = self.reconstruction(factorization, views.image)
+
+        assignments = summary_assignments = None
+        settings = self.config.prototypes
+        if self.prototypes is not None:
+            logits = self.prototypes(factorization.semantics)
+            assignments = assign(logits.detach().flatten(0, 1), temperature=settings.assignment_temperature,
+                                 rounds=settings.rounds).view_as(logits)
+            losses["clustering"] = clustering_loss(logits, assignments, temperature=settings.prediction_temperature)
+            metrics["prototype_perplexity"] = perplexity(assignments.flatten(0, 1))
+        if self.summary_prototypes is not None:
+            logits = self.summary_prototypes(factorization.summary)
+            summary_assignments = assign(logits.detach(), temperature=settings.assignment_temperature,
+                                         rounds=settings.rounds)
+            losses["summary_clustering"] = clustering_loss(logits, summary_assignments,
+                                                           temperature=settings.prediction_temperature)
+        if views.masked.shape[1]:
+            self.masked_losses(views, factorization.semantics.detach(), assignments, summary_assignments, losses)
+        if views.local.shape[1] and "summary_alignment" in self.weights:
+            summaries = self.stellar.encoder(views.local.flatten(0, 1)).summary
+            aligned = self.summary_alignment(summaries.unflatten(0, views.local.shape[:2]), summary_assignments)
+            losses["summary_alignment"] = losses.get("summary_alignment", 0) + aligned
+        return losses, metrics
+
+    def factorization_losses(self, factorization: Factorization, views: Views) -> dict[str, Tensor]:
+        """Those that look at the clean view alone."""
+        losses, targets = {}, views.targets
+        if "koleo" in self.weights:
+            losses["koleo"] = koleo_loss(factorization.semantics)
+        if "low_rank" in self.weights:
+            losses["low_rank"] = low_rank_loss(factorization.patch_features, factorization.low_rank)
+        if "distillation" in self.weights:
+            of_patches = self.taught((factorization.patch_features, factorization.low_rank), targets)
+            losses["distillation"] = of_patches + self.taught_summary(factorization.summary, views.summaries)
+        if "granularity" in self.weights:
+            groups = self.config.token_groups
+            losses["granularity"] = (self.taught(tuple(group_low_rank(factorization, groups)), targets)
+                                     + group_balance_loss(factorization.localization, groups))
+        return losses
+
+    def taught(self, features: tuple[Tensor, ...], targets: tuple[Tensor, ...]) -> Tensor:
+        """Several (B, N, D) against every teacher's (B, N, d): the weighted sum over teachers of the mean loss."""
+        return sum(
+            teacher.weight * sum(distillation_loss(head(feature), target) for feature in features) / len(features)
+            for teacher, head, target in zip(self.config.teachers, self.teaching, targets, strict=True))
+
+    def taught_summary(self, summary: Tensor, targets: tuple[Tensor, ...]) -> Tensor:
+        """(B, D) against what each teacher says of the whole photo, (B, d)."""
+        return sum((self.config.teachers[int(i)].summary_weight * distillation_loss(head(summary), targets[int(i)])
+                    for i, head in self.summary_teaching.items()), start=summary.new_zeros(()))
+
+    def reconstruction(self, factorization: Factorization, image: Tensor) -> Tensor:
+        decoder, tokenizer = self.stellar.decoder, self.stellar.tokenizer
+        predicted = decoder(factorization.low_rank, factorization.patch_grid)
+        if tokenizer is None:
+            return pixel_loss(predicted, image)
+        with torch.no_grad():
+            rows, cols = factorization.patch_grid
+            size = (rows * tokenizer.config.stride, cols * tokenizer.config.stride)
+            if size != tuple(image.shape[-2:]):  # a patch of 14 predicts the code of 16 pixels
+                image = F.interpolate(image, size=size, mode="bicubic", align_corners=False).clamp(0, 1)
+            codes = tokenizer.encode(image)
+        return code_loss(predicted, codes.flatten(1))
+
+    def masked_losses(self, views: Views, clean: Tensor, assignments: Tensor | None,
+                      summary_assignments: Tensor | None, losses: dict[str, Tensor]) -> None:
+        """Adds the masked views' parts of set alignment, summary alignment and KoLeo."""
+        photos, num_masked = views.masked.shape[:2]
+        embedded = self.stellar.encoder.embed(views.masked.flatten(0, 1))
+        kept = views.kept.flatten(0, 1)[..., None].expand(-1, -1, embedded.shape[-1])
+        visible = torch.cat([embedded[:, :1], embedded[:, 1:].gather(1, kept)], dim=1)
+        encoded = self.stellar.encoder.encode(visible)
+        semantics = encoded.semantics.unflatten(0, (photos, num_masked))
+        if "koleo" in losses:
+            losses["koleo"] = losses["koleo"] + koleo_loss(encoded.semantics)
+        if "set_alignment" in self.weights:
+            matches = match(semantics.detach(), clean)
+            # View by view, and each view's logits are computed again for its gradient: memory holds one view's.
+            per_view = [checkpoint(self.set_alignment, semantics[:, view], assignments, matches[:, view],
+                                   use_reentrant=False) for view in range(num_masked)]
+            losses["set_alignment"] = torch.stack(per_view).mean()
+        if "summary_alignment" in self.weights:
+            losses["summary_alignment"] = self.summary_alignment(encoded.summary.unflatten(0, (photos, num_masked)),
+                                                                 summary_assignments)
+
+    def set_alignment(self, semantics: Tensor, assignments: Tensor, matches: Tensor) -> Tensor:
+        return set_alignment_loss(self.prototypes(semantics), assignments, matches,
+                                  temperature=self.config.prototypes.prediction_temperature)
+
+    def summary_alignment(self, summaries: Tensor, assignments: Tensor) -> Tensor:
+        return summary_alignment_loss(self.summary_prototypes(summaries), assignments,
+                                      temperature=self.config.prototypes.prediction_temperature)

@@ -1,0 +1,286 @@
+"""The run, readable top to bottom: data, forward, losses, step, log, save."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from PIL import Image
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from model.tokenizer import Tokenizer
+from train import pictures, starts
+from train.config import TrainConfig
+from train.data import Batch, DataError, Plan, StreamedPhotos, batches, open_photos, seed_of
+from train.learner import Learner, make_views
+from train.run_folder import RunError, RunFolder, last_good, step_of
+from train.teachers import OnlineTeacher, build_store
+from train.tokenizer_learner import TokenizerLearner
+from train.views import Colours
+
+PICTURED = 4
+
+
+def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | None = None, device: str = "auto",
+        quiet: bool = False) -> Path:
+    """Trains a recipe into the folder `out` and returns the path of the finished weights.
+
+    Under `accelerate launch` every process calls this. Raises RecipeError, DataError, RunError, TeacherError or
+    CheckpointError (all ValueErrors) with one sentence for whatever a person can mend.
+    """
+    accelerator = Accelerator(mixed_precision=config.precision, cpu=device == "cpu", step_scheduler_with_optimizer=False)
+    folder, last_saved = RunFolder(out), None
+    if accelerator.is_main_process:
+        last_saved = folder.open(config, resume=resume)
+    accelerator.wait_for_everyone()
+    last_saved = (folder.saved() or [None])[-1]
+
+    photos = open_photos(config.data, seed=config.seed)
+    steps = num_steps(config, photos, accelerator.num_processes)
+    plan = Plan(config.seed, config.batch_size, accelerator.process_index, accelerator.num_processes,
+                config.views.resolutions)
+    stores, online = teachers(config, photos, cache or out.parent / "cache", accelerator)
+
+    learner = build(config, photos)
+    optimizer = torch.optim.AdamW(parameter_groups(learner, config.optimizer.weight_decay),
+                                  lr=config.optimizer.learning_rate, betas=config.optimizer.betas)
+    model, optimizer = accelerator.prepare(learner, optimizer)
+    average = None
+    if config.optimizer.average is not None:
+        average = AveragedModel(learner.exported, multi_avg_fn=get_ema_multi_avg_fn(config.optimizer.average))
+        accelerator.register_for_checkpointing(average)
+    first = 0
+    if last_saved is not None:
+        accelerator.load_state(str(last_saved))
+        first = step_of(last_saved)
+
+    colours = Colours(config.views)
+    loader = iter(batches(photos, plan, config, first_step=first, last_step=steps, targets=stores,
+                          pin=accelerator.device.type == "cuda"))
+    writer = tensorboard(out) if accelerator.is_main_process else None
+    bad: set[str] = set()
+    main = accelerator.is_main_process
+    if main:
+        folder.status("running")
+    progress = tqdm(total=steps, initial=first, disable=quiet or not main, desc=config.recipe, unit="step")
+    waited, began, seen = 0.0, time.monotonic(), 0
+    try:
+        for step in range(first, steps):
+            asked = time.monotonic()
+            batch = next(loader)
+            waited += time.monotonic() - asked
+            check_bad(bad, batch, config, (step + 1 - first) * config.batch_size)
+
+            # Every draw of a step comes from this seed, so a resumed run draws what an unbroken one would.
+            torch.manual_seed(seed_of(config.seed, 4, step, plan.rank))
+            names, batch = batch.names, batch.to(accelerator.device)
+            views = make_views(batch, colours, patch_size=config.model.patch_size, mask_ratio=config.views.mask_ratio)
+            if online:
+                views = replace(views, **online_targets(online, views.image, config.model.patch_size))
+
+            rate = set_learning_rate(optimizer, config, step, steps)
+            losses, metrics = model(views)
+            total = sum(learner.loss_weights[name] * value for name, value in losses.items())
+            accelerator.backward(total)
+            norm = accelerator.clip_grad_norm_(model.parameters(), config.optimizer.clip)
+            check_finite(total, norm, losses, step, names, folder)
+            optimizer.step()
+            optimizer.zero_grad()
+            if average is not None:
+                average.update_parameters(learner.exported)
+            seen += config.batch_size * accelerator.num_processes
+            progress.update()
+
+            done = step + 1
+            if main and (done % config.log_every == 0 or done == steps):
+                elapsed = time.monotonic() - began
+                line = log_line(done, steps, losses, total, metrics, rate, norm, seen / elapsed, waited / elapsed)
+                folder.log(line)
+                folder.status("running")
+                write_scalars(writer, line)
+                progress.set_postfix(loss=f"{line['losses']['total']:.3f}", photos_s=f"{seen / elapsed:.1f}",
+                                     waiting=f"{waited / elapsed:.0%}", bad=len(bad))
+                waited, began, seen = 0.0, time.monotonic(), 0
+            if main and isinstance(learner, Learner) and (done % config.picture_every == 0 or done == steps):
+                picture(learner, batch, out / "pictures" / f"step-{done:07d}.png", writer, done)
+            if done % config.save_every == 0 or done == steps:
+                save(accelerator, folder, done)
+    except KeyboardInterrupt:
+        if main:
+            folder.status("stopped", "interrupted")
+        raise RunError(f"interrupted; {last_good(folder.saved())} Go on with --resume") from None
+    except (RunError, DataError) as error:
+        if main:
+            folder.status("stopped", str(error))
+        raise
+    finally:
+        progress.close()
+        if writer is not None:
+            writer.close()
+    accelerator.wait_for_everyone()
+    finished = out / "model.safetensors"
+    exported = learner.exported if average is None else average.module
+    if main:
+        exported.save(finished)
+        folder.status("finished")
+        if bad:
+            tqdm.write(f"{len(bad)} photos could not be read: {', '.join(sorted(bad)[:10])}")
+    accelerator.end_training()
+    return finished
+
+
+def num_steps(config: TrainConfig, photos, world: int) -> int:
+    if config.steps is not None:
+        return config.steps
+    if isinstance(photos, StreamedPhotos):
+        raise RunError("a streamed data set has no known length; give steps instead of epochs")
+    return max(1, round(config.epochs * len(photos) / (config.batch_size * world)))
+
+
+def build(config: TrainConfig, photos) -> Learner | TokenizerLearner:
+    """The learner with its starting weights; the same on every process."""
+    if config.trains == "tokenizer":
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            learner = TokenizerLearner(Tokenizer(config.model.tokenizer), starts.open_stem(config), config)
+        if config.init is not None:
+            learner.start_from(Tokenizer.load(config.init))
+        return learner.train()
+    stellar = starts.start(config)
+    if config.model.stem is not None and config.init is None and not isinstance(photos, StreamedPhotos):
+        starts.tokens_from_clusters(stellar, starts.some_images(photos, config.model.patch_size), seed=config.seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed + 1)
+        learner = Learner(stellar, config)
+    learner.stellar.requires_grad_(True)
+    if config.model.stem is not None:
+        stellar.encoder.embedding.stem.requires_grad_(False)
+    return learner.train()
+
+
+def teachers(config: TrainConfig, photos, cache: Path, accelerator: Accelerator) -> tuple[list, list[OnlineTeacher]]:
+    """Stored targets of every photo, or, for a stream, teachers that look at each crop."""
+    if "distillation" not in config.weights:
+        return [], []
+    if isinstance(photos, StreamedPhotos):
+        return [], [OnlineTeacher(teacher, photos.some(), accelerator.device) for teacher in config.teachers]
+
+    def tell(name: str, done: int, count: int) -> None:
+        tqdm.write(f"{name}: {done} of {count} photos looked at")
+
+    stores = []
+    with accelerator.main_process_first():
+        for teacher_config in config.teachers:
+            stores.append(build_store(teacher_config, photos, cache, device=accelerator.device, progress=tell))
+    return stores, []
+
+
+def online_targets(online: list[OnlineTeacher], images: Tensor, patch_size: int) -> dict[str, tuple[Tensor, ...]]:
+    """`Views.targets` and `Views.summaries` of a streamed batch."""
+    grid = (images.shape[2] // patch_size, images.shape[3] // patch_size)
+    return {"targets": tuple(teacher.targets(images, grid) for teacher in online),
+            "summaries": tuple(teacher.summaries(images) for teacher in online)}
+
+
+def parameter_groups(learner: nn.Module, weight_decay: float) -> list[dict]:
+    """No decay on norms and biases (vectors) nor on the queries: tokens, summary token and positions."""
+    decayed, free = [], []
+    for name, parameter in learner.named_parameters():
+        if parameter.requires_grad:
+            query = name.endswith(("encoder.tokens", "encoder.summary_token", "encoder.positions"))
+            (free if query or parameter.ndim < 2 else decayed).append(parameter)
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
+
+
+def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
+    """Linear warm-up over a share of the steps, then a cosine to the final rate: a function of the step alone."""
+    peak, final = config.optimizer.learning_rate, config.optimizer.final_learning_rate
+    warm = max(1, round(config.optimizer.warmup * steps))
+    if step < warm:
+        return peak * (step + 1) / warm
+    return final + (peak - final) * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))) / 2
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, config: TrainConfig, step: int, steps: int) -> float:
+    rate = learning_rate(config, step, steps)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    return rate
+
+
+def check_bad(bad: set[str], batch: Batch, config: TrainConfig, asked: int) -> None:
+    bad.update(batch.bad)
+    if len(bad) > max(4, config.data.max_bad_share * asked):
+        raise DataError(f"{len(bad)} of about {asked} photos could not be read, more than data.max_bad_share allows "
+                        f"({config.data.max_bad_share:.0%}): {', '.join(sorted(bad)[:5])}")
+
+
+def check_finite(total: Tensor, norm: Tensor, losses: dict[str, Tensor], step: int, names: tuple[str, ...],
+                 folder: RunFolder) -> None:
+    """Stops before the weights are touched. The gradient's norm is the same on every process, so all stop together."""
+    if math.isfinite(norm.item()) and math.isfinite(total.item()):
+        return
+    faulty = [name for name, value in losses.items() if not math.isfinite(value.item())]
+    files = gather_object([", ".join(names)])
+    raise RunError(f"at step {step} the loss is no number ({', '.join(faulty) or 'its gradient'}); the batch was "
+                   f"{'; '.join(files)}; {last_good(folder.saved())} Lower the learning rate or leave these photos out")
+
+
+def log_line(step: int, steps: int, losses: dict[str, Tensor], total: Tensor, metrics: dict[str, Tensor], rate: float,
+             norm: Tensor, photos_per_second: float, waiting: float) -> dict:
+    return {"step": step, "steps": steps, "time": time.time(),
+            "losses": {"total": total.item(), **{name: value.item() for name, value in losses.items()}},
+            "learning_rate": rate, "gradient_norm": norm.item(), "photos_per_second": round(photos_per_second, 3),
+            "waiting": round(waiting, 4), "metrics": {name: value.item() for name, value in metrics.items()}}
+
+
+def save(accelerator: Accelerator, folder: RunFolder, step: int) -> None:
+    """Model, optimizer, average and random states; the data's position is the step."""
+    if accelerator.num_processes == 1:
+        folder.save(step, lambda path: accelerator.save_state(str(path)))
+        return
+    # Every process writes its share into one folder, which the main process then names.
+    partial = folder.checkpoints / f"shared-{step:07d}.part"
+    accelerator.save_state(str(partial))
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        folder.save(step, lambda path: [file.rename(path / file.name) for file in partial.iterdir()] and partial.rmdir())
+    accelerator.wait_for_everyone()
+
+
+@torch.no_grad()
+def picture(learner: Learner, batch: Batch, path: Path, writer, step: int) -> None:
+    images = batch.clean[:PICTURED]
+    was_training = learner.training
+    learner.eval()
+    with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=learner.config.precision == "bf16"):
+        factorization = learner.stellar(images)
+        decoded = learner.stellar.decode(factorization) if learner.stellar.decoder is not None else None
+    learner.train(was_training)
+    groups = learner.config.token_groups if "granularity" in learner.weights else ()
+    sheet = pictures.sheet(images, factorization, decoded, groups)
+    partial = path.with_name(path.name + ".part")
+    Image.fromarray(sheet.movedim(0, -1).numpy()).save(partial, format="PNG")
+    partial.replace(path)
+    writer.add_image("photos", sheet, step)
+
+
+def tensorboard(out: Path):
+    from torch.utils.tensorboard import SummaryWriter  # a second to import, and only the main process writes
+
+    return SummaryWriter(str(out / "tensorboard"))
+
+
+def write_scalars(writer, line: dict) -> None:
+    for group in ("losses", "metrics"):
+        for name, value in line[group].items():
+            writer.add_scalar(f"{group}/{name}", value, line["step"])
+    for name in ("learning_rate", "gradient_norm", "photos_per_second", "waiting"):
+        writer.add_scalar(f"run/{name}", line[name], line["step"])

@@ -1,0 +1,31 @@
+"""Granularity: groups of tokens each tell the whole photo, the few coarsely and the many finely."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from model.factorization import Factorization
+
+
+def group_masses(localization: Tensor, groups: tuple[int, ...]) -> Tensor:
+    """(B, N, K) and the groups' sizes, which sum to K -> (B, N, G): a patch's mass in each group; rows sum to 1."""
+    return torch.stack([part.sum(dim=-1) for part in localization.split(groups, dim=-1)], dim=-1)
+
+
+def group_low_rank(factorization: Factorization, groups: tuple[int, ...]) -> list[Tensor]:
+    """-> a (B, N, D) a group: the low-rank features by its tokens alone, its localization made to sum to 1."""
+    locations = factorization.localization.split(groups, dim=-1)
+    meanings = factorization.semantics.split(groups, dim=1)
+    return [(location / location.sum(dim=-1, keepdim=True).clamp_min(1e-6)) @ meaning
+            for location, meaning in zip(locations, meanings, strict=True)]
+
+
+def group_balance_loss(localization: Tensor, groups: tuple[int, ...]) -> Tensor:
+    """(B, N, K) -> scalar, at least 0: how far each patch is from giving every group the same mass.
+
+    Kullback-Leibler divergence of the uniform distribution from the groups' masses. It keeps every group's tokens
+    above the threshold 1/K somewhere: an object and its parts are then there together, each in a mask of its own.
+    """
+    masses = group_masses(localization, groups).clamp_min(1e-6)
+    return -(masses * len(groups)).log().mean()

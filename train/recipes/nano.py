@@ -1,0 +1,43 @@
+"""The model that ships."""
+
+from __future__ import annotations
+
+from model.config import DecoderConfig, StellarConfig
+from train.config import DataConfig, OptimizerConfig, PrototypesConfig, TeacherConfig, TrainConfig, ViewsConfig
+from train.recipes.tokenizer import NARROW
+
+NANO = StellarConfig(width=256, depth=8, num_heads=4, mlp_width=1024, norm_eps=1e-6, stem="tf_efficientnet_lite0",
+                     decoder=DecoderConfig(width=256, depth=4, num_heads=4, mlp_width=1024, num_codes=1024,
+                                           norm_eps=1e-6),
+                     tokenizer=NARROW)
+
+
+def recipe() -> TrainConfig:
+    """The hybrid that ships: a frozen EfficientNet-Lite0 below a ViT of width 256, taught by two frozen models.
+
+    `python -m train --recipe nano --data FOLDER --out runs/nano`; about two photos a second and core in bfloat16. It
+    starts from the nano at hand; `--init null` starts from the stem alone, its tokens set from clusters of stem
+    features. The teachers are named by timm, or by files:
+    --set teachers.0.weights=FILE. Tokens come in three groups of 2, 4 and 10: see objective/granularity.py.
+    """
+    return TrainConfig(
+        recipe="nano",
+        model=NANO,
+        init="nano",
+        tokenizer_weights="nano",
+        weights={"reconstruction": 0.05, "clustering": 0.08, "summary_clustering": 0.04, "set_alignment": 0.08,
+                 "koleo": 0.02, "distillation": 1.0, "low_rank": 0.3, "granularity": 1.0},
+        teachers=(
+            TeacherConfig(name="vit_small_patch14_dinov2.lvd142m", block=10, resolution=392, width=96,
+                          summary_weight=0.0),
+            TeacherConfig(name="tf_efficientnet_lite0.in1k", resolution=384, width=160),
+        ),
+        token_groups=(2, 4, 10),
+        data=DataConfig(num_workers=1),
+        views=ViewsConfig(resolutions=(192, 224, 256), scale=(0.3, 1.0), num_masked=1, num_local=0,
+                          jitter=(0.4, 0.2, 0.2, 0.0), blur_probability=0.0),
+        prototypes=PrototypesConfig(num_prototypes=2048, predictor_width=1024, prototype_width=128),
+        optimizer=OptimizerConfig(learning_rate=5e-4, final_learning_rate=1e-5, warmup=0.04, clip=3.0, average=0.998),
+        batch_size=16,
+        steps=3000,
+    )

@@ -1,0 +1,105 @@
+"""A run's folder: its recipe, log, status, pictures and checkpoints; all written aside and renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from train.config import TrainConfig
+from train.files import write_whole
+
+KEPT_CHECKPOINTS = 2
+# What may differ between a run and its resumption: nothing of it changes a weight.
+FREE_TO_CHANGE = {"log_every", "save_every", "picture_every", "data.num_workers", "data.max_bad_share"}
+
+
+class RunError(ValueError):
+    """A run that cannot start, go on or save; says why and what to do."""
+
+
+class RunFolder:
+    """recipe.json, log.jsonl, status.json, pictures/step-N.png, checkpoints/step-N/, tensorboard/, model.safetensors."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+
+    def open(self, config: TrainConfig, *, resume: bool) -> Path | None:
+        """Makes or enters the folder; the checkpoint to go on from, None at a run's beginning."""
+        recipe = self.path / "recipe.json"
+        if recipe.exists():
+            if not resume:
+                raise RunError(f"{self.path} holds a run already; --resume goes on with it, another --out begins anew")
+            changed = differences(json.loads(recipe.read_text()), json.loads(config.to_json()))
+            if changed:
+                raise RunError(f"{self.path} was started with another recipe ({'; '.join(changed[:3])}); "
+                               "resume with the same settings, or begin anew with another --out")
+        elif resume:
+            raise RunError(f"there is no run in {self.path} to resume; leave --resume out")
+        for folder in (self.path, self.checkpoints, self.path / "pictures"):
+            folder.mkdir(parents=True, exist_ok=True)
+        write_whole(recipe, config.to_json().encode())
+        for leftover in self.checkpoints.glob("*.part"):
+            shutil.rmtree(leftover)
+        found = self.saved()
+        return found[-1] if found else None
+
+    def saved(self) -> list[Path]:
+        """Whole checkpoints, the oldest first. One whose name has no .part was fsynced before it was named."""
+        return sorted((path for path in self.checkpoints.glob("step-*") if re.fullmatch(r"step-\d+", path.name)),
+                      key=step_of)
+
+    def save(self, step: int, write: Callable[[Path], None]) -> Path:
+        """`write` fills a folder aside, which is then fsynced and named; older ones beyond KEPT_CHECKPOINTS go.
+
+        Raises RunError where the disk refuses; what was saved before is as it was.
+        """
+        final = self.checkpoints / f"step-{step:07d}"
+        partial = final.with_name(final.name + ".part")
+        try:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            write(partial)
+            for file in partial.rglob("*"):
+                if file.is_file():
+                    with open(file, "rb") as handle:
+                        os.fsync(handle.fileno())
+            shutil.rmtree(final, ignore_errors=True)
+            os.replace(partial, final)
+        except Exception as error:  # safetensors and torch turn the disk's errors into their own
+            shutil.rmtree(partial, ignore_errors=True)
+            last = self.saved()
+            raise RunError(f"the checkpoint of step {step} could not be written ({error}); "
+                           f"{last_good(last)} Make room, then go on with --resume") from error
+        for old in self.saved()[:-KEPT_CHECKPOINTS]:
+            shutil.rmtree(old, ignore_errors=True)
+        return final
+
+    def log(self, line: dict) -> None:
+        with open(self.path / "log.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def status(self, state: str, reason: str = "") -> None:
+        write_whole(self.path / "status.json", json.dumps(
+            {"state": state, "reason": reason, "pid": os.getpid(), "updated": time.time()}).encode())
+
+
+def step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.removeprefix("step-"))
+
+
+def last_good(saved: list[Path]) -> str:
+    return f"the last good one is {saved[-1]}." if saved else "there is none before it."
+
+
+def differences(before: object, after: object, name: str = "") -> list[str]:
+    """"name: was -> is" for each setting that differs."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return [line for key in sorted({*before, *after})
+                for line in differences(before.get(key), after.get(key), f"{name}.{key}" if name else key)]
+    return [] if before == after or name in FREE_TO_CHANGE else [f"{name} was {before!r} and is {after!r}"]

@@ -1,0 +1,140 @@
+"""TokenizerLearner: a narrow MaskGIT-VQGAN with what teaches it: pixels, codes, a frozen stem's eyes and a critic."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.func import functional_call
+
+from model.encoder import STEM_MEAN, STEM_STD, normalise
+from model.tokenizer import Tokenizer
+from train.config import RecipeError, TrainConfig
+from train.learner import Views
+from train.objective.vector_quantization import codebook_loss, straight_through
+from train.prototypes import perplexity
+from train.sinkhorn import in_group
+
+# A code whose moving average of patches a step is below this is dead, and is set to what the encoder says of a patch now.
+ALIVE = 0.03
+DECAY = 0.98
+# Codes put among encodings that mean nothing yet collapse: for this share of the run the decoder sees what is encoded as
+# it is, and then the codes are set from it.
+CONTINUOUS = 0.1
+
+
+class Critic(nn.Module):
+    """Real or decoded? Judged patch by patch on the frozen stem's features, a small head a stride.
+
+    Source: Projected GANs (Sauer et al. 2021): the features are there already for the perceptual loss.
+    """
+
+    def __init__(self, channels: list[int], width: int = 64) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(nn.Sequential(nn.Conv2d(count, width, 3, padding=1), nn.LeakyReLU(0.2),
+                                                 nn.Conv2d(width, 1, 1)) for count in channels)
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """-> (M,) scores of all patches at all strides; positive means real."""
+        return torch.cat([head(feature).flatten() for head, feature in zip(self.heads, features, strict=True)])
+
+
+class TokenizerLearner(nn.Module):
+    """forward(Views) -> (losses, metrics), as train.learner.Learner's. Only the clean view is looked at.
+
+    The critic learns in the same step as the tokenizer: its own loss sees decoded pictures detached, and the
+    tokenizer's sees the critic's weights detached, so one backward pass serves both.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, stem: nn.Module, config: TrainConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.tokenizer = tokenizer.requires_grad_(True)
+        self.stem = stem.eval().requires_grad_(False)
+        self.critic = Critic(stem.feature_info.channels()) if "adversarial" in config.weights else None
+        num_codes, code_width = tokenizer.config.num_codes, tokenizer.config.code_width
+        tokenizer.codebook.requires_grad_(False)  # its moving averages move it
+        self.register_buffer("counts", torch.zeros(num_codes))  # patches a step; all dead: the first step sets them
+        self.register_buffer("sums", torch.zeros(num_codes, code_width))
+        self.register_buffer("steps_left", torch.tensor(round(CONTINUOUS * (config.steps or 0))))
+
+    def start_from(self, tokenizer: Tokenizer) -> None:
+        """Another tokenizer's weights, its codes alive."""
+        if tokenizer.config != self.tokenizer.config:
+            raise RecipeError(f"--init names a tokenizer of another architecture: {tokenizer.config}")
+        self.tokenizer.load_state_dict(tokenizer.state_dict())
+        self.counts.fill_(1.0)
+        self.sums.copy_(self.tokenizer.codebook)
+        self.steps_left.zero_()
+
+    @property
+    def exported(self) -> Tokenizer:
+        return self.tokenizer
+
+    @property
+    def loss_weights(self) -> dict[str, float]:
+        """The critic learns at full weight: how much its opinion counts is the adversarial loss's weight."""
+        return {**self.config.weights, "critic": 1.0}
+
+    def train(self, mode: bool = True) -> TokenizerLearner:
+        super().train(mode)
+        self.stem.eval()
+        return self
+
+    def features(self, image: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) in 0..1 -> the stem's stages, each of unit variance over its channels."""
+        seen = normalise(image, STEM_MEAN, STEM_STD).contiguous(memory_format=torch.channels_last)
+        return [F.layer_norm(stage.movedim(1, -1).float(), stage.shape[1:2]).movedim(-1, 1)
+                for stage in self.stem(seen)]
+
+    def forward(self, views: Views) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        image, weights = views.image, self.config.weights
+        hidden = self.tokenizer.encoder(image).float()
+        continuous = self.training and self.steps_left > 0
+        if self.training and not continuous:
+            self.follow(hidden.detach())
+        if self.training:
+            self.steps_left.sub_(1).clamp_(min=0)
+        codes = self.tokenizer.quantize(hidden.detach())
+        chosen = F.embedding(codes, self.tokenizer.codebook).movedim(-1, 1)
+        if continuous:
+            chosen = hidden.detach()
+        decoded = self.tokenizer.decoder(straight_through(hidden, chosen)).float()
+
+        losses = {"reconstruction": F.l1_loss(decoded, image), "codebook": codebook_loss(hidden, chosen)}
+        if "perceptual" in weights or "adversarial" in weights:
+            with torch.no_grad():
+                real = self.features(image)
+            fake = self.features(decoded)
+            losses["perceptual"] = sum(F.l1_loss(ours, theirs) for ours, theirs in zip(fake, real, strict=True))
+        if "adversarial" in weights:
+            frozen = {name: parameter.detach() for name, parameter in self.critic.named_parameters()}
+            losses["adversarial"] = -functional_call(self.critic, frozen, (fake,)).mean()
+            losses["critic"] = (F.relu(1 - self.critic(real)).mean()
+                                + F.relu(1 + self.critic([stage.detach() for stage in fake])).mean())
+        used = F.one_hot(codes.flatten(), self.tokenizer.config.num_codes).float()
+        metrics = {"code_perplexity": perplexity(used), "live_codes": (self.counts >= ALIVE).float().mean(),
+                   "psnr": -10 * F.mse_loss(decoded.detach().clamp(0, 1), image).log10()}
+        return {name: loss for name, loss in losses.items() if name in self.loss_weights}, metrics
+
+    @torch.no_grad()
+    def follow(self, hidden: Tensor) -> None:
+        """Codes become the moving means of what chose them, dead ones the encodings of random patches of this batch;
+        the same on every process."""
+        found = hidden.movedim(1, -1).flatten(0, -2)
+        codebook = self.tokenizer.codebook
+        candidates = found[torch.randint(len(found), (len(codebook),), device=found.device)]
+        if in_group():
+            dist.broadcast(candidates, src=0)
+        dead = self.counts < ALIVE
+        codebook[dead], self.sums[dead], self.counts[dead] = candidates[dead], candidates[dead], 1.0
+        codes = self.tokenizer.quantize(hidden).flatten()
+        counts = torch.bincount(codes, minlength=len(codebook)).float()
+        sums = torch.zeros_like(self.sums).index_add_(0, codes, found)
+        if in_group():
+            dist.all_reduce(counts)
+            dist.all_reduce(sums)
+        self.counts.lerp_(counts, 1 - DECAY)
+        self.sums.lerp_(sums, 1 - DECAY)
+        codebook.copy_(self.sums / self.counts.clamp_min(1e-6)[:, None])
