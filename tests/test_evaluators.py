@@ -1,0 +1,468 @@
+"""The evaluators by their laws: what a perfect subject scores, what an idle one scores, and what is left out."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import timm
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageDraw
+from safetensors.torch import save_file
+
+from model.config import DecoderConfig, StellarConfig, TokenizerConfig
+from model.factorization import Factorization
+from model.stellar import Stellar
+from train.evaluators import Unavailable, equivariance, knn, linear_probe, mass, objects, reconstruction, segmentation
+from train.evaluators.photo_set import PhotoSet, read_outlines
+from train.subjects import StellarSubject, TimmSubject, cluster, labelled, name_of, parse_peer
+
+PATCH = 8
+SETTINGS = {"resolution": 64, "batch_size": 4}
+
+
+class FakeSubject:
+    """Its tokens are colours (and a one): black, red, green, blue. A patch lies where its mean colour is nearest."""
+
+    name, sha256, patch_size, stellar = "fake", "", PATCH, None
+    colours = torch.tensor([[0.0, 0, 0, 1], [1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 1]])
+
+    def factorize(self, images):
+        patches = F.avg_pool2d(images, PATCH)
+        features = F.pad(patches.flatten(2).mT, (0, 1), value=1.0)
+        nearest = torch.cdist(features, self.colours[None].expand(len(images), -1, -1)).argmin(dim=2)
+        localization = F.one_hot(nearest, len(self.colours)).float()
+        semantics = self.colours.expand(len(images), -1, -1)
+        return Factorization(semantics, localization, features, features.mean(dim=1), tuple(patches.shape[2:]))
+
+
+def draw(path, boxes, *, size=(64, 64)):
+    """A black photo with boxes (colour, left, top, right, bottom) in pixels, the last two outside."""
+    picture = Image.new("RGB", size)
+    for colour, left, top, right, bottom in boxes:
+        ImageDraw.Draw(picture).rectangle((left, top, right - 1, bottom - 1), fill=colour)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path)
+
+
+@pytest.fixture
+def outlined(tmp_path):
+    """Red and green boxes on the patches' borders, with their outlines."""
+    generator = np.random.default_rng(0)
+    for number in range(6):
+        left, top = (int(value) * PATCH for value in generator.integers(0, 2, 2))
+        boxes = [("red", left, top, left + 16, top + 24), ("lime", 40, 32 + top, 64, 48 + top)]
+        draw(tmp_path / f"{number}.png", boxes)
+        lines = [f"{name} {l / 64} {t / 64} {r / 64} {t / 64} {r / 64} {b / 64} {l / 64} {b / 64}"
+                 for name, (_, l, t, r, b) in zip(("apple", "leaf"), boxes, strict=True)]  # noqa: E741
+        small = [] if number % 2 else ["dust 0 0 0.05 0.05"]  # in one half alone
+        (tmp_path / f"{number}.txt").write_text("\n".join([*lines, *small, ""]))
+    draw(tmp_path / "9.png", [("blue", 0, 0, 32, 32)])  # no outlines: left out
+    return PhotoSet.open(tmp_path)
+
+
+@pytest.fixture
+def classed(tmp_path):
+    for label, colour in enumerate(("red", "lime", "blue")):
+        for number in range(4):
+            draw(tmp_path / colour / f"{number}.png", [(colour, 0, 0, 64 - PATCH * number, 48 + label)])
+    return PhotoSet.open(tmp_path)
+
+
+# Photos
+
+
+def test_photos_know_their_classes(classed):
+    assert classed.class_names == ["blue", "lime", "red"] and classed.ranks[:5] == [0, 1, 2, 3, 0]
+    assert not classed.has_outlines
+
+
+def test_a_limit_spreads_over_the_classes(classed):
+    few = PhotoSet.open(classed.root, limit=6)
+    assert few.class_names == ["blue", "lime", "red"] and few.ranks == [0, 1] * 3
+    assert PhotoSet.open(classed.root, limit=4).class_names == ["blue", "lime"]
+    assert len(PhotoSet.open(classed.root, limit=99)) == len(classed)
+
+
+def test_a_bad_photo_is_left_out_named_and_moves_no_other(outlined):
+    before = dict(objects.evaluate(FakeSubject(), outlined, **SETTINGS))
+    outlined.paths[2].write_bytes(b"no photo")
+    seen = [index for index, _ in outlined.images(resolution=64, patch_size=PATCH)]
+    assert seen == [0, 1, 3, 4, 5, 6] and list(outlined.skipped) == [outlined.paths[2]]
+    after = dict(objects.evaluate(FakeSubject(), outlined, **SETTINGS))
+    assert before["objects/count"] == 12 and after["objects/count"] == 10
+
+
+def test_batches_hold_photos_of_one_size(tmp_path):
+    for number, size in enumerate([(64, 64), (64, 32), (64, 64), (32, 64), (64, 64)]):
+        draw(tmp_path / f"{number}.png", [], size=size)
+    photos = PhotoSet.open(tmp_path)
+    passed = []
+    photos.progress = passed.append
+    batches = list(photos.batches(resolution=64, patch_size=PATCH, batch_size=2))
+    assert [indices for indices, _ in batches] == [[0, 2], [4], [1], [3]] and passed == [1] * 5
+    assert [tuple(images.shape[2:]) for _, images in batches] == [(64, 64), (64, 64), (32, 64), (64, 32)]
+
+
+def test_outlines_are_polygons_or_boxes(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("cat 0 0 0.5 0 0.5 1 0 1\n\n7 0.75 0.5 0.5 1\n")
+    polygon, box = read_outlines(file)
+    assert (polygon.label, box.label) == ("cat", "7")
+    assert polygon.mask(64).mean() == pytest.approx(0.5, abs=0.03)
+    assert box.mask(64).mean() == pytest.approx(0.125, abs=0.03) and box.mask(64)[48, 40]
+    for line in ("cat", "cat 0 0 1", "cat 0 0 1 x", "cat 0 0 3 3", "cat 0 nan 1 1"):
+        file.write_text(f"cat 0 0 1 1\n{line}\n")
+        with pytest.raises(ValueError, match=r"a\.txt, line 2, is no outline"):
+            read_outlines(file)
+
+
+# k-NN and linear probe
+
+
+@pytest.mark.parametrize("probe", [knn, linear_probe])
+def test_separable_features_are_told_apart(classed, probe):
+    name = probe.__name__.rsplit(".", 1)[1]
+    scores = dict(probe.evaluate(FakeSubject(), classed, **SETTINGS))
+    assert set(scores) == {f"{name}/{feature}" for feature in ("summary", "mean_concept", "mean_patch_feature")}
+    assert scores[f"{name}/summary"] == scores[f"{name}/mean_patch_feature"] == 1
+    assert scores[f"{name}/mean_concept"] == pytest.approx(1 / 3)  # the same four colours in every photo: chance
+
+
+def test_the_nearest_weigh_most():
+    known = F.normalize(torch.tensor([[1.0, 0.05], [1, 0.06], [1, 0.07], [0, 1], [0.1, 1]]), dim=1)
+    labels = torch.tensor([0, 0, 0, 1, 1])
+    assert knn.vote(known, labels, torch.tensor([[0.02, 1.0], [1, 0]])).tolist() == [1, 0]
+
+
+def test_probes_need_classes(outlined):
+    with pytest.raises(ValueError, match="a folder a class"):
+        list(knn.evaluate(FakeSubject(), outlined, **SETTINGS))
+
+
+# Objects and segmentation
+
+
+def test_a_concept_that_is_the_object_scores_1(outlined):
+    scores = dict(objects.evaluate(FakeSubject(), outlined, **SETTINGS))
+    assert scores["objects/mean_best_iou"] > 0.95 and scores["objects/union_iou"] > 0.95
+    assert scores["objects/share_at_0.5"] == 1
+    assert scores["objects/count"] == 12  # the dust is below 2 % of the area, and 9.png has no outlines
+
+
+def test_the_union_takes_the_concepts_that_lie_mostly_inside():
+    canvas = torch.zeros(4, 10, 10, dtype=torch.bool)
+    canvas[0, :5, :4], canvas[1, :5, 4:10], canvas[2, :, 8:] = True, True, True  # the last: half inside, no more
+    target = torch.zeros(1, 10, 10, dtype=torch.bool)
+    target[0, :5] = True
+    best, union = objects.overlaps(canvas, target)
+    assert best.item() == pytest.approx(0.6) and union.item() == pytest.approx(1)
+
+
+def test_no_large_object_is_said(outlined):
+    for file in outlined.root.glob("*.txt"):
+        file.write_text("dust 0 0 0.05 0.05\n")
+    with pytest.raises(ValueError, match="no outlines of at least 2%"):
+        list(objects.evaluate(FakeSubject(), outlined, **SETTINGS))
+
+
+def test_segmentation_learns_colours(outlined, monkeypatch):
+    scores = dict(segmentation.evaluate(FakeSubject(), outlined, **SETTINGS))
+    assert set(scores) == {"segmentation/patch_features_miou", "segmentation/low_rank_miou"}
+    assert min(scores.values()) > 0.8  # logits on the grid round the corners off
+    monkeypatch.setattr(segmentation, "NUM_STEPS", 20)
+    first, second = (dict(segmentation.evaluate(FakeSubject(), outlined, **SETTINGS)) for _ in range(2))
+    assert first == second
+
+
+def test_segmentation_counts_the_classes_of_both_halves(outlined):
+    outlined.paths[0].with_suffix(".txt").write_text("only_here 0 0 1 1\n")
+    outlines = [outlined.outlines(index) or [] for index in range(6)]
+    assert segmentation.shared_classes(outlines) == ["apple", "leaf"]
+    assert segmentation.draw(outlines[0], ["apple"]).unique().tolist() == [segmentation.IGNORED]
+
+
+# Mass
+
+
+def factorization_of(localization, semantics, patch_features=None, patch_grid=None):
+    patch_features = localization @ semantics if patch_features is None else patch_features
+    patch_grid = patch_grid or (1, localization.shape[1])
+    return Factorization(semantics, localization, patch_features, patch_features.mean(dim=1), patch_grid)
+
+
+def test_explained_variance_is_1_of_a_product_and_0_of_the_mean():
+    generator = torch.Generator().manual_seed(0)
+    localization = torch.randn(2, 20, 4, generator=generator).softmax(dim=2)
+    semantics = torch.randn(2, 4, 8, generator=generator)
+    assert torch.allclose(mass.explained_variance(factorization_of(localization, semantics)), torch.ones(2))
+    features = torch.randn(2, 20, 8, generator=generator)
+    mean = features.mean(dim=1, keepdim=True).expand(-1, 4, -1)
+    assert mass.explained_variance(factorization_of(localization, mean, features)).abs().max() < 1e-5
+    assert mass.explained_variance(factorization_of(localization, mean)).isnan().all()
+
+
+def test_mass_tells_heavy_light_and_dead(outlined):
+    localization = torch.tensor([[[0.7, 0.2, 0.1, 0], [0.1, 0.5, 0.4, 0]]])
+    values = mass.measure(factorization_of(localization, torch.eye(4)[None])).squeeze(0)
+    assert values.tolist() == pytest.approx([0.4, 0.0, 2.0, 1.0, 0.25], abs=1e-6)
+    scores = dict(mass.evaluate(FakeSubject(), outlined, **SETTINGS))
+    names = ("heaviest", "lightest", "num_heavy", "explained_variance", "dead")
+    assert set(scores) == {f"mass/{name}" for name in names}
+    assert scores["mass/explained_variance"] == pytest.approx(1, abs=1e-4)  # boxes lie on the patches' borders
+
+
+# Equivariance
+
+
+def one_photo(seed=0, patch_grid=(6, 8), num_tokens=4):
+    generator = torch.Generator().manual_seed(seed)
+    localization = (3 * torch.randn(1, patch_grid[0] * patch_grid[1], num_tokens, generator=generator)).softmax(dim=2)
+    return factorization_of(localization, torch.randn(1, num_tokens, 8, generator=generator), patch_grid=patch_grid)
+
+
+def mirrored(factorization):
+    maps = equivariance.token_maps(factorization).flip(3)
+    return factorization_of(maps.flatten(2).mT, factorization.semantics, patch_grid=factorization.patch_grid)
+
+
+def test_no_change_changes_nothing():
+    photo = one_photo()
+    scores = equivariance.compare(photo, photo, torch.tensor([[1.0, 0, 0], [0, 1, 0]]))
+    assert all(scores[name] == pytest.approx(1) for name in scores if name.startswith("invariance"))
+    assert all(scores[name] == pytest.approx(0, abs=1e-5) for name in scores if name.startswith("equivariance"))
+
+
+def test_of_a_perfect_flip_all_change_is_in_the_localization():
+    photo = one_photo()
+    after = mirrored(photo)
+    shuffled = torch.tensor([2, 0, 3, 1])  # tokens have no order
+    after = factorization_of(after.localization[..., shuffled], after.semantics[:, shuffled],
+                             patch_grid=after.patch_grid)
+    scores = equivariance.compare(photo, after, equivariance.flip())
+    assert scores["equivariance/from_semantics"] == pytest.approx(0, abs=1e-5)
+    assert scores["equivariance/from_localization"] == pytest.approx(1, abs=1e-5)
+    assert scores["equivariance/unforeseen"] == pytest.approx(0, abs=1e-4)
+    assert scores["invariance/low_rank"] == pytest.approx(1, abs=1e-5)
+
+
+def test_semantics_that_change_in_place_are_seen():
+    photo = one_photo()
+    other = one_photo(seed=1).semantics
+    changed = photo.semantics + 0.1 * other
+    scores = equivariance.compare(photo, factorization_of(photo.localization, changed, patch_grid=photo.patch_grid),
+                                  torch.tensor([[1.0, 0, 0], [0, 1, 0]]))
+    assert scores["equivariance/from_semantics"] == pytest.approx(1, abs=1e-5)
+    assert scores["equivariance/from_localization"] == pytest.approx(0, abs=1e-5)
+    assert scores["invariance/semantics"] == pytest.approx(F.cosine_similarity(photo.semantics, changed, dim=2).mean())
+
+
+def test_the_parts_add_up():
+    before, after = one_photo(), one_photo(seed=1)
+    tokens = equivariance.match(before.semantics[0], after.semantics[0])
+    assert sorted(tokens.tolist()) == [0, 1, 2, 3]
+    localized = after.localization[0][:, tokens] - before.localization[0]
+    changed = after.semantics[0, tokens] - before.semantics[0]
+    total = localized @ before.semantics[0] + before.localization[0] @ changed + localized @ changed
+    assert torch.allclose(total, after.low_rank[0] - before.low_rank[0], atol=1e-5)
+    scores = equivariance.compare(before, after, equivariance.flip())
+    assert scores["equivariance/from_semantics"] == pytest.approx(
+        ((before.localization[0] @ changed).norm() / total.norm()).item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("size", [(100, 100), (60, 200), (333, 250)])
+def test_two_crops_share_60_percent(size):
+    for seed in range(20):
+        first, second = equivariance.two_crops(size, torch.Generator().manual_seed(seed))
+        height = min(first[2], second[2]) - max(first[0], second[0])
+        width = min(first[3], second[3]) - max(first[1], second[1])
+        assert height * width / (size[0] * size[1]) == pytest.approx(0.6, abs=0.04)
+        assert (first[2] - first[0], first[3] - first[1]) == (second[2] - second[0], second[3] - second[1])
+
+
+def test_a_map_leads_back_to_the_same_place_of_the_photo():
+    """A smooth picture seen through two crops, and moved: its values at the mapped places agree."""
+    generator = torch.Generator().manual_seed(3)
+    down, across = torch.meshgrid(torch.linspace(0, 1, 120), torch.linspace(0, 1, 160), indexing="ij")
+    picture = torch.stack([down, across, (down * 3).sin() * across])
+
+    def agree(before, after, motion):
+        places = F.affine_grid(motion[None], [1, 3, *after.shape[1:]], align_corners=False)
+        inside = places[0].abs().amax(dim=2) < 0.97
+        foretold = F.grid_sample(before[None], places, align_corners=False)[0]
+        assert inside.float().mean() > 0.4
+        assert (foretold - after)[:, inside].abs().max() < 0.02
+
+    first, second = equivariance.two_crops((120, 160), generator)
+    crop = [picture[:, top:bottom, left:right] for top, left, bottom, right in (first, second)]
+    agree(*crop, equivariance.motion_between(first, second))
+    for motion in (equivariance.shift(generator), equivariance.flip(), equivariance.rotation((120, 160), generator)):
+        agree(picture, equivariance.move(picture, motion), motion)
+    turned = equivariance.rotation((120, 160), generator)[:, :2] * torch.tensor([[1, 160 / 120], [120 / 160, 1]])
+    assert torch.allclose(turned @ turned.T, torch.tensor([[1.0, 0], [0, 1]]), atol=0.1)
+
+
+def test_colours_stay_when_boxes_move(outlined):
+    scores = dict(equivariance.evaluate(FakeSubject(), outlined, **SETTINGS))
+    for change in equivariance.CHANGES:
+        assert scores[f"equivariance/{change}/from_semantics"] == pytest.approx(0, abs=1e-5)
+        assert scores[f"invariance/{change}/semantics_by_mass"] == pytest.approx(1, abs=1e-5)
+    assert scores["equivariance/flips/unforeseen"] == pytest.approx(0, abs=1e-4)
+    assert dict(equivariance.evaluate(FakeSubject(), outlined, **SETTINGS)) == scores
+    assert dict(equivariance.evaluate(FakeSubject(), outlined, seed=1, **SETTINGS)) != scores
+
+
+# Reconstruction
+
+
+class Pools(torch.nn.Module):
+    """A stem of means over 8, 16 and 32 pixels."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, image):
+        return [F.avg_pool2d(image * self.scale, stride) for stride in (8, 16, 32)]
+
+
+class Perfect:
+    """Patch features that are the patch's pixels, a decoder that lays them down again, a tokenizer that keeps all."""
+
+    name, sha256, patch_size = "perfect", "", PATCH
+
+    def __init__(self, noise=0.0):
+        self.noise = noise
+        self.stellar = SimpleNamespace(
+            decoder=SimpleNamespace(predicts_codes=False), decode=self.decode, device=torch.device("cpu"),
+            tokenizer=SimpleNamespace(encode=lambda images: images, decode=lambda codes: codes),
+            encoder=SimpleNamespace(embedding=SimpleNamespace(stem=Pools())))
+
+    def factorize(self, images):
+        unshuffled = F.pixel_unshuffle(images, PATCH)
+        features = unshuffled.flatten(2).mT
+        localization = torch.full((len(images), features.shape[1], 2), 0.5)
+        return factorization_of(localization, torch.zeros(len(images), 2, features.shape[2]), features,
+                                tuple(unshuffled.shape[2:]))
+
+    def decode(self, factorization):
+        pixels = F.pixel_shuffle(factorization.patch_features.mT.unflatten(2, factorization.patch_grid), PATCH)
+        return (pixels + self.noise).clamp(0, 1)
+
+
+def test_a_perfect_decoder_hits_the_ceiling(outlined):
+    scores = dict(reconstruction.evaluate(Perfect(), outlined, **SETTINGS))
+    for measure, best in (("psnr", 100), ("ssim", 1), ("stem_distance", 0)):
+        assert scores[f"reconstruction/{measure}"] == pytest.approx(best, abs=1e-4)
+        assert scores[f"reconstruction/ceiling_{measure}"] == pytest.approx(best, abs=1e-4)
+        assert scores[f"reconstruction/floor_{measure}"] != pytest.approx(best, abs=1e-2)
+    assert scores["reconstruction/stem_gain"] == pytest.approx(1, abs=1e-4)
+    worse = dict(reconstruction.evaluate(Perfect(noise=0.1), outlined, **SETTINGS))
+    assert 20 < worse["reconstruction/psnr"] < 22 and worse["reconstruction/ssim"] < 1
+    assert isinstance(scores["reconstruction/lpips"], (float, Unavailable))
+
+
+def test_the_floor_is_a_colour_a_concept():
+    images = torch.zeros(1, 3, 16, 32)
+    images[..., 16:] = torch.tensor([1.0, 0.5, 0]).view(1, 3, 1, 1)
+    localization = F.one_hot(torch.tensor([[0, 0, 1, 1, 0, 0, 1, 1]]), 2).float()
+    painted = reconstruction.colours_of_concepts(
+        factorization_of(localization, torch.zeros(1, 2, 4), patch_grid=(2, 4)), images)
+    assert torch.allclose(painted, F.avg_pool2d(images, 8))
+
+
+def test_what_cannot_be_had_says_why(outlined):
+    scores = dict(reconstruction.evaluate(FakeSubject(), outlined, **SETTINGS))
+    assert scores and all(value == Unavailable("a peer has no decoder") for value in scores.values())
+    subject = Perfect()
+    subject.stellar.tokenizer, subject.stellar.encoder.embedding = None, SimpleNamespace()
+    scores = dict(reconstruction.evaluate(subject, outlined, **SETTINGS))
+    assert "no tokenizer" in scores["reconstruction/ceiling_psnr"].reason
+    assert "no stem" in scores["reconstruction/stem_gain"].reason
+    assert isinstance(scores["reconstruction/psnr"], float)
+
+
+@pytest.mark.parametrize("num_codes", [None, 32], ids=["pixels", "codes"])
+def test_real_decoders_are_compared_at_their_size(outlined, num_codes):
+    """A patch of 8 with a tokenizer of stride 16 gives a picture twice the photo's size."""
+    tokenizer = TokenizerConfig(hidden_channels=32, channel_multipliers=(1,) * 5, num_res_blocks=1, code_width=8,
+                                num_codes=32) if num_codes else None
+    config = StellarConfig(
+        width=32, depth=1, num_heads=2, mlp_width=32, patch_size=PATCH, native_size=64, num_tokens=4,
+        decoder=DecoderConfig(width=32, depth=1, num_heads=2, mlp_width=32, num_codes=num_codes), tokenizer=tokenizer)
+    torch.manual_seed(0)
+    subject = StellarSubject("tiny", Stellar(config).eval().requires_grad_(False))
+    photo, pictures = reconstruction.reconstruct(subject, torch.rand(2, 3, 64, 64))
+    assert set(pictures) == ({"", "floor_", "ceiling_"} if num_codes else {"", "floor_"})
+    side = 128 if num_codes else 64
+    assert all(picture.shape == (2, 3, side, side) for picture in (photo, *pictures.values()))
+    scores = dict(reconstruction.evaluate(subject, outlined, **SETTINGS))
+    assert math.isfinite(scores["reconstruction/psnr"]) and math.isfinite(scores["reconstruction/floor_ssim"])
+    assert isinstance(scores["reconstruction/ceiling_psnr"], float) == bool(num_codes)
+
+
+# Subjects
+
+
+def test_k_means_gives_a_factorization_however_few_colours():
+    images = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    images[1] = 0.5
+    backbone = timm.create_model("resnet10t", num_classes=0)
+    subject = TimmSubject("peer", backbone)
+    found = subject.factorize(images)
+    assert subject.patch_size == 16 and subject.stellar is None and found.patch_grid == (4, 6)
+    assert found.patch_features.shape[2] == 256 + 512 and torch.equal(found.localization.sum(dim=2), torch.ones(2, 24))
+    assert set(found.localization.unique().tolist()) == {0, 1} and found.num_tokens == 16
+    assert found.semantics.isfinite().all()
+    again = subject.factorize(images)
+    assert torch.equal(again.localization, found.localization)
+    one = np.ones((9, 3), np.float32)
+    centroids, one_hot = cluster(one, num_centroids=16, seed=0)
+    assert (centroids == 1).all() and (one_hot.sum(axis=0) > 0).sum() == 1
+
+
+def test_a_vit_from_a_file_gives_one_block_on_any_grid(tmp_path):
+    torch.manual_seed(0)
+    options = {"num_classes": 10, "img_size": 64, "patch_size": 16}
+    whole = timm.create_model("vit_tiny_patch16_224", **options).eval()
+    save_file({name: tensor.half() for name, tensor in whole.state_dict().items()}, tmp_path / "vit.safetensors")
+    spec = f"vit_tiny_patch16_224={tmp_path / 'vit.safetensors'}"
+    images = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    subject = TimmSubject.open(f"{spec}:10", device="cpu")
+    features, patch_grid = subject.patch_features(images)
+    wanted = whole.forward_intermediates((images - 0.5) / 0.5, indices=[10], norm=True, intermediates_only=True)[0]
+    assert patch_grid == (4, 4) and torch.allclose(features, wanted.flatten(2).mT, atol=0.05)
+    assert len(subject.sha256) == 64 and subject.name == "vit_tiny_patch16_224"
+    assert TimmSubject.open(spec, device="cpu").factorize(torch.rand(1, 3, 32, 96)).patch_grid == (2, 6)
+    with pytest.raises(ValueError, match="the blocks 0 to 11, not 12"):
+        TimmSubject.open(f"{spec}:12", device="cpu")
+    with pytest.raises(ValueError, match="does not fit resnet10t"):
+        TimmSubject.open(f"resnet10t={tmp_path / 'vit.safetensors'}", device="cpu")
+    with pytest.raises(ValueError, match="cannot be read as safetensors"):
+        TimmSubject.open(f"resnet10t={tmp_path / 'gone.safetensors'}", device="cpu")
+    with pytest.raises(ValueError, match="no model 'vit_enormous'"):
+        TimmSubject.open("vit_enormous", device="cpu")
+
+
+def test_a_failed_download_is_one_sentence(monkeypatch):
+    def refuse(*arguments, pretrained=False, **options):
+        raise OSError("no route to host\nand more")
+
+    monkeypatch.setattr(timm, "create_model", refuse)
+    with pytest.raises(ValueError, match=r"could not be downloaded \(no route to host\)"):
+        TimmSubject.open("resnet18", device="cpu")
+
+
+def test_names_of_subjects(tmp_path):
+    assert parse_peer("a=/x/y.safetensors:10") == ("a", "/x/y.safetensors", 10)
+    assert parse_peer("a:3") == ("a", None, 3) and parse_peer("a.tag=b=c.bin") == ("a.tag", "b=c.bin", None)
+    with pytest.raises(ValueError, match="--peer"):
+        parse_peer("=file")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "model.safetensors").touch()
+    (tmp_path / "a=b.safetensors").touch()
+    assert name_of("nano") == "nano" and name_of(str(tmp_path / "run")) == "run"
+    assert name_of(str(tmp_path / "run" / "model.safetensors")) == "run"
+    assert labelled("first=nano") == ("first", "nano")
+    assert labelled(str(tmp_path / "a=b.safetensors")) == (None, str(tmp_path / "a=b.safetensors"))

@@ -1,0 +1,355 @@
+"""How good a checkpoint is: `python -m train.evaluate CHECKPOINT... --data FOLDER`; one JSON and one Markdown table."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import re
+import secrets
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import NoReturn
+
+import torch
+from tqdm import tqdm
+
+from train.evaluators import (
+    Unavailable,
+    Value,
+    equivariance,
+    knn,
+    linear_probe,
+    mass,
+    objects,
+    reconstruction,
+    segmentation,
+)
+from train.evaluators.photo_set import PhotoSet
+from train.evaluators.pooled import RESOLUTION, pool_photos
+from train.subjects import StellarSubject, Subject, TimmSubject
+
+BAD_INPUT = 2  # the exit status of anything a person can mend
+MOST_NAMED = 5  # bad photos named on standard error; the files name them all
+POOLED_PROTOCOLS = ("knn", "linear_probe")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """needs: "classes", "outlines" or None; resolution: its own long side, None for --resolution."""
+
+    evaluate: Callable[..., Iterator[tuple[str, Value]]]
+    description: str
+    needs: str | None = None
+    resolution: int | None = None
+
+
+PROTOCOLS = {
+    "knn": Protocol(knn.evaluate, knn.DESCRIPTION, "classes", RESOLUTION),
+    "linear_probe": Protocol(linear_probe.evaluate, linear_probe.DESCRIPTION, "classes", RESOLUTION),
+    "objects": Protocol(objects.evaluate, objects.DESCRIPTION, "outlines"),
+    "segmentation": Protocol(segmentation.evaluate, segmentation.DESCRIPTION, "outlines"),
+    "mass": Protocol(mass.evaluate, mass.DESCRIPTION),
+    "equivariance": Protocol(equivariance.evaluate, equivariance.DESCRIPTION),
+    "reconstruction": Protocol(reconstruction.evaluate, reconstruction.DESCRIPTION),
+}
+
+
+@dataclass
+class Scores:
+    """One model's: a value a name, None where it cannot be had, and `notes` say why."""
+
+    name: str
+    sha256: str
+    scores: dict[str, float | None] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def add(self, name: str, value: Value) -> None:
+        if isinstance(value, Unavailable):
+            value, self.notes[name] = None, value.reason
+        elif value != value or value in (float("inf"), float("-inf")):  # JSON has no word for these
+            value, self.notes[name] = None, "no photo in the data has it"
+        self.scores[name] = None if value is None else round(value, 6)
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, whose errors are one sentence here."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"error: {message}; see {self.prog} --help.\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(arguments)
+    try:
+        report = run(options, command=command_line(arguments))
+        if options.out is not None:
+            write(options.out, json.dumps(report, indent=1) + "\n")
+            write(options.out.with_suffix(".md"), markdown(report))
+    except torch.cuda.OutOfMemoryError:
+        return _complain("the device has too little memory; give a smaller --batch-size or --resolution.")
+    except (ValueError, OSError) as error:
+        return _complain(str(error))
+    print(markdown(report), end="")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="python -m train.evaluate", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="How good checkpoints are, and timm models beside them, with K-means in the place of concepts.",
+        epilog="protocols:\n" + "".join(f"  {name:<16}{in_short(protocol)}\n"
+                                        for name, protocol in PROTOCOLS.items()))
+    parser.add_argument("checkpoints", metavar="CHECKPOINT", nargs="*",
+                        help="a name, a file or a folder; label=FILE names it in the table")
+    parser.add_argument("--data", metavar="FOLDER", action="append", required=True,
+                        help="photos: in a folder a class, or with outlines NAME.txt beside NAME.jpg, or neither; "
+                             "PROTOCOL=FOLDER for one protocol; may be repeated")
+    parser.add_argument("--protocol", metavar="NAMES", help="some of those below, with commas (default: all that the "
+                                                            "data allow)")
+    parser.add_argument("--peer", metavar="NAME[=FILE][:BLOCK]", action="append", default=[],
+                        help="a timm model, its safetensors file, the block of a ViT to read from 0; may be repeated")
+    parser.add_argument("--resolution", type=int, default=448, metavar="PIXELS",
+                        help=f"the photos' long side (default: 448); k-NN and linear probe keep {RESOLUTION}")
+    parser.add_argument("--limit", type=int, metavar="N",
+                        help="at most about N photos a protocol, spread over the data")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, mps (default: the best there is)")
+    parser.add_argument("--batch-size", type=int, default=8, metavar="N", help="photos at a time (default: 8)")
+    parser.add_argument("--seed", type=int, default=0, help="of what is drawn (default: 0)")
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="and FILE.md beside it")
+    return parser
+
+
+def run(options: argparse.Namespace, *, command: str) -> dict:
+    """The whole evaluation -> what the JSON holds. Raises ValueError, one sentence, for what a person can mend."""
+    check(options)
+    sets = photos_of(options.data, options.protocol, limit=options.limit)
+    subjects = open_subjects(options)
+    models = [Scores(subject.name, subject.sha256) for subject in subjects]
+    with tqdm(total=len(subjects) * sum(len(photos) for photos in counted(sets)), unit="photo", file=sys.stderr,
+              disable=None) as bar:
+        for subject, model in zip(subjects, models, strict=True):
+            for name, value in evaluate_subject(subject, sets, options, bar):
+                model.add(name, value)
+    skipped = {path: reason for photos in sets.values() for path, reason in photos.skipped.items()}
+    if skipped:
+        print(f"{len(skipped)} photos could not be read and were left out: "
+              + " ".join(list(skipped.values())[:MOST_NAMED])
+              + (" ..." if len(skipped) > MOST_NAMED else ""), file=sys.stderr)
+    return {
+        "made": datetime.date.today().isoformat(),
+        "command": command,
+        "protocols": {name: protocol_report(name, photos, options) for name, photos in sets.items()},
+        "models": [{"name": model.name, "sha256": model.sha256, "scores": model.scores, "notes": model.notes}
+                   for model in models],
+    }
+
+
+def check(options: argparse.Namespace) -> None:
+    if not options.checkpoints and not options.peer:
+        raise ValueError("nothing to evaluate; name a CHECKPOINT, or a --peer.")
+    for name in ("resolution", "batch_size", "limit"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise ValueError(f"--{name.replace('_', '-')} is {value}; it must be at least 1.")
+    if options.seed < 0 or options.seed >= 2**31:
+        raise ValueError(f"--seed is {options.seed}; it must be from 0 to {2**31 - 1}.")
+    try:
+        torch.empty(0, device=None if options.device == "auto" else options.device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"--device {options.device} is not there ({reason}); choose cpu.") from error
+    if options.out is not None:
+        if options.out.suffix != ".json":
+            raise ValueError(f"--out is {options.out}; it must end in .json, a .md is written beside it.")
+        if not options.out.parent.is_dir():
+            raise ValueError(f"the folder of --out, {options.out.parent}, does not exist; make it first.")
+
+
+def photos_of(data: Sequence[str], protocol: str | None, *, limit: int | None) -> dict[str, PhotoSet]:
+    """--data and --protocol -> the photos of each protocol that runs, in the order of PROTOCOLS.
+
+    Protocols that look at one folder share one PhotoSet.
+    """
+    asked = None if protocol is None else [name.strip() for name in protocol.split(",") if name.strip()]
+    for name in asked or ():
+        if name not in PROTOCOLS:
+            raise ValueError(f"there is no protocol {name!r}; choose from {', '.join(PROTOCOLS)}.")
+    if asked == []:
+        raise ValueError(f"--protocol names none; choose from {', '.join(PROTOCOLS)}.")
+    own, common = {}, []
+    for entry in data:
+        name, sign, folder = entry.partition("=")
+        if sign and name in PROTOCOLS:
+            own[name] = folder
+        else:
+            common.append(entry)
+    opened: dict[str, PhotoSet] = {}
+
+    def open_folder(folder: str) -> PhotoSet:
+        if folder not in opened:
+            opened[folder] = PhotoSet.open(folder, limit=limit)
+        return opened[folder]
+
+    sets = {}
+    for name, kind in PROTOCOLS.items():
+        if asked is not None and name not in asked:
+            continue
+        if name in own:
+            photos = open_folder(own[name])
+            if not suits(photos, kind):
+                raise ValueError(f"{own[name]} has no {kind.needs}; {name} needs {NEEDED[kind.needs]}.")
+            sets[name] = photos
+            continue
+        fitting = [photos for photos in map(open_folder, common) if suits(photos, kind)]
+        if fitting:
+            # What every photo will do for is measured where the outlines are: fewer photos, and of everyday scenes.
+            sets[name] = next((photos for photos in fitting if photos.has_outlines), fitting[0])
+        elif asked is not None:
+            folders = ", ".join(common) or "none"
+            needed = f": it needs {NEEDED[kind.needs]}" if kind.needs else ""
+            raise ValueError(f"no --data for {name}{needed}; found {folders}. Give --data {name}=FOLDER.")
+    return sets
+
+
+def in_short(protocol: Protocol) -> str:
+    """The first line of the evaluator's file, without its name."""
+    return sys.modules[protocol.evaluate.__module__].__doc__.splitlines()[0].partition(": ")[2]
+
+
+NEEDED = {"classes": "a folder a class", "outlines": "files of outlines, NAME.txt beside NAME.jpg"}
+
+
+def suits(photos: PhotoSet, protocol: Protocol) -> bool:
+    return {"classes": bool(photos.class_names), "outlines": photos.has_outlines, None: True}[protocol.needs]
+
+
+def open_subjects(options: argparse.Namespace) -> list[Subject]:
+    subjects: list[Subject] = [StellarSubject.open(source, device=options.device) for source in options.checkpoints]
+    subjects += [TimmSubject.open(spec, device=options.device, seed=options.seed) for spec in options.peer]
+    names: set[str] = set()
+    for subject in subjects:  # columns of one name could not be told apart
+        base, copy = subject.name, 2
+        while subject.name in names:
+            subject.name, copy = f"{base}-{copy}", copy + 1
+        names.add(subject.name)
+    for subject in subjects:
+        if options.resolution < subject.patch_size:
+            raise ValueError(f"--resolution is {options.resolution}; {subject.name} has patches of "
+                             f"{subject.patch_size} pixels.")
+    return subjects
+
+
+def evaluate_subject(subject: Subject, sets: dict[str, PhotoSet], options: argparse.Namespace,
+                     bar: tqdm) -> Iterator[tuple[str, Value]]:
+    pooled = {}  # what the k-NN and the linear probe ask is the same, so it is had once a folder
+    for name, photos in sets.items():
+        protocol = PROTOCOLS[name]
+        bar.set_description(f"{subject.name}: {name}")
+        photos.progress = bar.update
+        shared = {}
+        if name in POOLED_PROTOCOLS:
+            key = id(photos)
+            if key not in pooled:
+                pooled[key] = pool_photos(subject, photos, resolution=protocol.resolution,
+                                          batch_size=options.batch_size)
+            shared["pooled"] = pooled[key]
+        yield from protocol.evaluate(subject, photos, resolution=protocol.resolution or options.resolution,
+                                     batch_size=options.batch_size, seed=options.seed, **shared)
+
+
+def counted(sets: dict[str, PhotoSet]) -> Iterator[PhotoSet]:
+    """The photos that one subject passes, for the progress bar: k-NN and linear probe pass a folder once."""
+    pooled = set()
+    for name, photos in sets.items():
+        if name in POOLED_PROTOCOLS:
+            if id(photos) in pooled:
+                continue
+            pooled.add(id(photos))
+        yield photos.with_outlines() if PROTOCOLS[name].needs == "outlines" else photos
+
+
+def protocol_report(name: str, photos: PhotoSet, options: argparse.Namespace) -> dict:
+    protocol = PROTOCOLS[name]
+    used = photos.with_outlines() if protocol.needs == "outlines" else photos
+    bad = [path for path in used.paths if path in photos.skipped]
+    report = {"description": protocol.description, "data": photos.root.resolve().name,
+              "photos": len(used) - len(bad), "resolution": protocol.resolution or options.resolution}
+    if bad:
+        report["skipped"] = [path.relative_to(photos.root).as_posix() for path in bad]
+    return report
+
+
+def command_line(arguments: Sequence[str]) -> str:
+    """As it was typed, but absolute paths keep their last name alone: where things lie here is nobody's business."""
+    told = [re.sub(r"(^|=)(/[^=]*)", lambda found: found[1] + PurePosixPath(found[2]).name, argument)
+            for argument in arguments]
+    return shlex.join(["python", "-m", "train.evaluate", *told])
+
+
+def markdown(report: dict) -> str:
+    """One table, a row a measure, a column a model; then what was measured on and why a value is missing."""
+    models = report["models"]
+    names = list(dict.fromkeys(name for model in models for name in model["scores"]))
+    lines = ["| measure | " + " | ".join(escaped(model["name"]) for model in models) + " |",
+             "|---|" + "---:|" * len(models)]
+    for name in names:
+        lines.append(f"| {name} | " + " | ".join(shown(name, model["scores"].get(name)) for model in models) + " |")
+    lines.append("")
+    for name, protocol in report["protocols"].items():
+        left_out = f", {len(protocol['skipped'])} left out as unreadable" if "skipped" in protocol else ""
+        lines.append(f"- {name}: {protocol['description']} ({protocol['photos']} photos of "
+                     f"{escaped(protocol['data'])} at {protocol['resolution']} px{left_out}).")
+    reasons: dict[str, list[str]] = {}
+    for model in models:
+        for name, reason in model["notes"].items():
+            reasons.setdefault(f"{escaped(model['name'])}: {escaped(reason)}", []).append(name)
+    lines += [f"- – {', '.join(names)}; {reason}." for reason, names in reasons.items()]
+    lines += ["", f"Made {report['made']} by `{report['command']}`."]
+    return "\n".join(lines) + "\n"
+
+
+def shown(name: str, value: float | None) -> str:
+    if value is None:
+        return "–"
+    if name.endswith("/count"):
+        return f"{value:.0f}"
+    return f"{value:.2f}" if "psnr" in name or "rfid" in name else f"{value:.3f}"
+
+
+def escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def write(path: Path, text: str) -> None:
+    """Whole or not at all: written beside, flushed to the disk, renamed."""
+    beside = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        with beside.open("x", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written ({error.strerror}); choose another --out.") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _complain(sentence: str) -> int:
+    print(f"error: {sentence}", file=sys.stderr, flush=True)
+    return BAD_INPUT
+
+
+if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):  # names of photos may hold what a terminal's encoding lacks
+        stream.reconfigure(errors="backslashreplace")
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,42 @@
+"""k-NN: the class of a photo by its nearest neighbours among photos whose class is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from train.evaluators import Value
+from train.evaluators.photo_set import PhotoSet
+from train.evaluators.pooled import RESOLUTION, Pooled, pool_photos
+from train.subjects import Subject
+
+NUM_NEIGHBOURS, TEMPERATURE = 5, 0.07
+DESCRIPTION = ("k-NN top-1: in each class every other photo in file order is looked up, the others ask; the 5 nearest "
+               "by cosine of features centred on the mean of the former, weighted exp(cosine / 0.07); long side 224 px")
+
+
+def evaluate(subject: Subject, photos: PhotoSet, *, resolution: int = RESOLUTION, batch_size: int = 16, seed: int = 0,
+             pooled: Pooled | None = None) -> Iterator[tuple[str, Value]]:
+    """knn/summary, knn/mean_concept, knn/mean_patch_feature: shares of right answers; pooled: if already there."""
+    if pooled is None:
+        pooled = pool_photos(subject, photos, resolution=resolution, batch_size=batch_size)
+    first, other = pooled.is_first, ~pooled.is_first
+    for name, features in pooled.features.items():
+        answers = vote(features[first], pooled.labels[first], features[other])
+        yield f"knn/{name}", (answers == pooled.labels[other]).float().mean().item()
+
+
+def vote(known: Tensor, labels: Tensor, asking: Tensor) -> Tensor:
+    """known (P, D) with labels (P,), asking (Q, D) -> classes (Q,). Weights as in Wu et al. 2018."""
+    mean = known.mean(dim=0)
+    known, asking = F.normalize(known - mean, dim=1), F.normalize(asking - mean, dim=1)
+    answers = []
+    for some in asking.split(1024):
+        cosine, nearest = (some @ known.T).topk(min(NUM_NEIGHBOURS, len(known)), dim=1)
+        votes = torch.zeros(len(some), int(labels.max()) + 1)
+        votes.scatter_add_(1, labels[nearest], (cosine / TEMPERATURE).exp())
+        answers.append(votes.argmax(dim=1))
+    return torch.cat(answers)

@@ -1,0 +1,52 @@
+"""Linear probe: the class of a photo by a logistic regression on one vector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from train.evaluators import Value
+from train.evaluators.photo_set import PhotoSet
+from train.evaluators.pooled import RESOLUTION, Pooled, pool_photos
+from train.subjects import Subject
+
+NUM_ITERATIONS = 200
+DESCRIPTION = ("linear probe top-1: in each class every other photo in file order is learnt from, the others ask; "
+               "logistic regression with unit L2 penalty on standardised features, L-BFGS; long side 224 px")
+
+
+def evaluate(subject: Subject, photos: PhotoSet, *, resolution: int = RESOLUTION, batch_size: int = 16, seed: int = 0,
+             pooled: Pooled | None = None) -> Iterator[tuple[str, Value]]:
+    """linear_probe/summary, .../mean_concept, .../mean_patch_feature: shares of right answers."""
+    if pooled is None:
+        pooled = pool_photos(subject, photos, resolution=resolution, batch_size=batch_size)
+    first, other = pooled.is_first, ~pooled.is_first
+    for name, features in pooled.features.items():
+        answers = classify(features[first], pooled.labels[first], features[other])
+        yield f"linear_probe/{name}", (answers == pooled.labels[other]).float().mean().item()
+
+
+def classify(known: Tensor, labels: Tensor, asking: Tensor) -> Tensor:
+    """known (P, D) with labels (P,), asking (Q, D) -> classes (Q,).
+
+    Minimises cross-entropy + |W|^2 / 2P from zero: convex, so nothing is drawn.
+    """
+    mean, std = known.mean(dim=0), known.std(dim=0, correction=0).clamp_min(1e-6)
+    known, asking = (known - mean) / std, (asking - mean) / std
+    num_classes = int(labels.max()) + 1
+    weight = torch.zeros(num_classes, known.shape[1], requires_grad=True)
+    bias = torch.zeros(num_classes, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weight, bias], max_iter=NUM_ITERATIONS, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(known @ weight.T + bias, labels) + weight.square().sum() / (2 * len(known))
+        loss.backward()
+        return loss
+
+    with torch.enable_grad():
+        optimizer.step(closure)
+    return (asking @ weight.detach().T + bias.detach()).argmax(dim=1)
