@@ -1,10 +1,11 @@
-"""python app.py [--model NAME] [--port N] [--share] [--mcp]: builds the page and launches it."""
+"""python app.py [--model NAME] [--runs DIR] [--port N] [--share] [--mcp]: builds the page and launches it."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import warnings
+from pathlib import Path
 
 try:
     import spaces  # before torch: on a ZeroGPU Space it stands in for CUDA
@@ -17,22 +18,29 @@ GPU_SECONDS = 15  # the most that one photo at 1024 may take of a lent GPU
 def main() -> int:
     parser = argparse.ArgumentParser(description="STELLAR Explorer, in the browser.")
     parser.add_argument("--model", default="nano", help="the model to start with: a name, a file, a folder or a hub id")
+    parser.add_argument("--runs", type=Path, metavar="DIR",
+                        help="a folder of training runs for the Models tab (default: runs, where there is one)")
     parser.add_argument("--port", type=int, help="default: GRADIO_SERVER_PORT, or the first free one from 7860")
     parser.add_argument("--share", action="store_true", help="also open a public address (needs a network)")
     parser.add_argument("--mcp", action="store_true", help="also serve MCP tools at /gradio_api/mcp/")
     options = parser.parse_args()
+    if options.runs is not None and not options.runs.is_dir():
+        parser.error(f"--runs {options.runs} is no folder; give one that python -m train wrote to, or leave it out")
 
     # Pillow warns of odd metadata in visitors' files; the visitor gets a sentence where it matters.
     warnings.filterwarnings("ignore", module="PIL")
     from model.checkpoint import PUBLISHED, SHIPPED
     from stellar_explorer.analysis import Explorer
+    from stellar_explorer.library import Library
     from stellar_explorer.pages.demo import build, launch
 
     models = dict.fromkeys([options.model, *SHIPPED, *PUBLISHED])  # each once, the chosen one first
     explorer = Explorer(tuple(models), accelerate=spaces.GPU(duration=GPU_SECONDS) if spaces else None)
+    runs = options.runs or (Path("runs") if Path("runs").is_dir() else None)
+    library = Library(tuple(models), runs=runs)
     try:
-        demo = build(explorer)
-        launch(demo, explorer, server_port=options.port, share=options.share, mcp_server=options.mcp)
+        demo = build(explorer, library)
+        launch(demo, explorer, library, server_port=options.port, share=options.share, mcp_server=options.mcp)
     except (ValueError, OSError) as error:  # a checkpoint that cannot be used, a port that is taken
         print(error, file=sys.stderr)
         return 2

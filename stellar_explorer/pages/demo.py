@@ -8,7 +8,9 @@ from typing import Any
 import gradio as gr
 
 from stellar_explorer.analysis import Explorer
-from stellar_explorer.pages import endpoints, explore
+from stellar_explorer.library import Library
+from stellar_explorer.library_routes import library_routes
+from stellar_explorer.pages import endpoints, explore, models
 from stellar_explorer.pages.theme import CSS, MASTHEAD, theme
 from stellar_explorer.photo import MAX_BYTES
 from stellar_explorer.routes import routes
@@ -17,25 +19,34 @@ ASSETS = Path(__file__).resolve().parent.parent.parent / "assets"
 HEAD = """
 <meta name="description" content="Drop in a photo and see the concepts a STELLAR vision model finds, and where.">
 <link rel="stylesheet" href="stellar/web/stage.css">
+<link rel="stylesheet" href="stellar/web/models.css">
 """
 
 
-def build(explorer: Explorer) -> gr.Blocks:
-    """All tabs and endpoints over one Explorer. The first example is analysed here, so this loads the model."""
+def build(explorer: Explorer, library: Library | None = None) -> gr.Blocks:
+    """All tabs and endpoints over one Explorer. The first example is analysed here, so this loads the model.
+
+    library: what the Models tab shows; by default the checkpoints at hand, without runs.
+    """
+    library = library or Library(explorer.models)
     with gr.Blocks(title="STELLAR Explorer", fill_width=True, analytics_enabled=False, delete_cache=(600, 600)) as demo:
         gr.HTML(MASTHEAD, apply_default_css=False)
-        with gr.Tabs(), gr.Tab("Explore", id="explore"):
-            explore.build(explorer, first=explore.first_manifest(explorer))
+        with gr.Tabs():
+            with gr.Tab("Explore", id="explore"):
+                explore.build(explorer, first=explore.first_manifest(explorer))
+            with gr.Tab("Models", id="models"):
+                models.build(library)
         endpoints.build(explorer)
     return demo
 
 
-def launch(demo: gr.Blocks, explorer: Explorer, **options: Any) -> Any:
-    """`gr.Blocks.launch` with the stage's routes and our limits; `options` are launch()'s own.
+def launch(demo: gr.Blocks, explorer: Explorer, library: Library | None = None, **options: Any) -> Any:
+    """`gr.Blocks.launch` with our routes and limits; `library` as for `build`, `options` are launch()'s own.
 
     Not a mounted app: Spaces' ZeroGPU hooks launch().
     """
+    addresses = [*routes(explorer), *library_routes(library or Library(explorer.models))]
     return demo.queue(default_concurrency_limit=4).launch(
-        app_kwargs={"routes": routes(explorer)}, theme=theme(), css=CSS, head=HEAD,
+        app_kwargs={"routes": addresses}, theme=theme(), css=CSS, head=HEAD,
         favicon_path=str(ASSETS / "favicon.png"), max_file_size=MAX_BYTES, footer_links=["api"], ssr_mode=False,
         state_session_capacity=500, show_error=False, **options)
