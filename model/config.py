@@ -34,7 +34,8 @@ class TokenizerConfig:
     """MaskGIT-VQGAN; the default is the published one (f16, 1,024 codes of width 256).
 
     `unshuffle` folds squares of that many pixels into channels before the first convolution and unfolds them after the
-    last: the levels that cost most and say least are left out.
+    last: the levels that cost most and say least are left out. With `linear_path` each code's pixels also pass a linear
+    map straight to and from the code, beside the convolutions, which then only add what neighbours tell.
     """
 
     hidden_channels: int = 128
@@ -43,6 +44,7 @@ class TokenizerConfig:
     code_width: int = 256
     num_codes: int = 1024
     unshuffle: int = 1
+    linear_path: bool = False
 
     @property
     def stride(self) -> int:

@@ -55,6 +55,7 @@ class CodeEncoder(nn.Module):
         self.mid = residual_blocks(widths[-1], widths[-1], config.num_res_blocks)
         self.norm_out = group_norm(widths[-1])
         self.conv_out = conv(widths[-1], config.code_width, 1)
+        self.linear = nn.Conv2d(3, config.code_width, config.stride, config.stride) if config.linear_path else None
 
     def forward(self, image: Tensor) -> Tensor:
         features = self.conv_in(F.pixel_unshuffle(image, self.unshuffle))
@@ -65,7 +66,8 @@ class CodeEncoder(nn.Module):
                 features = F.avg_pool2d(features, 2)
         for block in self.mid:
             features = block(features)
-        return self.conv_out(F.silu(self.norm_out(features)))
+        hidden = self.conv_out(F.silu(self.norm_out(features)))
+        return hidden if self.linear is None else hidden + self.linear(image)
 
 
 class CodeDecoder(nn.Module):
@@ -84,9 +86,12 @@ class CodeDecoder(nn.Module):
         self.norm_out = group_norm(widths[0])
         self.unshuffle = config.unshuffle
         self.conv_out = conv(widths[0], 3 * config.unshuffle**2, 3)
+        self.linear = None
+        if config.linear_path:
+            self.linear = nn.ConvTranspose2d(config.code_width, 3, config.stride, config.stride)
 
-    def forward(self, features: Tensor) -> Tensor:
-        features = self.conv_in(features)
+    def forward(self, hidden: Tensor) -> Tensor:
+        features = self.conv_in(hidden)
         for block in self.mid:
             features = block(features)
         for level in reversed(range(len(self.up))):
@@ -94,7 +99,8 @@ class CodeDecoder(nn.Module):
                 features = block(features)
             if level > 0:
                 features = self.upsample[str(level)](F.interpolate(features, scale_factor=2.0, mode="nearest"))
-        return F.pixel_shuffle(self.conv_out(F.silu(self.norm_out(features))), self.unshuffle)
+        pixels = F.pixel_shuffle(self.conv_out(F.silu(self.norm_out(features))), self.unshuffle)
+        return pixels if self.linear is None else pixels + self.linear(hidden)
 
 
 class Tokenizer(nn.Module):

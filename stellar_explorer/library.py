@@ -439,6 +439,8 @@ def settings(recipe: dict[str, Any], prefix: str = "") -> Iterator[list[str]]:
             yield from settings(value, f"{prefix}{name}.")
         else:
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            # A page may be public: of a path only its last name is anybody's business.
+            text = re.sub(r'(?<![\w.])(?:[A-Za-z]:)?[\\/](?:[^"\\/]*[\\/])+([^"\\/]*)', r"…/\1", text)
             yield [f"{prefix}{name}", text if len(text) <= 400 else text[:400] + "…"]
 
 

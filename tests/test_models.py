@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from model.checkpoint import SHIPPED
 from stellar_explorer.card import plain_markdown
-from stellar_explorer.library import SILENCE, Library, State, duration, state_of
+from stellar_explorer.library import SILENCE, Library, State, duration, settings, state_of
 from stellar_explorer.library_routes import library_routes
 from stellar_explorer.training_log import TrainingLog
 from tests.runs import HOSTILE, append, evaluation, log_line, make_run, write_status
@@ -322,3 +322,13 @@ def test_addresses(assets, runs):
     for address in ("nothing.json", "..%2F..%2Fetc%2Fpasswd.json", f"{key}/pictures/7.png", "no/pictures/500.png"):
         assert client.get(f"/stellar/models/{address}").status_code == 404
     assert client.get(f"/stellar/models/{key}/pictures/..%2Frecipe.json").status_code == 404
+
+
+def test_a_recipes_settings_show_no_path_of_the_machine():
+    recipe = {"data": {"source": "/srv/private/photos"}, "init": "timm:vit_base_patch16_224.mae",
+              "weights": {"koleo": 0.1},
+              "teachers": [{"name": "vit/x", "weights": "/srv/private/teacher.safetensors"}]}
+    shown = dict(settings(recipe))
+    assert shown["data.source"] == "…/photos" and shown["init"] == "timm:vit_base_patch16_224.mae"
+    assert "private" not in shown["teachers"] and "teacher.safetensors" in shown["teachers"]
+    assert shown["weights.koleo"] == "0.1"

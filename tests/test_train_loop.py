@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -72,8 +73,9 @@ def unbroken(photos, tmp_path_factory) -> Path:
 
 
 def test_a_run_leaves_what_it_promises(unbroken):
-    assert {path.name for path in unbroken.iterdir()} == {"recipe.json", "log.jsonl", "status.json", "pictures",
-                                                          "checkpoints", "tensorboard", "model.safetensors"}
+    assert {path.name for path in unbroken.iterdir()} == {
+        "recipe.json", "origin.json", "log.jsonl", "status.json", "pictures", "checkpoints", "tensorboard",
+        "model.safetensors"}
     assert json.loads((unbroken / "status.json").read_text())["state"] == "finished"
     lines = log(unbroken)
     assert [line["step"] for line in lines] == list(range(1, 9))
@@ -214,7 +216,8 @@ def test_every_trained_parameter_gets_a_gradient(photos):
     learner = loop.build(tiny(photos), [])
     losses, _ = learner(views(4))
     sum(losses.values()).backward()
-    idle = [name for name, parameter in learner.named_parameters() if parameter.requires_grad and parameter.grad is None]
+    idle = [name for name, parameter in learner.named_parameters()
+            if parameter.requires_grad and parameter.grad is None]
     assert not idle
 
 
@@ -284,6 +287,23 @@ def test_another_recipe_does_not_resume(photos, unbroken):
         run(tiny(photos).override(["weights.koleo=0.2"]), unbroken, resume=True, device="cpu", quiet=True)
     with pytest.raises(RunError, match="holds a run already"):
         run(tiny(photos), unbroken, device="cpu", quiet=True)
+
+
+def test_other_photos_do_not_resume(photos, unbroken, tmp_path):
+    shutil.copytree(photos, tmp_path / "photos")
+    shutil.copytree(unbroken, tmp_path / "run")
+    recipe_file = tmp_path / "run" / "recipe.json"
+    recipe_file.write_text(recipe_file.read_text().replace(str(photos), str(tmp_path / "photos")))
+    run(tiny(tmp_path / "photos"), tmp_path / "run", resume=True, device="cpu", quiet=True)
+    next((tmp_path / "photos").iterdir()).unlink()
+    with pytest.raises(RunError, match="photos was"):
+        run(tiny(tmp_path / "photos"), tmp_path / "run", resume=True, device="cpu", quiet=True)
+
+
+def test_a_mistake_in_the_data_leaves_no_folder(tmp_path):
+    with pytest.raises(DataError):
+        run(tiny(tmp_path / "nothing"), tmp_path / "run", device="cpu", quiet=True)
+    assert not (tmp_path / "run").exists()
 
 
 def test_there_is_nothing_to_resume(photos, tmp_path):

@@ -32,14 +32,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def configured(arguments: argparse.Namespace) -> TrainConfig:
-    """The recipe with what the command line changes."""
-    config = recipe(arguments.recipe)
-    if arguments.settings:
-        config = config.override(arguments.settings)
-    if arguments.without:
-        config = config.without(*arguments.without.split(","))
+    """The recipe with what the command line changes, all at once."""
+    settings = list(arguments.settings)
     if arguments.steps is not None:
-        config = replace(config, steps=arguments.steps, epochs=None)
+        settings.append(f"steps={arguments.steps}")
+    without = [name.strip() for name in (arguments.without or "").split(",") if name.strip()]
+    config = recipe(arguments.recipe).override(settings, without=without)
     if arguments.data is not None:
         config = replace(config, data=replace(config.data, source=arguments.data))
     if arguments.init is not None:
@@ -48,22 +46,39 @@ def configured(arguments: argparse.Namespace) -> TrainConfig:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0 when the run finished, 2 for what a person can mend, said in one sentence."""
     given = parser().parse_args(arguments)
     try:
         config = configured(given)
         if given.show:
             print(config.to_json())
             return 0
-        from train.loop import run  # torch and accelerate take seconds: a mistyped recipe is told at once
-
-        finished = run(config, given.out or Path("runs") / config.recipe, resume=given.resume, cache=given.cache,
-                       device=given.device, quiet=given.quiet)
+        finished = train(config, given)
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return failed(str(error))
+    except KeyboardInterrupt:
+        return failed("interrupted before the first step")
     if int(os.environ.get("RANK", "0")) == 0:
         print(json.dumps({"weights": str(finished)}))
     return 0
+
+
+def train(config: TrainConfig, given: argparse.Namespace) -> Path:
+    from torch import OutOfMemoryError  # torch and accelerate take seconds: a mistyped recipe is told at once
+
+    from train.loop import run
+
+    out = given.out or Path("runs") / config.recipe
+    try:
+        return run(config, out, resume=given.resume, cache=given.cache, device=given.device, quiet=given.quiet)
+    except OutOfMemoryError as error:
+        raise ValueError(f"the device's memory is too small ({str(error).splitlines()[0]}); lower batch_size, now "
+                         f"{config.batch_size}, and go on with --resume or another --out") from error
+
+
+def failed(sentence: str) -> int:
+    print(f"error: {sentence}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

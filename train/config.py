@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import types
 import typing
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 
 from model.config import DecoderConfig, StellarConfig, TokenizerConfig
 
@@ -15,16 +16,50 @@ STELLAR_LOSSES = ("reconstruction", "clustering", "summary_clustering", "set_ali
 TOKENIZER_LOSSES = ("reconstruction", "codebook", "perceptual", "adversarial")
 
 
+# Whose assignments are another loss's targets. Such a loss can count for nothing and still be computed.
+TARGETS = {"clustering": "set_alignment", "summary_clustering": "summary_alignment"}
+
+
 class RecipeError(ValueError):
     """An unknown key or an impossible combination; says which."""
+
+
+def require(holds: bool, sentence: str) -> None:
+    if not holds:
+        raise RecipeError(sentence)
+
+
+def require_least(part: object, prefix: str, least: float, *names: str) -> None:
+    for name in names:
+        value = getattr(part, name)
+        require(value >= least, f"{prefix}{name} must be at least {least}, found {value}")
+
+
+def require_positive(part: object, prefix: str, *names: str) -> None:
+    for name in names:
+        value = getattr(part, name)
+        require(value > 0, f"{prefix}{name} must be above 0, found {value}")
+
+
+def require_share(part: object, prefix: str, *names: str) -> None:
+    for name in names:
+        value = getattr(part, name)
+        require(0 <= value <= 1, f"{prefix}{name} must be in 0..1, found {value}")
+
+
+def require_range(part: object, prefix: str, name: str, highest: float = math.inf) -> None:
+    low, high = getattr(part, name)
+    ends = f"0 < low <= high <= {highest:g}" if math.isfinite(highest) else "0 < low <= high"
+    require(0 < low <= high <= highest, f"{prefix}{name} must have {ends}, found {low} and {high}")
 
 
 @dataclass(frozen=True)
 class DataConfig:
     """Where photos come from: a folder, a Parquet file or folder of them, or a hub data set's name.
 
-    `streaming` reads a hub data set or Parquet without downloading it first; photos then pass a buffer of `shuffle_buffer`
-    instead of a full shuffle. A run stops when more than `max_bad_share` of the photos it asked for could not be read.
+    `streaming` reads a hub data set or Parquet without downloading it first; photos then pass a buffer of
+    `shuffle_buffer` instead of a full shuffle, and one worker reads them. A run stops when more than `max_bad_share` of
+    the photos it asked for could not be read.
     """
 
     source: str | None = None
@@ -35,10 +70,15 @@ class DataConfig:
     num_workers: int = 2
     max_bad_share: float = 0.02
 
+    def __post_init__(self) -> None:
+        require_least(self, "data.", 0, "num_workers")
+        require_least(self, "data.", 1, "shuffle_buffer")
+        require_share(self, "data.", "max_bad_share")
+
 
 @dataclass(frozen=True)
 class ViewsConfig:
-    """The augmented copies of a photo. Scales are shares of its area; a step's side is one of `resolutions`, drawn anew."""
+    """The augmented copies of a photo. Scales are shares of its area; a step's side is drawn from `resolutions`."""
 
     resolutions: tuple[int, ...] = (224,)
     scale: tuple[float, float] = (0.36, 1.0)
@@ -55,6 +95,22 @@ class ViewsConfig:
     blur_sigma: tuple[float, float] = (0.1, 2.0)
     blur_probability: float = 0.5
 
+    def __post_init__(self) -> None:
+        require(len(self.resolutions) > 0 and min(self.resolutions) > 0,
+                f"views.resolutions must name at least one side in pixels, found {list(self.resolutions)}")
+        require_least(self, "views.", 0, "num_masked", "num_local")
+        require_positive(self, "views.", "local_resolution")
+        require(0 <= self.mask_ratio < 1, f"views.mask_ratio must be in 0..1 and below 1, found {self.mask_ratio}")
+        require_range(self, "views.", "scale", 1)
+        require_range(self, "views.", "local_scale", 1)
+        require_range(self, "views.", "blur_sigma")
+        require_share(self, "views.", "flip", "jitter_probability", "grey_probability", "blur_probability")
+        require(min(self.jitter) >= 0 and max(self.jitter[:3]) <= 1 and self.jitter[3] <= 0.5,
+                "views.jitter (brightness, contrast, saturation, hue) must be in 0..1, the hue in 0..0.5, "
+                f"found {list(self.jitter)}")
+        require(self.blur_kernel > 0 and self.blur_kernel % 2 == 1,
+                f"views.blur_kernel must be odd, found {self.blur_kernel}")
+
 
 @dataclass(frozen=True)
 class PrototypesConfig:
@@ -67,6 +123,10 @@ class PrototypesConfig:
     prediction_temperature: float = 0.12
     rounds: int = 3
 
+    def __post_init__(self) -> None:
+        require_least(self, "prototypes.", 1, "num_prototypes", "prototype_width", "predictor_width", "rounds")
+        require_positive(self, "prototypes.", "assignment_temperature", "prediction_temperature")
+
 
 @dataclass(frozen=True)
 class TeacherConfig:
@@ -74,8 +134,9 @@ class TeacherConfig:
 
     `name` is timm's; `weights` a safetensors file in timm's names, or None for timm's own download. A ViT gives block
     `block`'s patch tokens, normed; a network of stages the stages `stages`, joined at stride 16. The whole photo is
-    looked at with its long side at `resolution`, whitened to `width` dimensions, and resampled to each crop. The summary
-    learns the whole photo's mean feature (of the last stage), whitened over photos to `summary_width` dimensions.
+    looked at with its long side at `resolution`, whitened to `width` dimensions, and resampled to each crop. The
+    summary learns the whole photo's mean feature (of the last stage), whitened over photos to `summary_width`
+    dimensions; not where `summary_weight` is 0.
     """
 
     name: str
@@ -87,6 +148,11 @@ class TeacherConfig:
     weight: float = 1.0
     summary_weight: float = 1.0
     summary_width: int = 96
+
+    def __post_init__(self) -> None:
+        require(len(self.stages) > 0, f"the teacher {self.name} needs at least one of its stages")
+        require_least(self, f"the teacher {self.name}: ", 1, "resolution", "width", "summary_width")
+        require_least(self, f"the teacher {self.name}: ", 0, "weight", "summary_weight")
 
 
 @dataclass(frozen=True)
@@ -102,15 +168,26 @@ class OptimizerConfig:
     clip: float = 3.0
     average: float | None = None
 
+    def __post_init__(self) -> None:
+        require_positive(self, "optimizer.", "learning_rate", "clip")
+        require_least(self, "optimizer.", 0, "final_learning_rate", "weight_decay")
+        require_share(self, "optimizer.", "warmup")
+        require(all(0 <= beta < 1 for beta in self.betas), f"optimizer.betas must be in 0..1 and below 1, "
+                f"found {list(self.betas)}")
+        require(self.average is None or 0 <= self.average < 1,
+                f"optimizer.average must be null or in 0..1 and below 1, found {self.average}")
+
 
 @dataclass(frozen=True)
 class TrainConfig:
     """One run. `weights` names the losses in use and how much each counts; a loss that is not there is not computed.
+    Clustering at weight 0 is computed for the alignment loss whose targets its assignments are, and counts for nothing.
 
     Give `steps`, or `epochs` for data whose length is known. `init` is where the weights start: None (from scratch), a
     timm ViT ("timm:NAME", or a safetensors file of one), or a STELLAR (a name, file or folder that `Stellar.load`
     takes). `stem_weights`: timm names in a safetensors file, "nano" for the stem inside the shipped model, None for
-    timm's download. `token_groups` are the sizes of the granularity loss's groups.
+    timm's download. `token_groups` are the sizes of the granularity loss's groups of tokens,
+    `group_shares` how much of a patch each group is to hold.
     """
 
     recipe: str
@@ -125,6 +202,7 @@ class TrainConfig:
     prototypes: PrototypesConfig = field(default_factory=PrototypesConfig)
     teachers: tuple[TeacherConfig, ...] = ()
     token_groups: tuple[int, ...] = ()
+    group_shares: tuple[float, ...] = ()
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     batch_size: int = 128
     steps: int | None = None
@@ -136,86 +214,124 @@ class TrainConfig:
     picture_every: int = 500
 
     def __post_init__(self) -> None:
+        self.check_numbers()
+        self.check_sizes()
+        self.check_losses()
+
+    def check_numbers(self) -> None:
+        if (self.steps is None) == (self.epochs is None):
+            raise RecipeError("give either steps or epochs")
+        require_positive(self, "", "epochs" if self.steps is None else "steps")
+        require_least(self, "", 1, "batch_size", "log_every", "save_every", "picture_every")
+        require_least(self, "", 0, "seed")
+        require(self.precision in ("bf16", "no"), f"precision must be bf16 or no, found {self.precision!r}")
+
+    def check_sizes(self) -> None:
+        require_least(self.model, "model.", 1, "width", "depth", "num_tokens", "mlp_width")
+        require_positive(self.model, "model.", "localization_temperature")
+        sides = [*self.views.resolutions, *([self.views.local_resolution] if self.views.num_local else [])]
+        patches = {"patch size": self.model.patch_size}
+        if self.trains == "tokenizer" and self.model.tokenizer is not None:
+            patches["tokenizer's stride"] = self.model.tokenizer.stride
+        for what, patch in patches.items():
+            for side in sides:
+                require(side % patch == 0, f"a side of {side} px is no multiple of the {what}, {patch}")
+
+    def check_losses(self) -> None:
         known = {"stellar": STELLAR_LOSSES, "tokenizer": TOKENIZER_LOSSES}
         if self.trains not in known:
             raise RecipeError(f"trains must be one of {', '.join(known)}, found {self.trains!r}")
+        if not self.weights:
+            raise RecipeError("no loss is left; give at least one a weight")
         for name, weight in self.weights.items():
             if name not in known[self.trains]:
                 raise RecipeError(f"there is no loss {name!r}{suggestion(name, known[self.trains])}; "
                                   f"a {self.trains} run knows {', '.join(known[self.trains])}")
-            if not weight > 0:
-                raise RecipeError(f"the weight of {name} is {weight}; leave a loss out with --without {name}")
-        if not self.weights:
-            raise RecipeError("no loss is left; give at least one a weight")
-        if (self.steps is None) == (self.epochs is None):
-            raise RecipeError("give either steps or epochs")
-        if (self.steps or self.epochs) <= 0 or self.batch_size < 1:
-            raise RecipeError("steps, epochs and batch_size must be positive")
-        if self.precision not in ("bf16", "no"):
-            raise RecipeError(f"precision must be bf16 or no, found {self.precision!r}")
-        if not 0 <= self.views.mask_ratio < 1:
-            raise RecipeError(f"views.mask_ratio must be in 0..1 and below 1, found {self.views.mask_ratio}")
-        for side in (*self.views.resolutions, *([self.views.local_resolution] if self.views.num_local else [])):
-            if side % self.model.patch_size:
-                raise RecipeError(f"a side of {side} px is no multiple of the patch size {self.model.patch_size}")
+            served = weight == 0 and TARGETS.get(name) in self.weights
+            require(weight > 0 or served, f"the weight of {name} is {weight:g}; leave a loss out with --without {name}")
         if self.trains == "tokenizer":
-            if self.model.tokenizer is None:
-                raise RecipeError("a tokenizer run needs model.tokenizer")
+            require(self.model.tokenizer is not None, "a tokenizer run needs model.tokenizer")
+            require(self.model.stem is not None, "a tokenizer run needs model.stem: its frozen features judge pictures")
             return
-        weights = set(self.weights)
-        if "set_alignment" in weights and "clustering" not in weights:
-            raise RecipeError("set_alignment needs clustering: its targets are the clustering's assignments")
-        if "summary_alignment" in weights and "summary_clustering" not in weights:
-            raise RecipeError("summary_alignment needs summary_clustering: its targets are that one's assignments")
-        if "set_alignment" in weights and not self.views.num_masked:
-            raise RecipeError("set_alignment needs masked views: views.num_masked is 0")
-        if "summary_alignment" in weights and not (self.views.num_masked or self.views.num_local):
-            raise RecipeError("summary_alignment needs masked views or local crops; both numbers are 0")
-        if "reconstruction" in weights and self.model.decoder is None:
-            raise RecipeError("reconstruction needs model.decoder")
-        if "distillation" in weights and not self.teachers:
-            raise RecipeError("distillation needs teachers")
+        weights, views = self.weights, self.views
+        for targets, alignment in TARGETS.items():
+            require(alignment not in weights or targets in weights,
+                    f"{alignment} needs {targets}: its targets are the {targets}'s assignments; "
+                    f"weights.{targets}=0 makes them and lets the loss count for nothing")
+        require("set_alignment" not in weights or views.num_masked > 0,
+                "set_alignment needs masked views: views.num_masked is 0")
+        require("summary_alignment" not in weights or views.num_masked + views.num_local > 0,
+                "summary_alignment needs masked views or local crops; both numbers are 0")
+        require("reconstruction" not in weights or self.model.decoder is not None, "reconstruction needs model.decoder")
+        require("distillation" not in weights or len(self.teachers) > 0, "distillation needs teachers")
         if "granularity" in weights:
-            if "distillation" not in weights:
-                raise RecipeError("granularity needs distillation: each group of tokens predicts the teachers")
-            if sum(self.token_groups) != self.model.num_tokens or min(self.token_groups) < 1:
-                raise RecipeError(f"token_groups {self.token_groups} must sum to the {self.model.num_tokens} tokens")
+            require("distillation" in weights,
+                    "granularity needs distillation: each group of tokens predicts the teachers")
+            groups = self.token_groups
+            require(sum(groups) == self.model.num_tokens and min(groups) > 0,
+                    f"token_groups must sum to the {self.model.num_tokens} tokens, found {list(groups)}")
+            shares = self.group_shares
+            require(len(shares) == len(groups) and abs(sum(shares) - 1) < 1e-6 and min(shares) > 0,
+                    f"group_shares must be {len(groups)} positive shares that sum to 1, found {list(shares)}")
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> TrainConfig:
-        return build(cls, json.loads(text))
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise RecipeError(f"a recipe is JSON, and this is none: {error}") from error
+        return build(cls, values)
 
     def without(self, *losses: str) -> TrainConfig:
-        """The same run less some losses, by their names."""
-        for name in losses:
-            if name not in self.weights:
-                raise RecipeError(f"--without {name}: this recipe has no such loss; it has {', '.join(self.weights)}")
-        return replace(self, weights={name: weight for name, weight in self.weights.items() if name not in losses})
+        """The same run less some losses, by their names; `override` says more."""
+        return self.override([], without=losses)
 
-    def override(self, assignments: list[str]) -> TrainConfig:
-        """The same run with "dotted.name=value" set, all at once; values are JSON, or plain words."""
+    def override(self, assignments: list[str], *, without: typing.Iterable[str] = ()) -> TrainConfig:
+        """The same run with "dotted.name=value" set and some losses left out, all at once; values are JSON or words.
+
+        Steps take the place of the recipe's epochs, and epochs of its steps. Clustering is left out alone: where an
+        alignment loss stays, its weight becomes 0, because the alignment's targets are its assignments.
+        """
         values = json.loads(self.to_json())
-        for assignment in assignments:
-            name, equals, text = assignment.partition("=")
-            if not equals:
-                raise RecipeError(f"{assignment!r} is no setting; write name=value")
-            *path, last = name.split(".")
-            part = values
-            for key in path:
-                if isinstance(part, list):  # teachers.0.weights
-                    part = part[int(key)] if key.isdigit() and int(key) < len(part) else None
-                else:
-                    part = part.get(key) if isinstance(part, dict) else None
-            open_ended = path == ["weights"]
-            if not isinstance(part, dict) or (last not in part and not open_ended):
-                settings = dotted_names(values)
-                raise RecipeError(f"there is no setting {name!r}{suggestion(name, settings)}; "
-                                  "`python -m train --recipe NAME --show` lists them")
-            part[last] = parse(text)
+        given = [set_value(values, assignment) for assignment in assignments]
+        for name, other in (("steps", "epochs"), ("epochs", "steps")):
+            if name in given and other not in given and values[name] is not None:
+                values[other] = None
+        weights = values["weights"]
+        if not isinstance(weights, dict):
+            raise RecipeError(f"weights is made of named values, found {weights!r}")
+        for name in without:
+            if name not in weights:
+                raise RecipeError(f"--without {name}: this recipe has no such loss{suggestion(name, weights)}; "
+                                  f"it has {', '.join(weights)}")
+            del weights[name]
+        for targets, alignment in TARGETS.items():
+            if targets in without and alignment in weights:
+                weights[targets] = 0.0
         return build(type(self), values)
+
+
+def set_value(values: dict, assignment: str) -> str:
+    """Sets one "dotted.name=value" in a config's JSON values; returns its name."""
+    name, equals, text = assignment.partition("=")
+    if not equals:
+        raise RecipeError(f"{assignment!r} is no setting; write name=value")
+    *path, last = name.split(".")
+    part = values
+    for key in path:
+        if isinstance(part, list):  # teachers.0.weights
+            part = part[int(key)] if key.isdecimal() and int(key) < len(part) else None
+        else:
+            part = part.get(key) if isinstance(part, dict) else None
+    open_ended = path == ["weights"]
+    if not isinstance(part, dict) or (last not in part and not open_ended):
+        raise RecipeError(f"there is no setting {name!r}{suggestion(name, dotted_names(values))}; "
+                          "`python -m train --recipe NAME --show` lists them")
+    part[last] = parse(text)
+    return name
 
 
 def suggestion(name: str, known: typing.Iterable[str]) -> str:
@@ -236,51 +352,59 @@ def parse(text: str) -> object:
     try:
         return json.loads(text)
     except json.JSONDecodeError:
-        return None if text == "None" else text
+        return {"None": None, "True": True, "False": False}.get(text, text)
 
 
-def build(kind: type, values: object) -> typing.Any:
-    """JSON values -> a (nested) frozen dataclass; raises RecipeError for unknown keys and wrong types."""
+def build(kind: type, values: object, prefix: str = "") -> typing.Any:
+    """JSON values -> a (nested) frozen dataclass; raises RecipeError for unknown keys and wrong types.
+
+    `prefix` is what comes before its settings' dotted names.
+    """
     if not isinstance(values, dict):
-        raise RecipeError(f"{kind.__name__} is made of named values, found {values!r}")
+        raise RecipeError(f"{prefix.rstrip('.') or 'a recipe'} is made of named values, found {values!r}")
     hints = typing.get_type_hints(kind)
     names = [field.name for field in fields(kind)]
     for key in values:
         if key not in names:
-            raise RecipeError(f"{kind.__name__} has no {key!r}{suggestion(key, names)}")
+            raise RecipeError(f"there is no setting {prefix + key!r}{suggestion(key, names)}")
     try:
-        return kind(**{key: convert(key, hints[key], value) for key, value in values.items()})
-    except TypeError as error:
-        raise RecipeError(f"{kind.__name__}: {error}") from error
+        return kind(**{key: convert(prefix + key, hints[key], value) for key, value in values.items()})
+    except TypeError as error:  # something without a default is missing
+        raise RecipeError(f"{prefix.rstrip('.') or 'a recipe'}: {error}") from error
     except RecipeError:
         raise
     except ValueError as error:
         raise RecipeError(str(error)) from error
 
 
+KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text (a number as text has quotes)"}
+
+
 def convert(name: str, hint: object, value: object) -> object:
+    """A JSON value -> the type that a field's hint asks for; `name` is the setting's, dotted."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in arguments:
             return None
         return convert(name, next(kind for kind in arguments if kind is not type(None)), value)
     if is_dataclass(hint):
-        return build(hint, value)
+        return build(hint, value, f"{name}.")
     if origin is tuple:
         if not isinstance(value, list | tuple):
             value = [value]  # `views.resolutions=224` means one
         if arguments[-1] is not ... and len(value) != len(arguments):
             raise RecipeError(f"{name} has {len(arguments)} values, found {len(value)}")
         kinds = [arguments[0]] * len(value) if arguments[-1] is ... else arguments
-        return tuple(convert(name, kind, item) for kind, item in zip(kinds, value, strict=True))
+        items = enumerate(zip(kinds, value, strict=True))
+        return tuple(convert(f"{name}.{i}", kind, item) for i, (kind, item) in items)
     if origin is dict:
         if not isinstance(value, dict):
             raise RecipeError(f"{name} is made of named values, found {value!r}")
         return {key: convert(f"{name}.{key}", arguments[1], item) for key, item in value.items()}
-    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not hint:
-        raise RecipeError(f"{name} must be {'an' if hint is int else 'a'} {hint.__name__}, found {value!r}")
+    if hint is float and type(value) is int:
+        value = float(value)
+    if type(value) is not hint or (hint is float and not math.isfinite(value)):
+        raise RecipeError(f"{name} must be {KINDS[hint]}, found {value!r}")
     return value
 
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 
 import datasets
 import numpy as np
 import torch
+from datasets.distributed import split_dataset_by_node
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
-from train.config import DataConfig, RecipeError, TrainConfig
+from model.checkpoint import first_line
+from train.config import DataConfig, TrainConfig
 from train.photos import decode, list_photos
 from train.views import Crops, crops_of
+
+ATTEMPTS = 8  # so many bad photos in a row end a run
 
 
 class DataError(ValueError):
@@ -87,38 +92,51 @@ class StreamedPhotos:
 
     def start(self, *, skip: int, rank: int, world: int) -> Iterator[object]:
         """Cells without end, epoch after epoch; the first `skip` of this process's are passed over."""
-        mine = datasets.distributed.split_dataset_by_node(self.table, rank, world) if world > 1 else self.table
-        epoch = 0
-        while True:
-            mine.set_epoch(epoch)
+        mine = split_dataset_by_node(self.table, rank, world) if world > 1 else self.table
+        for epoch in count():
             found = False
-            for row in mine:
+            for row in self.rows(mine, epoch):
                 found = True
                 if skip:
                     skip -= 1
+                elif self.column not in row:  # a stream need not know its columns before
+                    raise no_column(self.column, row)
                 else:
                     yield row[self.column]
             if not found:
                 raise DataError("the streamed data set holds no photo")
-            epoch += 1
+
+    @staticmethod
+    def rows(table: datasets.IterableDataset, epoch: int) -> Iterator[dict]:
+        table.set_epoch(epoch)
+        try:
+            yield from table
+        except Exception as error:  # datasets raises anything, from OSError to its own
+            raise DataError(f"the streamed data set broke off: {first_line(error)}; go on with --resume") from error
 
 
 def undecoded(table: datasets.Dataset | datasets.IterableDataset, column: str):
     """The table with its image column as bytes, so that a bad photo is met where it is read."""
     names = table.column_names
     if names is not None and column not in names:
-        raise DataError(f"the data set has no column {column!r}; it has {', '.join(names)}; "
-                        "name one with data.column")
-    features = table.features
-    if features is not None and isinstance(features.get(column), datasets.Image):
+        raise no_column(column, names)
+    kind = (table.features or {}).get(column)
+    if isinstance(kind, datasets.Image):
         return table.cast_column(column, datasets.Image(decode=False))
+    if isinstance(kind, datasets.Value) and not any(part in kind.dtype for part in ("binary", "string", "null")):
+        raise DataError(f"the column {column!r} holds {kind.dtype}, no pictures; name another with --set data.column=")
     return table
+
+
+def no_column(column: str, names: Iterable[str]) -> DataError:
+    return DataError(f"the data set has no column {column!r}; it has {', '.join(names)}; "
+                     "name one with --set data.column=")
 
 
 def decode_cell(cell: object) -> Tensor:
     """A cell of an image column -> uint8 (3, H, W): bytes, {"bytes", "path"} as `datasets` stores, or a picture."""
     if isinstance(cell, dict):
-        cell = cell["bytes"] if cell.get("bytes") is not None else Path(cell["path"])
+        cell = cell.get("path") if cell.get("bytes") is None else cell["bytes"]
     if isinstance(cell, str):
         cell = Path(cell)
     if not isinstance(cell, bytes | Path | Image.Image):
@@ -130,12 +148,14 @@ def open_photos(config: DataConfig, *, seed: int = 0) -> FolderPhotos | TablePho
     """The data set that a recipe names. Raises DataError where there is none, or none that holds photos."""
     if not config.source:
         raise DataError("no data: name a folder of photos, Parquet files or a hub data set with --data")
-    path = Path(config.source)
+    path = Path(config.source).expanduser()
     parquet = path.suffix == ".parquet" or (path.is_dir() and any(path.glob("**/*.parquet")))
     if path.exists() and not parquet:
         if path.is_file():
             raise DataError(f"{path} is a file; give a folder of photos, or Parquet")
         return FolderPhotos(path)
+    if not path.exists() and (parquet or config.source.startswith((".", "/", "~")) or config.source.count("/") > 1):
+        raise DataError(f"{path} does not exist; name a folder of photos, Parquet files or a hub data set with --data")
     try:
         if parquet:
             files = [str(path)] if path.is_file() else sorted(map(str, path.glob("**/*.parquet")))
@@ -143,9 +163,10 @@ def open_photos(config: DataConfig, *, seed: int = 0) -> FolderPhotos | TablePho
         else:
             table = datasets.load_dataset(config.source, split=config.split, streaming=config.streaming)
     except Exception as error:  # datasets raises anything, from OSError to its own
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(f"{config.source} is no folder or Parquet here, and as a hub data set it cannot be had: "
-                        f"{first}") from error
+        what = "cannot be read as Parquet" if parquet else \
+            "is no folder or Parquet here, and as a hub data set it cannot be had"
+        cause = error if error.__cause__ is None else error.__cause__  # what it wraps says more
+        raise DataError(f"{config.source} {what}: {first_line(cause)}") from error
     if config.streaming:
         return StreamedPhotos(table, config.column, buffer=config.shuffle_buffer, seed=seed)
     photos = TablePhotos(table, config.column)
@@ -183,7 +204,8 @@ class Batch:
 
     def pin_memory(self) -> Batch:
         return replace(self, clean=self.clean.pin_memory(), masked=self.masked.pin_memory(),
-                       local=self.local.pin_memory(), targets=tuple(target.pin_memory() for target in self.targets))
+                       local=self.local.pin_memory(), targets=tuple(target.pin_memory() for target in self.targets),
+                       summaries=tuple(summary.pin_memory() for summary in self.summaries))
 
 
 @dataclass(frozen=True)
@@ -195,7 +217,11 @@ class Sample:
     bad: tuple[str, ...]
 
 
-def collate(samples: list[Sample]) -> Batch:
+def collate(samples: list[Sample | DataError]) -> Batch | DataError:
+    """The error instead, where one of the samples is one: raised in a worker, torch would wrap it in a traceback."""
+    for sample in samples:
+        if isinstance(sample, DataError):
+            return sample
     return Batch(
         clean=torch.stack([sample.crops.clean for sample in samples]),
         masked=torch.stack([sample.crops.masked for sample in samples]),
@@ -234,8 +260,10 @@ class Plan:
         generator = torch.Generator().manual_seed(seed_of(self.seed, 1, step))
         return self.resolutions[int(torch.randint(len(self.resolutions), (), generator=generator))]
 
-    def index(self, position: int, length: int) -> int:
-        return int(permutation(self.seed, position // length, length)[position % length])
+    def index(self, position: int, length: int, attempt: int = 0) -> int:
+        """Which of `length` photos; a further attempt gives the next of the epoch's order, since bad ones often lie
+        together in a folder."""
+        return int(permutation(self.seed, position // length, length)[(position + attempt) % length])
 
     def crop_seed(self, position: int) -> int:
         return seed_of(self.seed, 2, position)
@@ -247,63 +275,87 @@ def permutation(seed: int, epoch: int, length: int) -> Tensor:
 
 
 class Cropped(Dataset):
-    """(position, step) -> Sample. `targets`: teachers' stored features, a list of train.teachers.TargetStore."""
-
-    ATTEMPTS = 8
+    """(position, step) -> Sample, or the DataError that ends the run. `targets`: teachers' stored features, a list of
+    train.teachers.TargetStore."""
 
     def __init__(self, photos: FolderPhotos | TablePhotos, plan: Plan, config: TrainConfig, targets: list) -> None:
         self.photos, self.plan, self.config, self.targets = photos, plan, config, targets
-        self.summaries = [store.whitened_summaries(teacher.summary_width)
+        self.summaries = [store.whitened_summaries(teacher.summary_width if teacher.summary_weight else 0)
                           for store, teacher in zip(targets, config.teachers, strict=False)]
 
-    def __getitem__(self, key: tuple[int, int]) -> Sample:
+    def __getitem__(self, key: tuple[int, int]) -> Sample | DataError:
         position, step = key
-        resolution, bad = self.plan.resolution(step), []
-        index = self.plan.index(position, len(self.photos))
-        for _ in range(self.ATTEMPTS):
-            try:
-                photo = self.photos.read(index)
-                break
-            except (ValueError, OSError):
-                bad.append(self.photos.name(index))
-                index = (index + 1) % len(self.photos)
-        else:
-            raise DataError(f"{len(bad)} photos in a row could not be read: {', '.join(bad)}")
+        resolution = self.plan.resolution(step)
+        try:
+            index, photo, bad = self.read(position)
+        except DataError as error:
+            return error
         crops = crop_views(photo, self.config, resolution, self.plan.crop_seed(position))
         grid = resolution // self.config.model.patch_size
         targets = tuple(store.crop(index, crops.box, (grid, grid)) for store in self.targets)
         summaries = tuple(found[index] for found in self.summaries)
         return Sample(crops, targets, summaries, self.photos.name(index), tuple(bad))
 
+    def read(self, position: int) -> tuple[int, Tensor, list[str]]:
+        """Which photo, the photo, and the names of bad ones that it takes the place of."""
+        bad = []
+        for attempt in range(ATTEMPTS):
+            index = self.plan.index(position, len(self.photos), attempt)
+            try:
+                # What a teacher could not read has no targets, even if it can be read by now.
+                if all(store.holds(index) for store in self.targets):
+                    return index, self.photos.read(index), bad
+            except (ValueError, OSError):
+                pass
+            bad.append(self.photos.name(index))
+        raise unreadable(bad)
+
 
 class Streamed(IterableDataset):
-    """Samples in the order in which a stream gives them; one worker, so that the order is known."""
+    """Samples in the order in which a stream gives them, read by one worker: `datasets` shuffles otherwise in several,
+    and otherwise again in none.
+
+    A row of this process's share is a position of its plan, also where the row is bad: the next good photo then serves
+    for both. So a run resumes at any step without knowing what was bad before.
+    """
 
     def __init__(self, photos: StreamedPhotos, plan: Plan, config: TrainConfig, *, first_step: int) -> None:
         self.photos, self.plan, self.config, self.first_step = photos, plan, config, first_step
 
-    def __iter__(self) -> Iterator[Sample]:
+    def __iter__(self) -> Iterator[Sample | DataError]:
         worker = get_worker_info()
-        if worker is not None and worker.num_workers > 1:
-            raise RecipeError("a streamed data set is read by at most one worker a process")
-        size = self.plan.batch_size
-        # A bad photo before the first step is passed over as if it had been good: exact where a stream has none.
-        taken, bad = self.first_step * size, []
-        for cell in self.photos.start(skip=taken, rank=self.plan.rank, world=self.plan.world):
+        assert worker is not None and worker.num_workers == 1
+        try:
+            yield from self.samples()
+        except DataError as error:
+            yield error
+
+    def samples(self) -> Iterator[Sample]:
+        first, waiting = self.first_step * self.plan.batch_size, []
+        for row, cell in enumerate(self.photos.start(skip=first, rank=self.plan.rank, world=self.plan.world), first):
+            step, place = divmod(row, self.plan.batch_size)
+            waiting.append((step, self.plan.positions(step)[place]))
+            *bad, (_, position) = waiting
             try:
                 photo = decode_cell(cell)
             except (ValueError, OSError):
-                photo, name = None, f"streamed photo {taken}"
-            if photo is None:
-                bad.append(name)
-                if len(bad) >= Cropped.ATTEMPTS:
-                    raise DataError(f"{len(bad)} photos in a row could not be read: {', '.join(bad)}")
+                if len(waiting) >= ATTEMPTS:
+                    raise unreadable([streamed_name(position) for _, position in waiting]) from None
                 continue
-            step = taken // size
-            position = self.plan.positions(step)[taken % size]
-            crops = crop_views(photo, self.config, self.plan.resolution(step), self.plan.crop_seed(position))
-            yield Sample(crops, (), (), f"streamed photo {taken}", tuple(bad))
-            taken, bad = taken + 1, []
+            name, bad = streamed_name(position), tuple(streamed_name(position) for _, position in bad)
+            for step, position in waiting:
+                crops = crop_views(photo, self.config, self.plan.resolution(step), self.plan.crop_seed(position))
+                yield Sample(crops, (), (), name, bad)
+                bad = ()
+            waiting = []
+
+
+def streamed_name(position: int) -> str:
+    return f"streamed photo {position}"
+
+
+def unreadable(bad: list[str]) -> DataError:
+    return DataError(f"{len(bad)} photos in a row could not be read: {', '.join(bad)}")
 
 
 def crop_views(photo: Tensor, config: TrainConfig, resolution: int, seed: int) -> Crops:
@@ -329,20 +381,36 @@ class Steps:
 
 
 def batches(photos: FolderPhotos | TablePhotos | StreamedPhotos, plan: Plan, config: TrainConfig, *, first_step: int,
-            last_step: int, targets: list, pin: bool = False) -> DataLoader:
-    """A loader of `Batch`, one a step, that works ahead in `data.num_workers` processes."""
+            last_step: int, targets: list, pin: bool = False) -> Iterator[Batch]:
+    """A `Batch` a step; `data.num_workers` processes work ahead, one for a stream. DataError where photos cannot be had
+    any more."""
     workers = config.data.num_workers
     if isinstance(photos, StreamedPhotos):
         dataset = Streamed(photos, plan, config, first_step=first_step)
-        order, workers = {"batch_size": plan.batch_size}, min(workers, 1)
+        order, workers = {"batch_size": plan.batch_size}, 1
     else:
         dataset = Cropped(photos, plan, config, targets)
         order = {"batch_sampler": Steps(plan, first_step, last_step)}
-    return DataLoader(dataset, **order, num_workers=workers, collate_fn=collate, pin_memory=pin,
-                      prefetch_factor=4 if workers else None, worker_init_fn=one_thread)
+    # A generator of its own: the loader would draw its workers' seeds from torch's, which is the model's.
+    return raised(DataLoader(dataset, **order, num_workers=workers, collate_fn=collate, pin_memory=pin,
+                             prefetch_factor=4 if workers else None, worker_init_fn=one_thread,
+                             generator=torch.Generator().manual_seed(plan.seed)))
+
+
+def raised(loader: DataLoader) -> Iterator[Batch]:
+    """A loader's batches; what its workers return as an error is raised here."""
+    try:
+        for batch in loader:
+            if isinstance(batch, DataError):
+                raise batch
+            yield batch
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise DataError(f"a process that reads photos died ({first_line(error)}); fewer data.num_workers need less "
+                        "memory") from error
 
 
 def one_thread(worker: int) -> None:
     """The model has the cores; a worker that spreads over them all takes them away."""
     torch.set_num_threads(1)
-

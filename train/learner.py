@@ -141,7 +141,7 @@ class Learner(nn.Module):
         if "granularity" in self.weights:
             groups = self.config.token_groups
             losses["granularity"] = (self.taught(tuple(group_low_rank(factorization, groups)), targets)
-                                     + group_balance_loss(factorization.localization, groups))
+                                     + group_balance_loss(factorization.localization, groups, self.config.group_shares))
         return losses
 
     def taught(self, features: tuple[Tensor, ...], targets: tuple[Tensor, ...]) -> Tensor:

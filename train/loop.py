@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import gather_object
+from accelerate.utils import DistributedType, gather_object
 from PIL import Image
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -17,11 +17,11 @@ from tqdm import tqdm
 
 from model.tokenizer import Tokenizer
 from train import pictures, starts
-from train.config import TrainConfig
+from train.config import RecipeError, TrainConfig
 from train.data import Batch, DataError, Plan, StreamedPhotos, batches, open_photos, seed_of
 from train.learner import Learner, make_views
 from train.run_folder import RunError, RunFolder, last_good, step_of
-from train.teachers import OnlineTeacher, build_store
+from train.teachers import OnlineTeacher, build_store, some_photos
 from train.tokenizer_learner import TokenizerLearner
 from train.views import Colours
 
@@ -35,12 +35,13 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
     Under `accelerate launch` every process calls this. Raises RecipeError, DataError, RunError, TeacherError or
     CheckpointError (all ValueErrors) with one sentence for whatever a person can mend.
     """
-    accelerator = Accelerator(mixed_precision=config.precision, cpu=device == "cpu", step_scheduler_with_optimizer=False)
-    folder, last_saved = RunFolder(out), None
-    if accelerator.is_main_process:
-        last_saved = folder.open(config, resume=resume)
+    accelerator = Accelerator(mixed_precision=config.precision, cpu=device == "cpu")
+    sharded = accelerator.distributed_type == DistributedType.FSDP
+    if sharded and config.optimizer.average is not None:
+        raise RecipeError("no moving average is kept of sharded weights; --set optimizer.average=null under FSDP")
+    folder = RunFolder(out)
+    folder.check(config, resume=resume)
     accelerator.wait_for_everyone()
-    last_saved = (folder.saved() or [None])[-1]
 
     photos = open_photos(config.data, seed=config.seed)
     steps = num_steps(config, photos, accelerator.num_processes)
@@ -49,6 +50,11 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
     stores, online = teachers(config, photos, cache or out.parent / "cache", accelerator)
 
     learner = build(config, photos)
+    # Only now: what is wrong with the data, the teachers or the start leaves no folder behind.
+    if accelerator.is_main_process:
+        folder.open(config, {"photos": getattr(photos, "fingerprint", None), "processes": accelerator.num_processes})
+    accelerator.wait_for_everyone()
+    last_saved = (folder.saved() or [None])[-1]
     optimizer = torch.optim.AdamW(parameter_groups(learner, config.optimizer.weight_decay),
                                   lr=config.optimizer.learning_rate, betas=config.optimizer.betas)
     model, optimizer = accelerator.prepare(learner, optimizer)
@@ -70,7 +76,7 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
     if main:
         folder.status("running")
     progress = tqdm(total=steps, initial=first, disable=quiet or not main, desc=config.recipe, unit="step")
-    waited, began, seen = 0.0, time.monotonic(), 0
+    waited, began, seen, since_log = 0.0, time.monotonic(), 0, []
     try:
         for step in range(first, steps):
             asked = time.monotonic()
@@ -96,19 +102,22 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
             if average is not None:
                 average.update_parameters(learner.exported)
             seen += config.batch_size * accelerator.num_processes
+            since_log.append(({"total": total.detach(), **detached(losses)}, detached(metrics)))
             progress.update()
 
             done = step + 1
             if main and (done % config.log_every == 0 or done == steps):
                 elapsed = time.monotonic() - began
-                line = log_line(done, steps, losses, total, metrics, rate, norm, seen / elapsed, waited / elapsed)
+                line = log_line(done, steps, since_log, rate, norm, seen / elapsed, waited / elapsed)
                 folder.log(line)
                 folder.status("running")
                 write_scalars(writer, line)
                 progress.set_postfix(loss=f"{line['losses']['total']:.3f}", photos_s=f"{seen / elapsed:.1f}",
                                      waiting=f"{waited / elapsed:.0%}", bad=len(bad))
-                waited, began, seen = 0.0, time.monotonic(), 0
-            if main and isinstance(learner, Learner) and (done % config.picture_every == 0 or done == steps):
+            if done % config.log_every == 0:
+                waited, began, seen, since_log = 0.0, time.monotonic(), 0, []
+            pictured = done % config.picture_every == 0 or done == steps
+            if main and pictured and not sharded and isinstance(learner, Learner):
                 picture(learner, batch, out / "pictures" / f"step-{done:07d}.png", writer, done)
             if done % config.save_every == 0 or done == steps:
                 save(accelerator, folder, done)
@@ -116,9 +125,9 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
         if main:
             folder.status("stopped", "interrupted")
         raise RunError(f"interrupted; {last_good(folder.saved())} Go on with --resume") from None
-    except (RunError, DataError) as error:
+    except BaseException as error:
         if main:
-            folder.status("stopped", str(error))
+            folder.status("stopped", str(error) or type(error).__name__)
         raise
     finally:
         progress.close()
@@ -127,6 +136,13 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
     accelerator.wait_for_everyone()
     finished = out / "model.safetensors"
     exported = learner.exported if average is None else average.module
+    if sharded:
+        prefix = "stellar." if config.trains == "stellar" else "tokenizer."
+        whole = {name.removeprefix(prefix): tensor for name, tensor in accelerator.get_state_dict(model).items()
+                 if name.startswith(prefix)}
+        exported = type(exported)(exported.config)
+        if main:
+            exported.load_state_dict(whole)
     if main:
         exported.save(finished)
         folder.status("finished")
@@ -152,10 +168,15 @@ def build(config: TrainConfig, photos) -> Learner | TokenizerLearner:
             learner = TokenizerLearner(Tokenizer(config.model.tokenizer), starts.open_stem(config), config)
         if config.init is not None:
             learner.start_from(Tokenizer.load(config.init))
+        elif config.model.tokenizer.linear_path:
+            stride = config.model.tokenizer.stride
+            some = photos.some() if isinstance(photos, StreamedPhotos) else some_photos(photos)
+            learner.start_from_patches(starts.fitted(some, stride))
         return learner.train()
     stellar = starts.start(config)
-    if config.model.stem is not None and config.init is None and not isinstance(photos, StreamedPhotos):
-        starts.tokens_from_clusters(stellar, starts.some_images(photos, config.model.patch_size), seed=config.seed)
+    if config.model.stem is not None and (config.init is None or starts.is_vit(config.init)):
+        some = photos.some() if isinstance(photos, StreamedPhotos) else some_photos(photos)
+        starts.tokens_from_clusters(stellar, starts.fitted(some, config.model.patch_size), seed=config.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed + 1)
         learner = Learner(stellar, config)
@@ -175,10 +196,13 @@ def teachers(config: TrainConfig, photos, cache: Path, accelerator: Accelerator)
     def tell(name: str, done: int, count: int) -> None:
         tqdm.write(f"{name}: {done} of {count} photos looked at")
 
-    stores = []
-    with accelerator.main_process_first():
-        for teacher_config in config.teachers:
-            stores.append(build_store(teacher_config, photos, cache, device=accelerator.device, progress=tell))
+    stores: list = []
+    # One process after the other: the first builds, those that see its disk find.
+    for turn in range(accelerator.num_processes):
+        if turn == accelerator.process_index:
+            stores = [build_store(teacher, photos, cache, device=accelerator.device, progress=tell)
+                      for teacher in config.teachers]
+        accelerator.wait_for_everyone()
     return stores, []
 
 
@@ -233,12 +257,18 @@ def check_finite(total: Tensor, norm: Tensor, losses: dict[str, Tensor], step: i
                    f"{'; '.join(files)}; {last_good(folder.saved())} Lower the learning rate or leave these photos out")
 
 
-def log_line(step: int, steps: int, losses: dict[str, Tensor], total: Tensor, metrics: dict[str, Tensor], rate: float,
-             norm: Tensor, photos_per_second: float, waiting: float) -> dict:
-    return {"step": step, "steps": steps, "time": time.time(),
-            "losses": {"total": total.item(), **{name: value.item() for name, value in losses.items()}},
-            "learning_rate": rate, "gradient_norm": norm.item(), "photos_per_second": round(photos_per_second, 3),
-            "waiting": round(waiting, 4), "metrics": {name: value.item() for name, value in metrics.items()}}
+def detached(values: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach() for name, value in values.items()}
+
+
+def log_line(step: int, steps: int, since_log: list[tuple[dict, dict]], rate: float, norm: Tensor,
+             photos_per_second: float, waiting: float) -> dict:
+    """Losses and metrics are means over the steps since the last line."""
+    losses, metrics = ({name: torch.stack([part[name].float() for part in parts]).mean().item() for name in parts[-1]}
+                       for parts in zip(*since_log, strict=True))
+    return {"step": step, "steps": steps, "time": time.time(), "losses": losses, "learning_rate": rate,
+            "gradient_norm": norm.item(), "photos_per_second": round(photos_per_second, 3),
+            "waiting": round(waiting, 4), "metrics": metrics}
 
 
 def save(accelerator: Accelerator, folder: RunFolder, step: int) -> None:
@@ -247,12 +277,24 @@ def save(accelerator: Accelerator, folder: RunFolder, step: int) -> None:
         folder.save(step, lambda path: accelerator.save_state(str(path)))
         return
     # Every process writes its share into one folder, which the main process then names.
-    partial = folder.checkpoints / f"shared-{step:07d}.part"
-    accelerator.save_state(str(partial))
-    accelerator.wait_for_everyone()
+    partial, failed = folder.checkpoints / f"shared-{step:07d}.part", ""
+    try:
+        accelerator.save_state(str(partial))
+    except Exception as error:  # torch, safetensors and the disk each raise their own
+        failed = str(error)
+    failures = [text for text in gather_object([failed]) if text]
+    if failures:
+        raise RunError(f"the checkpoint of step {step} could not be written ({failures[0]}); "
+                       f"{last_good(folder.saved())} Make room, then go on with --resume")
     if accelerator.is_main_process:
-        folder.save(step, lambda path: [file.rename(path / file.name) for file in partial.iterdir()] and partial.rmdir())
+        folder.save(step, lambda path: move_into(partial, path))
     accelerator.wait_for_everyone()
+
+
+def move_into(source: Path, target: Path) -> None:
+    for file in source.iterdir():
+        file.rename(target / file.name)
+    source.rmdir()
 
 
 @torch.no_grad()

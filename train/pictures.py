@@ -39,7 +39,8 @@ def sheet(images: Tensor, factorization: Factorization, decoded: Tensor | None,
     factorization, rows = factorization.to("cpu").to(torch.float32), []
     grid = factorization.patch_grid
     for i, image in enumerate(images.cpu()):
-        cells = [image, feature_map(factorization.patch_features[i], grid), feature_map(factorization.low_rank[i], grid)]
+        cells = [image, *(feature_map(features[i], grid)
+                          for features in (factorization.patch_features, factorization.low_rank))]
         parts = factorization.localization[i].split(groups or factorization.num_tokens, dim=-1)
         cells += [concept_map(part, grid) for part in parts]
         if decoded is not None:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 class Prototypes(nn.Module):
     """A predictor MLP, unit length, and a score against every prototype (paper, section 3.4)."""
 
-    def __init__(self, width: int, *, num_prototypes: int, predictor_width: int = 2048, prototype_width: int = 256) -> None:
+    def __init__(self, width: int, *, num_prototypes: int, predictor_width: int = 2048,
+                 prototype_width: int = 256) -> None:
         super().__init__()
         self.predictor = nn.Sequential(nn.Linear(width, predictor_width), nn.GELU(),
                                        nn.Linear(predictor_width, prototype_width))

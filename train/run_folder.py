@@ -23,31 +23,44 @@ class RunError(ValueError):
 
 
 class RunFolder:
-    """recipe.json, log.jsonl, status.json, pictures/step-N.png, checkpoints/step-N/, tensorboard/, model.safetensors."""
+    """recipe.json, origin.json, log.jsonl, status.json, pictures/step-N.png, checkpoints/step-N/, tensorboard/, and at
+    the end model.safetensors."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.checkpoints = path / "checkpoints"
 
-    def open(self, config: TrainConfig, *, resume: bool) -> Path | None:
-        """Makes or enters the folder; the checkpoint to go on from, None at a run's beginning."""
+    def check(self, config: TrainConfig, *, resume: bool) -> None:
+        """Raises RunError where the folder holds a run and none is to be resumed, or the other way round."""
         recipe = self.path / "recipe.json"
-        if recipe.exists():
-            if not resume:
-                raise RunError(f"{self.path} holds a run already; --resume goes on with it, another --out begins anew")
-            changed = differences(json.loads(recipe.read_text()), json.loads(config.to_json()))
-            if changed:
-                raise RunError(f"{self.path} was started with another recipe ({'; '.join(changed[:3])}); "
-                               "resume with the same settings, or begin anew with another --out")
-        elif resume:
-            raise RunError(f"there is no run in {self.path} to resume; leave --resume out")
+        if not recipe.exists():
+            if resume:
+                raise RunError(f"there is no run in {self.path} to resume; leave --resume out")
+            return
+        if not resume:
+            raise RunError(f"{self.path} holds a run already; --resume goes on with it, another --out begins anew")
+        # Through TrainConfig, so that a setting that is newer than the run has its default there.
+        before = json.loads(TrainConfig.from_json(recipe.read_text()).to_json())
+        changed = differences(before, json.loads(config.to_json()))
+        if changed:
+            raise RunError(f"{self.path} was started with another recipe ({'; '.join(changed[:3])}); "
+                           "resume with the same settings, or begin anew with another --out")
+
+    def open(self, config: TrainConfig, origin: dict[str, object]) -> None:
+        """Makes or enters the folder. `origin` is what besides the recipe decides a run's batches: the photos'
+        fingerprint and the number of processes; RunError where a resumed run has another."""
         for folder in (self.path, self.checkpoints, self.path / "pictures"):
             folder.mkdir(parents=True, exist_ok=True)
-        write_whole(recipe, config.to_json().encode())
+        known = self.path / "origin.json"
+        if known.exists():
+            changed = differences(json.loads(known.read_text()), origin)
+            if changed:
+                raise RunError(f"{self.path} cannot be resumed as it was: {'; '.join(changed)}; bring that back, or "
+                               "begin anew with another --out")
+        write_whole(known, json.dumps(origin).encode())
+        write_whole(self.path / "recipe.json", config.to_json().encode())
         for leftover in self.checkpoints.glob("*.part"):
             shutil.rmtree(leftover)
-        found = self.saved()
-        return found[-1] if found else None
 
     def saved(self) -> list[Path]:
         """Whole checkpoints, the oldest first. One whose name has no .part was fsynced before it was named."""

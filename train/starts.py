@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,21 +12,22 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import load_file
 from sklearn.cluster import KMeans
+from timm.layers import resample_patch_embed
 from torch import Tensor, nn
 
 from model import checkpoint
+from model.checkpoint import first_line
 from model.encoder import HybridEmbedding
 from model.stellar import Stellar
 from model.tokenizer import Tokenizer
 from train.config import RecipeError, TrainConfig
 from train.photos import fit
-from train.teachers import TeacherError, load_timm
-
-TOKEN_START_PHOTOS = 256
+from train.teachers import TeacherError, fill, load_timm
+from train.teachers import some_photos as some_photos  # train.loop has it from here
 
 
 def start(config: TrainConfig) -> Stellar:
-    """A STELLAR in float32 with the recipe's architecture and its starting weights, on the CPU.
+    """A STELLAR in float32 with the recipe's architecture and its starting weights, on the CPU, in training mode.
 
     The seed decides whatever is drawn. Raises RecipeError (or CheckpointError) for a start that does not fit.
     """
@@ -51,19 +53,41 @@ def start(config: TrainConfig) -> Stellar:
         stellar.tokenizer.load_state_dict(tokenizer.state_dict())
     if config.init is not None:
         load_start(stellar, config.init)
-    return stellar
+    return stellar.train()  # by name: a hybrid's frozen stem then leaves the mode that it was built in
 
 
 def load_start(stellar: Stellar, source: str) -> None:
-    """Weights from a timm ViT or another STELLAR into one; the source need not have a decoder."""
-    if source.startswith("timm:") or timm_file(source):
-        load_vit(stellar, source)
+    """Weights from a timm ViT or another STELLAR into one; its decoder too, where it has the same.
+
+    Positions are resized to the model's own grid.
+    """
+    if not is_vit(source):
+        load_stellar(stellar, source)
     elif timm.is_model(source):
         load_vit(stellar, f"timm:{source}")
     else:
-        other = Stellar.load(source, device="cpu", dtype="float32")
-        merge(stellar, {name: tensor for name, tensor in other.state_dict().items()
-                        if not name.startswith("tokenizer.")}, source)
+        load_vit(stellar, source)
+
+
+def is_vit(source: str) -> bool:
+    """Whether a start is a timm ViT, which has no tokens, rather than a STELLAR."""
+    return source.startswith("timm:") or timm_file(source) or timm.is_model(source)
+
+
+def load_stellar(stellar: Stellar, source: str) -> None:
+    config = stellar.config
+    # The heads that a foreign file does not tell are taken to be the recipe's.
+    other = Stellar.load(source, device="cpu", dtype="float32", num_heads=config.num_heads,
+                         decoder_num_heads=config.decoder.num_heads if config.decoder is not None else None)
+    check_heads(source, other.config.num_heads, config.num_heads)
+    if other.config.stem not in (None, config.stem):
+        raise RecipeError(f"{source} does not fit this recipe's model: it stands on the stem {other.config.stem}, "
+                          f"the model on {config.stem or 'none'}")
+    tensors = {name: tensor for name, tensor in other.state_dict().items()
+               if not name.startswith(("tokenizer.", "decoder."))}
+    if other.decoder is not None and other.config.decoder == config.decoder:
+        tensors |= {f"decoder.{name}": tensor for name, tensor in other.decoder.state_dict().items()}
+    merge(stellar, tensors, source)
 
 
 def timm_file(source: str) -> bool:
@@ -73,31 +97,70 @@ def timm_file(source: str) -> bool:
         return False
     try:
         with safe_open(path, "pt") as tensors:
-            return {"patch_embed.proj.weight", "blocks.0.attn.qkv.weight"} <= set(tensors.keys())
+            return timm_names(tensors.keys())
     except Exception:  # Stellar.load says what is wrong with it
         return False
 
 
-def load_vit(stellar: Stellar, source: str) -> None:
-    """timm's ViT parameters into the encoder: everything but the tokens, the localizer and the decoder."""
-    if source.startswith("timm:"):
-        name = source.removeprefix("timm:")
-        try:
-            tensors = timm.create_model(name, pretrained=True, num_classes=0).state_dict()
-        except Exception as error:  # timm, the hub's client and torch each raise their own
-            raise RecipeError(f"{name} cannot be had through timm ({error}); give a safetensors file of it to --init") \
-                from error
-    else:
-        tensors = load_file(source)
-    names = {"patch_embed.proj.weight": "encoder.embedding.patch.weight",
+def timm_names(names: Iterable[str]) -> bool:
+    return {"patch_embed.proj.weight", "blocks.0.attn.qkv.weight"} <= set(names)
+
+
+# timm's names outside the blocks: those that we have, and those that a start can do without.
+VIT_NAMES = {"patch_embed.proj.weight": "encoder.embedding.patch.weight",
              "patch_embed.proj.bias": "encoder.embedding.patch.bias",
              "cls_token": "encoder.summary_token", "pos_embed": "encoder.positions",
              "norm.weight": "encoder.norm.weight", "norm.bias": "encoder.norm.bias"}
-    ours = {names.get(name, f"encoder.{name}"): tensor.float() for name, tensor in tensors.items()
-            if name in names or name.startswith("blocks.")}
-    if "encoder.positions" in ours:
-        ours["encoder.positions"] = resized_positions(ours["encoder.positions"], stellar.encoder.native_grid)
+VIT_EXTRAS = ("head", "fc_norm.", "attn_pool.", "reg_token", "dist_token")
+
+
+def load_vit(stellar: Stellar, source: str) -> None:
+    """timm's ViT parameters into the encoder: everything but the tokens, the localizer and the decoder.
+
+    A block's layer scales (DINOv2 has them) go into the weights that they scale, which changes nothing. A model with
+    fewer blocks starts from the ViT's first ones, one with other patches from its patch embedding resampled. In a
+    hybrid the ViT is heard alone at first: the stem's projections start at zero.
+    """
+    depth, patch = num_blocks(stellar.state_dict()), stellar.encoder.embedding.patch
+    if source.startswith("timm:"):
+        name = source.removeprefix("timm:")
+        try:
+            vit = timm.create_model(name, pretrained=True, num_classes=0)
+        except Exception as error:  # timm, the hub's client and torch each raise their own
+            raise RecipeError(f"{name} cannot be had through timm ({first_line(error)}); give a safetensors file of it "
+                              "to --init") from error
+        tensors = vit.state_dict()
+        if not timm_names(tensors):
+            raise RecipeError(f"timm's {name} is no ViT to start from: it has no blocks of this model's kind")
+        check_heads(source, vit.blocks[0].attn.num_heads, stellar.config.num_heads)
+    else:
+        tensors = load_file(source)
+    homeless = [name for name in tensors if name not in VIT_NAMES and not name.startswith(("blocks.", *VIT_EXTRAS))]
+    if homeless:
+        raise RecipeError(f"{source} is no plain ViT: this model has no place for its {homeless[0]}")
+    ours = {VIT_NAMES.get(name, f"encoder.{name}"): tensor.float() for name, tensor in tensors.items()
+            if not name.startswith(VIT_EXTRAS)}
+    for name in [name for name in ours if name.endswith((".ls1.gamma", ".ls2.gamma"))]:
+        scale, block = ours.pop(name), name.split(".ls")[0]
+        scaled = f"{block}.attn.proj" if ".ls1." in name else f"{block}.mlp.fc2"
+        for part in {f"{scaled}.weight", f"{scaled}.bias"} & set(ours):
+            ours[part] = scale.view(-1, *[1] * (ours[part].ndim - 1)) * ours[part]
+    if num_blocks(ours) > depth:
+        ours = {name: tensor for name, tensor in ours.items() if not name.startswith("encoder.norm.")
+                and not (name.startswith("encoder.blocks.") and int(name.split(".")[2]) >= depth)}
+    embedding = ours["encoder.embedding.patch.weight"]
+    if embedding.shape[-2:] != patch.weight.shape[-2:]:
+        ours["encoder.embedding.patch.weight"] = resample_patch_embed(embedding, list(patch.weight.shape[-2:]))
     merge(stellar, ours, source)
+    if isinstance(stellar.encoder.embedding, HybridEmbedding):
+        for projection in stellar.encoder.embedding.proj.values():
+            nn.init.zeros_(projection.weight)
+            nn.init.zeros_(projection.bias)
+
+
+def check_heads(source: str, found: int, wanted: int) -> None:
+    if found != wanted:
+        raise RecipeError(f"{source} does not fit this recipe's model: it has {found} heads, the model {wanted}")
 
 
 def resized_positions(positions: Tensor, side: int) -> Tensor:
@@ -114,16 +177,33 @@ def resized_positions(positions: Tensor, side: int) -> Tensor:
 
 
 def merge(stellar: Stellar, tensors: dict[str, Tensor], source: str) -> None:
-    """Named tensors over a model's own; RecipeError where a shape differs or hardly anything fits."""
+    """Named tensors over a model's own. RecipeError where one has no place or another shape, or a block's are missing.
+
+    Biases may be missing: a ViT without them is one whose biases are zero.
+    """
+    unfit = f"{source} does not fit this recipe's model"
     own = stellar.state_dict()
-    fitting = {name: tensor for name, tensor in tensors.items() if name in own}
-    if not any(name.startswith("encoder.blocks.") for name in fitting):
-        raise RecipeError(f"{source} has no transformer block that this recipe's model could start from")
-    for name, tensor in fitting.items():
+    if "encoder.positions" in tensors:
+        positions = resized_positions(tensors["encoder.positions"], stellar.encoder.native_grid)
+        tensors = {**tensors, "encoder.positions": positions}
+    blocks, wanted = num_blocks(tensors), num_blocks(own)
+    if blocks != wanted:
+        raise RecipeError(f"{unfit}: it has {blocks} transformer blocks, the model {wanted}")
+    for name, tensor in tensors.items():
+        if name not in own:
+            raise RecipeError(f"{unfit}: the model has no {name}")
         if tensor.shape != own[name].shape:
-            raise RecipeError(f"{source} does not fit this recipe's model: {name} has the shape {tuple(tensor.shape)}, "
-                              f"the model's has {tuple(own[name].shape)}")
-    stellar.load_state_dict(fitting, strict=False)
+            raise RecipeError(f"{unfit}: {name} has the shape {tuple(tensor.shape)}, the model's has "
+                              f"{tuple(own[name].shape)}")
+    absent = [name for name in own if name.startswith("encoder.blocks.") and name not in tensors]
+    for name in absent:
+        if not name.endswith(".bias"):
+            raise RecipeError(f"{unfit}: it has no {name}")
+    stellar.load_state_dict({**tensors, **{name: torch.zeros_like(own[name]) for name in absent}}, strict=False)
+
+
+def num_blocks(tensors: dict[str, Tensor]) -> int:
+    return len({name.split(".")[2] for name in tensors if name.startswith("encoder.blocks.")})
 
 
 def load_stem(stem: nn.Module, name: str, weights: str | None) -> None:
@@ -134,8 +214,8 @@ def load_stem(stem: nn.Module, name: str, weights: str | None) -> None:
         try:
             tensors = timm.create_model(name, pretrained=True, features_only=True, out_indices=(2, 3, 4)).state_dict()
         except Exception as error:  # as above
-            raise RecipeError(f"the stem {name} cannot be had through timm ({error}); set stem_weights to a file") \
-                from error
+            raise RecipeError(f"the stem {name} cannot be had through timm ({first_line(error)}); "
+                              "set stem_weights to a file") from error
         stem.load_state_dict(tensors)
         return
     prefix = "encoder.embedding.stem."
@@ -144,21 +224,21 @@ def load_stem(stem: nn.Module, name: str, weights: str | None) -> None:
             inside = {key.removeprefix(prefix): file.get_tensor(key).float() for key in file.keys()  # noqa: SIM118
                       if key.startswith(prefix)}
     except Exception as error:  # safetensors' errors have no common base
-        raise RecipeError(f"stem_weights: {weights} cannot be read as safetensors: {error}") from error
-    if inside:
-        stem.load_state_dict(inside, strict=False)
-        return
+        raise RecipeError(f"stem_weights: {weights} cannot be read as safetensors: {first_line(error)}") from error
     try:
-        load_timm(stem, weights)
+        if inside:
+            fill(stem, inside, weights)
+        else:
+            load_timm(stem, weights)
     except TeacherError as error:
-        raise RecipeError(str(error)) from error
+        raise RecipeError(f"stem_weights: {error}") from error
 
 
 def open_tokenizer(source: str | None) -> Tokenizer:
     """A frozen tokenizer: "nano" or any STELLAR that has one, "published", or a file of one."""
     if source is None:
-        raise RecipeError("the decoder predicts codes, so it needs a tokenizer: set tokenizer_weights to a STELLAR that "
-                          "has one, or let it predict pixels with --set model.decoder.num_codes=null")
+        raise RecipeError("the decoder predicts codes, so it needs a tokenizer: set tokenizer_weights to a STELLAR "
+                          "that has one, or let it predict pixels with --set model.decoder.num_codes=null")
     return Tokenizer.load(source)
 
 
@@ -173,9 +253,11 @@ def open_stem(config: TrainConfig) -> nn.Module:
 def tokens_from_clusters(stellar: Stellar, images: list[Tensor], *, seed: int) -> None:
     """Sets the tokens of a hybrid from K-means of what its embedding says of some photos' patches (nano's warm start).
 
-    images: (1, 3, H, W) each, in 0..1. The tokens then start apart from each other and among the patches, where the
-    first blocks' attention already tells them apart.
+    images: (1, 3, H, W) each, in 0..1. The tokens then start apart from each other and as long as the patches, whose
+    first attention already tells them apart.
     """
+    if not images:
+        raise RecipeError("no photo could be read, so there is nothing to set the tokens from")
     patches = torch.cat([stellar.encoder.embedding(image).flatten(2).mT.flatten(0, 1)[::7] for image in images])
     count = len(stellar.encoder.tokens)
     if len(patches) < count:
@@ -183,15 +265,10 @@ def tokens_from_clusters(stellar: Stellar, images: list[Tensor], *, seed: int) -
     found = KMeans(count, n_init=1, random_state=seed).fit(patches.float().numpy())
     centres = torch.from_numpy(found.cluster_centers_).to(stellar.encoder.tokens)
     spread = centres - centres.mean(dim=0)
-    stellar.encoder.tokens.copy_(spread / spread.norm(dim=1, keepdim=True).clamp_min(1e-6))
+    length = patches.norm(dim=1).mean().to(spread)
+    stellar.encoder.tokens.copy_(length * spread / spread.norm(dim=1, keepdim=True).clamp_min(1e-6))
 
 
-def some_images(photos, patch_size: int) -> list[Tensor]:
-    """Up to TOKEN_START_PHOTOS readable photos, evenly spaced: (1, 3, H, W) each, 224 px long."""
-    found = []
-    for index in range(0, len(photos), max(1, len(photos) // TOKEN_START_PHOTOS)):
-        try:
-            found.append(fit(photos.read(index), resolution=224, patch_size=patch_size)[None])
-        except (ValueError, OSError):
-            continue
-    return found
+def fitted(photos: Iterable[Tensor], patch_size: int) -> list[Tensor]:
+    """uint8 photos -> (1, 3, H, W) in 0..1, 224 px long."""
+    return [fit(photo, resolution=224, patch_size=patch_size)[None] for photo in photos]

@@ -7,7 +7,8 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from hashlib import sha256
+from functools import partial
+from hashlib import file_digest, sha256
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from model.checkpoint import first_line
 from train.config import TeacherConfig
 from train.files import write_whole
 from train.photos import fit
@@ -25,7 +27,11 @@ WHITENING_PHOTOS = 256
 WHITENING_PATCHES = 64  # of each
 # What a network of stages says of a whole photo is at its best near the size it was trained at.
 SUMMARY_RESOLUTION = 224
+SUMMARY_PHOTOS = 20_000  # that the summaries' whitening is fitted to
 SETTINGS_OF_PATCHES = ("name", "block", "stages", "resolution", "width")
+JOINED_STRIDE = 16
+SAVED_EVERY = 64  # photos
+UNREADABLE = (ValueError, OSError)  # what reading a photo raises; the run meets it again, names it and counts it
 
 
 class TeacherError(ValueError):
@@ -34,31 +40,35 @@ class TeacherError(ValueError):
 
 class Teacher(nn.Module):
     """A frozen timm model. `stride` is the photo's pixels a feature, each way; `num_features` their width, before
-    whitening."""
+    whitening; pictures have sides that are multiples of `multiple`."""
 
     def __init__(self, config: TeacherConfig) -> None:
         super().__init__()
-        self.config = config
-        if not timm.is_model(config.name):
-            raise TeacherError(f"timm has no model {config.name!r} for a teacher")
-        is_vit = "vit" in config.name or "deit" in config.name
-        try:
-            if is_vit:
-                self.network = timm.create_model(config.name, pretrained=config.weights is None, num_classes=0,
-                                                 dynamic_img_size=True)
-            else:
-                self.network = timm.create_model(config.name, pretrained=config.weights is None, features_only=True,
-                                                 out_indices=config.stages)
-        except Exception as error:  # timm, the hub's client and torch each raise their own
-            raise TeacherError(f"the teacher {config.name} cannot be had from its hub ({error}); "
-                               "name a safetensors file of it with weights") from error
+        self.name, self.resolution, self.width = config.name, config.resolution, config.width
+        network = create(config.name, pretrained=config.weights is None)
+        if not hasattr(network, "forward_intermediates"):
+            raise TeacherError(f"timm's {config.name} does not give the features inside it, so it cannot teach")
+        stages = network.feature_info
+        strides = [stage["reduction"] for stage in stages]
+        self.is_column = len(set(strides)) == 1  # a ViT and the like: one grid from the first block to the last
+        if self.is_column:
+            if not -len(stages) <= config.block < len(stages):
+                raise TeacherError(f"the teacher {config.name} has {len(stages)} blocks and no block {config.block}")
+            self.chosen = [config.block % len(stages)]
+            self.stride = self.multiple = strides[0]
+        else:
+            if not all(0 <= stage < len(stages) for stage in config.stages):
+                known = ", ".join(f"{i} (stride {stride})" for i, stride in enumerate(strides))
+                raise TeacherError(f"the teacher {config.name} has the stages {known}; its stages are set to "
+                                   f"{list(config.stages)}")
+            self.chosen = list(config.stages)
+            self.stride, self.multiple = JOINED_STRIDE, max(32, *strides)
+        self.num_features = sum(stages[i]["num_chs"] for i in self.chosen)
+        data = timm.data.resolve_model_data_config(network)
+        network.prune_intermediate_layers(self.chosen, prune_norm=not self.is_column, prune_head=True)
         if config.weights is not None:
-            load_timm(self.network, config.weights)
-        self.is_vit = is_vit
-        self.stride = self.network.patch_embed.patch_size[0] if is_vit else 16
-        self.multiple = self.stride if is_vit else 32
-        self.num_features = self.network.embed_dim if is_vit else sum(self.network.feature_info.channels())
-        data = timm.data.resolve_model_data_config(self.network)
+            load_timm(network, config.weights)
+        self.network = network
         self.register_buffer("mean", torch.tensor(data["mean"]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(data["std"]).view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False).eval()
@@ -72,12 +82,17 @@ class Teacher(nn.Module):
                           for stage in self.stages(image)], dim=1)
 
     def stages(self, image: Tensor) -> list[Tensor]:
-        """A ViT has one."""
-        image = (image - self.mean) / self.deviation
-        if self.is_vit:
-            block = self.config.block % len(self.network.blocks)
-            return [self.network.get_intermediate_layers(image, n=[block], reshape=True, norm=True)[0].float()]
-        return [stage.float() for stage in self.network(image.contiguous(memory_format=torch.channels_last))]
+        """The chosen ones, (B, C, rows, cols) each; a ViT has one. TeacherError for a picture it cannot look at."""
+        seen = (image - self.mean) / self.deviation
+        if not self.is_column:  # convolutions are faster so
+            seen = seen.contiguous(memory_format=torch.channels_last)
+        try:
+            found = self.network.forward_intermediates(seen, indices=self.chosen, norm=self.is_column,
+                                                       intermediates_only=True)
+        except (AssertionError, RuntimeError, TypeError) as error:  # a network made for pictures of one size
+            raise TeacherError(f"the teacher {self.name} cannot look at a picture of {image.shape[2]} x "
+                               f"{image.shape[3]} pixels: {first_line(error)}") from error
+        return [stage.float() for stage in found]
 
     @torch.no_grad()
     def pooled(self, image: Tensor) -> Tensor:
@@ -85,19 +100,38 @@ class Teacher(nn.Module):
         return self.stages(image)[-1].mean(dim=(2, 3))
 
 
+def create(name: str, *, pretrained: bool) -> nn.Module:
+    """timm's model without its classifier, for pictures of any size where it can."""
+    if not timm.is_model(name):
+        raise TeacherError(f"timm has no model {name!r} for a teacher")
+    try:
+        try:
+            return timm.create_model(name, pretrained=pretrained, num_classes=0, dynamic_img_size=True)
+        except TypeError:  # only ViTs have to be asked
+            return timm.create_model(name, pretrained=pretrained, num_classes=0)
+    except Exception as error:  # timm, the hub's client and torch each raise their own
+        raise TeacherError(f"the teacher {name} cannot be had through timm ({first_line(error)}); "
+                           "name a safetensors file of it with its weights") from error
+
+
 def load_timm(network: nn.Module, path: str) -> None:
     """A safetensors file in timm's names into a network; what the network has not (a classifier) is left out."""
     try:
         tensors = load_file(path)
     except Exception as error:  # safetensors' own errors have no common base
-        raise TeacherError(f"{path} cannot be read as safetensors: {error}") from error
+        raise TeacherError(f"{path} cannot be read as safetensors: {first_line(error)}") from error
+    fill(network, tensors, path)
+
+
+def fill(network: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
+    """Every parameter of a network from named tensors, as float32; TeacherError where one is missing or misshapen."""
     wanted = network.state_dict()
     missing = [name for name in wanted if name not in tensors and not name.endswith("num_batches_tracked")]
     if missing:
-        raise TeacherError(f"{path} lacks {len(missing)} of this model's parameters, {missing[0]} the first")
+        raise TeacherError(f"{source} lacks {len(missing)} of this model's parameters, {missing[0]} the first")
     wrong = [name for name, tensor in wanted.items() if name in tensors and tensors[name].shape != tensor.shape]
     if wrong:
-        raise TeacherError(f"{path}: {wrong[0]} has the shape {tuple(tensors[wrong[0]].shape)}, "
+        raise TeacherError(f"{source}: {wrong[0]} has the shape {tuple(tensors[wrong[0]].shape)}, "
                            f"the model's has {tuple(wanted[wrong[0]].shape)}")
     network.load_state_dict({name: tensors[name].float() for name in wanted if name in tensors}, strict=False)
 
@@ -110,7 +144,7 @@ class Whitening:
 
     @classmethod
     def of(cls, samples: Tensor, width: int) -> Whitening:
-        """(M, C) features -> the whitening to `width` dimensions, or as many as the samples span."""
+        """(M, C) features -> the whitening to `width` dimensions; those that the samples do not span are zero."""
         mean = samples.double().mean(dim=0)
         _, values, directions = torch.linalg.svd(samples.double() - mean, full_matrices=False)
         deviations = values / max(len(samples) - 1, 1) ** 0.5
@@ -129,7 +163,7 @@ class Whitening:
 
 def look_at(teacher: Teacher, photo: Tensor, device: torch.device) -> Tensor:
     """uint8 (3, H, W) -> (num_features, rows, cols): the whole photo at the teacher's resolution."""
-    image = fit(photo, resolution=teacher.config.resolution, patch_size=teacher.multiple)[None].to(device)
+    image = fit(photo, resolution=teacher.resolution, patch_size=teacher.multiple)[None].to(device)
     with torch.autocast(device.type, dtype=torch.bfloat16):
         return teacher(image)[0].float()
 
@@ -140,7 +174,9 @@ def fit_whitening(teacher: Teacher, photos: Iterable[Tensor], device: torch.devi
     for photo in photos:
         features = look_at(teacher, photo, device).flatten(1).mT
         samples.append(features[:: max(1, len(features) // WHITENING_PATCHES)].cpu())
-    return Whitening.of(torch.cat(samples), teacher.config.width)
+    if not samples:
+        raise TeacherError(f"the teacher {teacher.name} has no photo to look at: none could be read")
+    return Whitening.of(torch.cat(samples), teacher.width)
 
 
 class TargetStore:
@@ -150,15 +186,23 @@ class TargetStore:
         self.folder, self.width = folder, width
         self.grids = np.load(folder / "grids.npy")  # (photos, 2): rows, cols; 0, 0 for a photo that could not be read
         self.starts = np.concatenate([[0], np.cumsum(self.grids.prod(axis=1))])
-        self.summaries = np.load(folder / "summaries.npy")  # (photos, C): the last stage's mean, not yet whitened
+        summaries = folder / "summaries.npy"  # (photos, C): the last stage's mean, not yet whitened
+        self.summaries = np.load(summaries) if summaries.exists() else np.zeros((len(self.grids), 0), np.float32)
         self.features: np.memmap | None = None
 
     def whitened_summaries(self, width: int) -> Tensor:
         """(photos, width): whitened over the photos that could be read; zero for the others."""
+        if not width:
+            return torch.zeros(len(self.grids), 0)
         found = torch.from_numpy(self.summaries)
         readable = torch.from_numpy(self.grids.prod(axis=1) > 0)
-        whitening = Whitening.of(found[readable], width)
+        known = found[readable]
+        whitening = Whitening.of(known[:: -(-len(known) // SUMMARY_PHOTOS)], width)
         return whitening(found[..., None, None])[..., 0, 0] * readable[:, None]
+
+    def holds(self, index: int) -> bool:
+        """Whether the teacher could read this photo."""
+        return bool(self.grids[index].all())
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "features": None}  # each process maps the file for itself
@@ -191,63 +235,94 @@ def resample(features: Tensor, boxes: Tensor, patch_grid: tuple[int, int]) -> Te
 
 def build_store(config: TeacherConfig, photos, cache: Path, *, device: torch.device,
                 progress: Callable[[str, int, int], None]) -> TargetStore:
-    """A data set's targets by one teacher, looked up in `cache` or computed and put there; goes on where it was stopped.
+    """A data set's targets by one teacher, found in `cache` or computed and put there; goes on where it was stopped.
 
-    The folder's name holds a digest of the teacher, its weights' size and the photos: other photos, another folder.
+    The folder's name holds a digest of the teacher, its weights and the photos: other photos, another folder.
     """
-    weights = None if config.weights is None else os.path.getsize(config.weights)
     settings = {key: value for key, value in asdict(config).items() if key in SETTINGS_OF_PATCHES}
-    digest = sha256(json.dumps([settings, weights, photos.fingerprint]).encode()).hexdigest()[:12]
+    digest = sha256(json.dumps([settings, digest_of(config.weights), photos.fingerprint]).encode()).hexdigest()[:12]
     folder = cache / f"{config.name}-{digest}"
-    if (folder / "grids.npy").exists() and (folder / "summaries.npy").exists():
+    wanted = ["grids.npy", *(["summaries.npy"] if config.summary_weight else [])]
+    if all((folder / name).exists() for name in wanted):
         return TargetStore(folder, config.width)
-    folder.mkdir(parents=True, exist_ok=True)
     teacher = Teacher(config).to(device)
+    folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "grids.npy").exists():
         write_patches(teacher, photos, folder, device, progress)
-    write_array(folder / "summaries.npy", pooled_photos(teacher, photos, device))
+    if not (folder / wanted[-1]).exists():
+        write_summaries(teacher, photos, folder, device, progress)
     return TargetStore(folder, config.width)
 
 
-def pooled_photos(teacher: Teacher, photos, device: torch.device) -> np.ndarray:
-    """(photos, C), float32; zero where a photo could not be read."""
-    found: list[Tensor | None] = []
-    for index in range(len(photos)):
-        try:
-            image = fit(photos.read(index), resolution=SUMMARY_RESOLUTION, patch_size=teacher.multiple)[None].to(device)
-            found.append(teacher.pooled(image)[0].cpu())
-        except (ValueError, OSError):
-            found.append(None)
-    width = next((len(pooled) for pooled in found if pooled is not None), 1)
-    return torch.stack([torch.zeros(width) if pooled is None else pooled for pooled in found]).numpy()
+def digest_of(weights: str | None) -> str | None:
+    """Of the file's content: another file in its place, or a longer training, is another teacher."""
+    if weights is None:
+        return None
+    try:
+        with open(weights, "rb") as file:
+            return file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise TeacherError(f"the teacher's weights {weights} cannot be read: {error.strerror}") from error
 
 
 def write_patches(teacher: Teacher, photos, folder: Path, device: torch.device,
                   progress: Callable[[str, int, int], None]) -> None:
-    """Every photo's whitened features; goes on where it was stopped."""
-    config = teacher.config
+    """features.f16 and grids.npy: every photo's whitened features."""
     whitening = stored_whitening(teacher, photos, folder, device)
-    partial, count = folder / "features.part", folder / "count.json"
-    grids: list[list[int]] = json.loads(count.read_text()) if count.exists() and partial.exists() else []
-    with open(partial, "r+b" if grids else "wb") as file:
-        # What the last count does not know of is written again.
-        file.truncate(2 * config.width * sum(rows * cols for rows, cols in grids))
-        file.seek(0, os.SEEK_END)
+
+    def look(photo: Tensor) -> np.ndarray:
+        features = whitening(look_at(teacher, photo, device)[None])[0]
+        return features.movedim(0, -1).cpu().numpy().astype(np.float16)
+
+    grids = append_each(folder / "features.part", photos, look, partial(progress, teacher.name))
+    os.replace(folder / "features.part", folder / "features.f16")
+    write_array(folder / "grids.npy", grids)
+
+
+def write_summaries(teacher: Teacher, photos, folder: Path, device: torch.device,
+                    progress: Callable[[str, int, int], None]) -> None:
+    """summaries.npy, (photos, C), float32: the last stage's mean; zero where a photo could not be read."""
+
+    def look(photo: Tensor) -> np.ndarray:
+        image = fit(photo, resolution=SUMMARY_RESOLUTION, patch_size=teacher.multiple)[None].to(device)
+        return teacher.pooled(image).cpu().numpy()[None]
+
+    file = folder / "summaries.part"
+    readable = append_each(file, photos, look, partial(progress, f"{teacher.name}, whole photos")).all(axis=1)
+    stored = np.fromfile(file, dtype=np.float32).reshape(readable.sum(), -1)
+    summaries = np.zeros((len(readable), stored.shape[1]), dtype=np.float32)
+    summaries[readable] = stored
+    write_array(folder / "summaries.npy", summaries)
+    file.unlink()
+
+
+def append_each(path: Path, photos, look: Callable[[Tensor], np.ndarray],
+                progress: Callable[[int, int], None]) -> np.ndarray:
+    """Writes look(photo), (rows, cols, width), of every photo one after the other into a file, and returns their
+    (photos, 2) rows and cols; 0, 0 where a photo cannot be read. Goes on where it was stopped, by a file beside it."""
+    told = path.with_suffix(".json")
+    grids, size = json.loads(told.read_text()) if told.exists() and path.exists() else ([], 0)
+    with open(path, "r+b" if grids else "wb") as file:
+        file.truncate(size)  # what was written since is not known of, and is written again
+        file.seek(size)
         for index in range(len(grids), len(photos)):
             try:
-                features = whitening(look_at(teacher, photos.read(index), device)[None])[0]
-                file.write(features.movedim(0, -1).cpu().numpy().astype(np.float16).tobytes())
-                grids.append(list(features.shape[1:]))
-            except (ValueError, OSError):  # the run meets it again, names it and counts it
+                photo = photos.read(index)
+            except UNREADABLE:
+                photo = None
+            if photo is None:
                 grids.append([0, 0])
-            if index % 64 == 63 or index + 1 == len(photos):
+            else:
+                features = look(photo)
+                file.write(features.tobytes())
+                grids.append(list(features.shape[:2]))
+            if len(grids) % SAVED_EVERY == 0 or len(grids) == len(photos):
                 file.flush()
                 os.fsync(file.fileno())
-                write_whole(count, json.dumps(grids).encode())
-                progress(config.name, index + 1, len(photos))
-    os.replace(partial, folder / "features.f16")
-    write_array(folder / "grids.npy", np.array(grids, dtype=np.int64))
-    count.unlink()
+                write_whole(told, json.dumps([grids, file.tell()]).encode())
+                progress(len(grids), len(photos))
+    told.unlink()
+    return np.array(grids, dtype=np.int64)
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
@@ -273,7 +348,7 @@ def some_photos(photos) -> Iterable[Tensor]:
     for index in range(0, len(photos), max(1, len(photos) // WHITENING_PHOTOS)):
         try:
             yield photos.read(index)
-        except (ValueError, OSError):
+        except UNREADABLE:
             continue
 
 
@@ -284,23 +359,31 @@ class OnlineTeacher:
         self.teacher = Teacher(config).to(device)
         kept = list(photos)
         self.whitening = fit_whitening(self.teacher, kept, device)
-        pooled = [self.teacher.pooled(self.small(fit(photo, resolution=SUMMARY_RESOLUTION, patch_size=1)[None].to(device)))
-                  for photo in kept]
-        self.summary_whitening = Whitening.of(torch.cat(pooled).cpu(), config.summary_width)
+        self.summary_whitening = None
+        if config.summary_weight:
+            # At the size they are pooled at, whatever the photo's shape: so are the crops later.
+            images = (self.resized(fit(photo, resolution=SUMMARY_RESOLUTION, patch_size=1)[None], SUMMARY_RESOLUTION)
+                      for photo in kept)
+            pooled = [self.teacher.pooled(image.to(device)).cpu() for image in images]
+            self.summary_whitening = Whitening.of(torch.cat(pooled), config.summary_width)
 
-    def small(self, images: Tensor) -> Tensor:
-        side = round(SUMMARY_RESOLUTION / self.teacher.multiple) * self.teacher.multiple
+    def resized(self, images: Tensor, resolution: int) -> Tensor:
+        """(B, 3, H, W) -> squares of about `resolution` pixels that the teacher can look at."""
+        side = max(1, round(resolution / self.teacher.multiple)) * self.teacher.multiple
         return F.interpolate(images, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
 
+    @torch.no_grad()
     def summaries(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) in 0..1 -> (B, summary_width)."""
-        return self.summary_whitening(self.teacher.pooled(self.small(images))[..., None, None])[..., 0, 0]
+        """(B, 3, H, W) in 0..1 -> (B, summary_width), or (B, 0) where the summary learns nothing of this teacher."""
+        if self.summary_whitening is None:
+            return images.new_zeros(len(images), 0)
+        pooled = self.teacher.pooled(self.resized(images, SUMMARY_RESOLUTION))
+        return self.summary_whitening(pooled[..., None, None])[..., 0, 0]
 
+    @torch.no_grad()
     def targets(self, images: Tensor, patch_grid: tuple[int, int]) -> Tensor:
         """(B, 3, H, W) in 0..1 -> (B, N, width)."""
-        side = round(self.teacher.config.resolution / self.teacher.multiple) * self.teacher.multiple
-        resized = F.interpolate(images, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
         with torch.autocast(images.device.type, dtype=torch.bfloat16):
-            features = self.teacher(resized).float()
+            features = self.teacher(self.resized(images, self.teacher.resolution)).float()
         whole = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).expand(len(images), -1)
         return resample(self.whitening(features), whole, patch_grid)

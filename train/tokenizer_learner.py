@@ -16,12 +16,10 @@ from train.objective.vector_quantization import codebook_loss, straight_through
 from train.prototypes import perplexity
 from train.sinkhorn import in_group
 
-# A code whose moving average of patches a step is below this is dead, and is set to what the encoder says of a patch now.
+# A code whose moving average of patches a step is below this is dead, and is set to what the encoder says of some
+# patch now.
 ALIVE = 0.03
 DECAY = 0.98
-# Codes put among encodings that mean nothing yet collapse: for this share of the run the decoder sees what is encoded as
-# it is, and then the codes are set from it.
-CONTINUOUS = 0.1
 
 
 class Critic(nn.Module):
@@ -57,7 +55,6 @@ class TokenizerLearner(nn.Module):
         tokenizer.codebook.requires_grad_(False)  # its moving averages move it
         self.register_buffer("counts", torch.zeros(num_codes))  # patches a step; all dead: the first step sets them
         self.register_buffer("sums", torch.zeros(num_codes, code_width))
-        self.register_buffer("steps_left", torch.tensor(round(CONTINUOUS * (config.steps or 0))))
 
     def start_from(self, tokenizer: Tokenizer) -> None:
         """Another tokenizer's weights, its codes alive."""
@@ -66,7 +63,24 @@ class TokenizerLearner(nn.Module):
         self.tokenizer.load_state_dict(tokenizer.state_dict())
         self.counts.fill_(1.0)
         self.sums.copy_(self.tokenizer.codebook)
-        self.steps_left.zero_()
+
+    @torch.no_grad()
+    def start_from_patches(self, images: list[Tensor]) -> None:
+        """(1, 3, H, W) photos in 0..1: the linear path starts as the principal components of their patches, the
+        convolutions at zero, so that a run begins where classical vector quantization ends."""
+        encoder, decoder = self.tokenizer.encoder, self.tokenizer.decoder
+        stride = self.tokenizer.config.stride
+        patches = torch.cat([F.unfold(image, stride, stride=stride)[0].mT for image in images])
+        mean = patches.mean(dim=0)
+        components = torch.linalg.svd(patches - mean, full_matrices=False)[2][: self.tokenizer.config.code_width]
+        shape = (3, stride, stride)
+        encoder.linear.weight[: len(components)] = components.unflatten(1, shape)
+        encoder.linear.bias.copy_(-(encoder.linear.weight.flatten(1) @ mean))
+        decoder.linear.weight[: len(components)] = components.unflatten(1, shape)
+        decoder.linear.bias.copy_(mean.unflatten(0, shape).mean(dim=(1, 2)))
+        for part in (encoder.conv_out, decoder.conv_out):
+            nn.init.zeros_(part.weight)
+            nn.init.zeros_(part.bias)
 
     @property
     def exported(self) -> Tokenizer:
@@ -91,15 +105,10 @@ class TokenizerLearner(nn.Module):
     def forward(self, views: Views) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         image, weights = views.image, self.config.weights
         hidden = self.tokenizer.encoder(image).float()
-        continuous = self.training and self.steps_left > 0
-        if self.training and not continuous:
-            self.follow(hidden.detach())
         if self.training:
-            self.steps_left.sub_(1).clamp_(min=0)
+            self.follow(hidden.detach())
         codes = self.tokenizer.quantize(hidden.detach())
         chosen = F.embedding(codes, self.tokenizer.codebook).movedim(-1, 1)
-        if continuous:
-            chosen = hidden.detach()
         decoded = self.tokenizer.decoder(straight_through(hidden, chosen)).float()
 
         losses = {"reconstruction": F.l1_loss(decoded, image), "codebook": codebook_loss(hidden, chosen)}

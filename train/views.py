@@ -39,7 +39,8 @@ def crop(photo: Tensor, side: int, scale: tuple[float, float], *, flip: float) -
     rows, cols = photo.shape[-2:]
     box = torch.tensor([cut["left"] / cols, cut["top"] / rows,
                         (cut["left"] + cut["width"]) / cols, (cut["top"] + cut["height"]) / rows])
-    cropped = TF.resized_crop(photo, **cut, size=[side, side], antialias=True)
+    bicubic = T.InterpolationMode.BICUBIC  # as published
+    cropped = TF.resized_crop(photo, **cut, size=[side, side], interpolation=bicubic, antialias=True)
     if torch.rand(()) < flip:
         return cropped.flip(-1), box[[2, 1, 0, 3]]
     return cropped, box
@@ -48,7 +49,7 @@ def crop(photo: Tensor, side: int, scale: tuple[float, float], *, flip: float) -
 def crops_of(photo: Tensor, config: ViewsConfig, *, resolution: int, masked: int, local: int, seed: int) -> Crops:
     """uint8 (3, H, W) -> its crops. The same seed gives the same crops, whichever process draws them."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed a GPU's too
         clean, box = crop(photo, resolution, config.scale, flip=config.flip)
         others = [crop(photo, resolution, config.scale, flip=config.flip)[0] for _ in range(masked - 1)]
         small = [crop(photo, config.local_resolution, config.local_scale, flip=config.flip)[0] for _ in range(local)]

@@ -21,11 +21,12 @@ def group_low_rank(factorization: Factorization, groups: tuple[int, ...]) -> lis
             for location, meaning in zip(locations, meanings, strict=True)]
 
 
-def group_balance_loss(localization: Tensor, groups: tuple[int, ...]) -> Tensor:
-    """(B, N, K) -> scalar, at least 0: how far each patch is from giving every group the same mass.
+def group_balance_loss(localization: Tensor, groups: tuple[int, ...], shares: tuple[float, ...]) -> Tensor:
+    """(B, N, K) -> scalar, at least 0: how far each patch is from giving every group its share of the mass.
 
-    Kullback-Leibler divergence of the uniform distribution from the groups' masses. It keeps every group's tokens
+    Kullback-Leibler divergence of the shares, which sum to 1, from the groups' masses. It keeps every group's tokens
     above the threshold 1/K somewhere: an object and its parts are then there together, each in a mask of its own.
     """
+    wanted = localization.new_tensor(shares)
     masses = group_masses(localization, groups).clamp_min(1e-6)
-    return -(masses * len(groups)).log().mean()
+    return (wanted * (wanted / masses).log()).sum(dim=-1).mean()

@@ -6,8 +6,8 @@ from model.config import DecoderConfig, StellarConfig
 from train.config import DataConfig, OptimizerConfig, PrototypesConfig, TeacherConfig, TrainConfig, ViewsConfig
 from train.recipes.tokenizer import NARROW
 
-NANO = StellarConfig(width=256, depth=8, num_heads=4, mlp_width=1024, norm_eps=1e-6, stem="tf_efficientnet_lite0",
-                     decoder=DecoderConfig(width=256, depth=4, num_heads=4, mlp_width=1024, num_codes=1024,
+NANO = StellarConfig(width=384, depth=6, num_heads=6, mlp_width=1536, norm_eps=1e-6, stem="tf_efficientnet_lite0",
+                     decoder=DecoderConfig(width=192, depth=3, num_heads=3, mlp_width=768, num_codes=1024,
                                            norm_eps=1e-6),
                      tokenizer=NARROW)
 
@@ -33,6 +33,8 @@ def recipe() -> TrainConfig:
             TeacherConfig(name="tf_efficientnet_lite0.in1k", resolution=384, width=160),
         ),
         token_groups=(2, 4, 10),
+        # The finest group holds the most, so that a patch's strongest concept is a part and not a half of the photo.
+        group_shares=(0.28, 0.28, 0.44),
         data=DataConfig(num_workers=1),
         views=ViewsConfig(resolutions=(192, 224, 256), scale=(0.3, 1.0), num_masked=1, num_local=0,
                           jitter=(0.4, 0.2, 0.2, 0.0), blur_probability=0.0),
