@@ -32,8 +32,8 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
         quiet: bool = False) -> Path:
     """Trains a recipe into the folder `out` and returns the path of the finished weights.
 
-    Under `accelerate launch` every process calls this. Raises RecipeError, DataError, RunError, TeacherError or
-    CheckpointError (all ValueErrors) with one sentence for whatever a person can mend.
+    Under `accelerate launch` every process calls this. Raises RecipeError, DataError, RunError, BackboneError,
+    TeacherError or CheckpointError (all ValueErrors) with one sentence for whatever a person can mend.
     """
     accelerator = Accelerator(mixed_precision=config.precision, cpu=device == "cpu")
     sharded = accelerator.distributed_type == DistributedType.FSDP

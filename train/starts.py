@@ -20,9 +20,10 @@ from model.checkpoint import first_line
 from model.encoder import HybridEmbedding
 from model.stellar import Stellar
 from model.tokenizer import Tokenizer
+from train.backbones import BackboneError as TeacherError
+from train.backbones import fill, load_timm
 from train.config import RecipeError, TrainConfig
 from train.photos import fit
-from train.teachers import TeacherError, fill, load_timm
 from train.teachers import some_photos as some_photos  # train.loop has it from here
 
 

@@ -8,17 +8,15 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from functools import partial
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-import timm
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from model.checkpoint import first_line
+from train.backbones import Backbone, sha256_of
 from train.config import TeacherConfig
 from train.files import write_whole
 from train.photos import fit
@@ -35,105 +33,25 @@ UNREADABLE = (ValueError, OSError)  # what reading a photo raises; the run meets
 
 
 class TeacherError(ValueError):
-    """A teacher that cannot be had; says which and why."""
+    """A teacher that there is nothing to learn from; says which and why."""
 
 
-class Teacher(nn.Module):
-    """A frozen timm model. `stride` is the photo's pixels a feature, each way; `num_features` their width, before
-    whitening; pictures have sides that are multiples of `multiple`."""
+class Teacher(Backbone):
+    """A frozen timm model as a run's settings want it read; stages are joined at JOINED_STRIDE. BackboneError for one
+    that cannot be had."""
 
     def __init__(self, config: TeacherConfig) -> None:
-        super().__init__()
-        self.name, self.resolution, self.width = config.name, config.resolution, config.width
-        network = create(config.name, pretrained=config.weights is None)
-        if not hasattr(network, "forward_intermediates"):
-            raise TeacherError(f"timm's {config.name} does not give the features inside it, so it cannot teach")
-        stages = network.feature_info
-        strides = [stage["reduction"] for stage in stages]
-        self.is_column = len(set(strides)) == 1  # a ViT and the like: one grid from the first block to the last
-        if self.is_column:
-            if not -len(stages) <= config.block < len(stages):
-                raise TeacherError(f"the teacher {config.name} has {len(stages)} blocks and no block {config.block}")
-            self.chosen = [config.block % len(stages)]
-            self.stride = self.multiple = strides[0]
-        else:
-            if not all(0 <= stage < len(stages) for stage in config.stages):
-                known = ", ".join(f"{i} (stride {stride})" for i, stride in enumerate(strides))
-                raise TeacherError(f"the teacher {config.name} has the stages {known}; its stages are set to "
-                                   f"{list(config.stages)}")
-            self.chosen = list(config.stages)
-            self.stride, self.multiple = JOINED_STRIDE, max(32, *strides)
-        self.num_features = sum(stages[i]["num_chs"] for i in self.chosen)
-        data = timm.data.resolve_model_data_config(network)
-        network.prune_intermediate_layers(self.chosen, prune_norm=not self.is_column, prune_head=True)
-        if config.weights is not None:
-            load_timm(network, config.weights)
-        self.network = network
-        self.register_buffer("mean", torch.tensor(data["mean"]).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("deviation", torch.tensor(data["std"]).view(1, 3, 1, 1), persistent=False)
-        self.requires_grad_(False).eval()
+        super().__init__(config.name, weights=config.weights, block=config.block, stages=config.stages,
+                         joined_stride=JOINED_STRIDE)
+        self.resolution, self.width = config.resolution, config.width
 
-    @torch.no_grad()
-    def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) in 0..1, sides multiples of `multiple` -> (B, num_features, rows, cols), float32."""
-        grid = (image.shape[2] // self.stride, image.shape[3] // self.stride)
-        return torch.cat([stage if tuple(stage.shape[-2:]) == grid else
-                          F.interpolate(stage, size=grid, mode="bilinear", align_corners=False)
-                          for stage in self.stages(image)], dim=1)
+    def maps(self, image: Tensor) -> list[Tensor]:
+        # Convolutions are faster so. An evaluation leaves it be: its last digits would depend on it.
+        return super().maps(image if self.is_column else image.contiguous(memory_format=torch.channels_last))
 
-    def stages(self, image: Tensor) -> list[Tensor]:
-        """The chosen ones, (B, C, rows, cols) each; a ViT has one. TeacherError for a picture it cannot look at."""
-        seen = (image - self.mean) / self.deviation
-        if not self.is_column:  # convolutions are faster so
-            seen = seen.contiguous(memory_format=torch.channels_last)
-        try:
-            found = self.network.forward_intermediates(seen, indices=self.chosen, norm=self.is_column,
-                                                       intermediates_only=True)
-        except (AssertionError, RuntimeError, TypeError) as error:  # a network made for pictures of one size
-            raise TeacherError(f"the teacher {self.name} cannot look at a picture of {image.shape[2]} x "
-                               f"{image.shape[3]} pixels: {first_line(error)}") from error
-        return [stage.float() for stage in found]
-
-    @torch.no_grad()
     def pooled(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) in 0..1 -> (B, C): the last stage's mean over the photo."""
-        return self.stages(image)[-1].mean(dim=(2, 3))
-
-
-def create(name: str, *, pretrained: bool) -> nn.Module:
-    """timm's model without its classifier, for pictures of any size where it can."""
-    if not timm.is_model(name):
-        raise TeacherError(f"timm has no model {name!r} for a teacher")
-    try:
-        try:
-            return timm.create_model(name, pretrained=pretrained, num_classes=0, dynamic_img_size=True)
-        except TypeError:  # only ViTs have to be asked
-            return timm.create_model(name, pretrained=pretrained, num_classes=0)
-    except Exception as error:  # timm, the hub's client and torch each raise their own
-        raise TeacherError(f"the teacher {name} cannot be had through timm ({first_line(error)}); "
-                           "name a safetensors file of it with its weights") from error
-
-
-def load_timm(network: nn.Module, path: str) -> None:
-    """A safetensors file in timm's names into a network; what the network has not (a classifier) is left out."""
-    try:
-        tensors = load_file(path)
-    except Exception as error:  # safetensors' own errors have no common base
-        raise TeacherError(f"{path} cannot be read as safetensors: {first_line(error)}") from error
-    fill(network, tensors, path)
-
-
-def fill(network: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
-    """Every parameter of a network from named tensors, as float32; TeacherError where one is missing or misshapen."""
-    wanted = network.state_dict()
-    missing = [name for name in wanted if name not in tensors and not name.endswith("num_batches_tracked")]
-    if missing:
-        raise TeacherError(f"{source} lacks {len(missing)} of this model's parameters, {missing[0]} the first")
-    wrong = [name for name, tensor in wanted.items() if name in tensors and tensors[name].shape != tensor.shape]
-    if wrong:
-        raise TeacherError(f"{source}: {wrong[0]} has the shape {tuple(tensors[wrong[0]].shape)}, "
-                           f"the model's has {tuple(wanted[wrong[0]].shape)}")
-    network.load_state_dict({name: tensors[name].float() for name in wanted if name in tensors}, strict=False)
+        return self.maps(image)[-1].mean(dim=(2, 3))
 
 
 class Whitening:
@@ -165,7 +83,7 @@ def look_at(teacher: Teacher, photo: Tensor, device: torch.device) -> Tensor:
     """uint8 (3, H, W) -> (num_features, rows, cols): the whole photo at the teacher's resolution."""
     image = fit(photo, resolution=teacher.resolution, patch_size=teacher.multiple)[None].to(device)
     with torch.autocast(device.type, dtype=torch.bfloat16):
-        return teacher(image)[0].float()
+        return teacher.features(image)[0]
 
 
 def fit_whitening(teacher: Teacher, photos: Iterable[Tensor], device: torch.device) -> Whitening:
@@ -240,7 +158,9 @@ def build_store(config: TeacherConfig, photos, cache: Path, *, device: torch.dev
     The folder's name holds a digest of the teacher, its weights and the photos: other photos, another folder.
     """
     settings = {key: value for key, value in asdict(config).items() if key in SETTINGS_OF_PATCHES}
-    digest = sha256(json.dumps([settings, digest_of(config.weights), photos.fingerprint]).encode()).hexdigest()[:12]
+    # Of the file's content: another file in its place, or a longer training, is another teacher.
+    weights = None if config.weights is None else sha256_of(config.weights)
+    digest = sha256(json.dumps([settings, weights, photos.fingerprint]).encode()).hexdigest()[:12]
     folder = cache / f"{config.name}-{digest}"
     wanted = ["grids.npy", *(["summaries.npy"] if config.summary_weight else [])]
     if all((folder / name).exists() for name in wanted):
@@ -252,17 +172,6 @@ def build_store(config: TeacherConfig, photos, cache: Path, *, device: torch.dev
     if not (folder / wanted[-1]).exists():
         write_summaries(teacher, photos, folder, device, progress)
     return TargetStore(folder, config.width)
-
-
-def digest_of(weights: str | None) -> str | None:
-    """Of the file's content: another file in its place, or a longer training, is another teacher."""
-    if weights is None:
-        return None
-    try:
-        with open(weights, "rb") as file:
-            return file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise TeacherError(f"the teacher's weights {weights} cannot be read: {error.strerror}") from error
 
 
 def write_patches(teacher: Teacher, photos, folder: Path, device: torch.device,
@@ -384,6 +293,6 @@ class OnlineTeacher:
     def targets(self, images: Tensor, patch_grid: tuple[int, int]) -> Tensor:
         """(B, 3, H, W) in 0..1 -> (B, N, width)."""
         with torch.autocast(images.device.type, dtype=torch.bfloat16):
-            features = self.teacher(self.resized(images, self.teacher.resolution)).float()
+            features = self.teacher.features(self.resized(images, self.teacher.resolution))
         whole = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).expand(len(images), -1)
         return resample(self.whitening(features), whole, patch_grid)

@@ -60,8 +60,6 @@ def pairs(
     """photo uint8 (3, H, W) -> (change, before, after, map from after's places to before's), one a change."""
 
     def factorize(*images: Tensor) -> list[Factorization]:
-        if len({image.shape for image in images}) > 1:
-            return [subject.factorize(image[None]).to("cpu") for image in images]
         together = subject.factorize(torch.stack(images)).to("cpu")
         return [one_of(together, row) for row in range(len(images))]
 
@@ -87,14 +85,14 @@ def compare(before: Factorization, after: Factorization, motion: Tensor) -> dict
     """
     tokens = match(before.semantics[0], after.semantics[0])
     semantics, changed = before.semantics[0], after.semantics[0, tokens]
-    localization = resize(before, after.patch_grid)
+    localization = before.localization[0]
     changed_localization = after.localization[0, :, tokens]
     by_localization = (changed_localization - localization) @ semantics
     by_semantics = localization @ (changed - semantics)
     both = (changed_localization - localization) @ (changed - semantics)
     total = (by_localization + by_semantics + both).norm()
 
-    moved, visible = resample(before, motion, after.patch_grid)
+    moved, visible = resample(before, motion)
     foretold, seen = (moved @ semantics)[visible], after.low_rank[0][visible]
     cosine = F.cosine_similarity(semantics, changed, dim=1)
     weight = (before.mass[0] + after.mass[0, tokens]) / 2
@@ -134,19 +132,11 @@ def token_maps(factorization: Factorization) -> Tensor:
     return factorization.localization.mT.unflatten(2, factorization.patch_grid)
 
 
-def resize(factorization: Factorization, patch_grid: tuple[int, int]) -> Tensor:
-    """The localization on another grid, (rows * cols, K); the same one on its own."""
-    if patch_grid == factorization.patch_grid:
-        return factorization.localization[0]
-    resized = F.interpolate(token_maps(factorization), size=patch_grid, mode="bilinear", align_corners=False)
-    return resized[0].flatten(1).T
-
-
-def resample(factorization: Factorization, motion: Tensor, patch_grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """The localization moved as the photo was: (rows * cols, K) on the changed photo's grid, and which patches (N,) of
-    that grid lie wholly in the photo before.
+def resample(factorization: Factorization, motion: Tensor) -> tuple[Tensor, Tensor]:
+    """The localization moved as the photo was, (N, K), and which patches (N,) of the changed photo lie wholly in the
+    photo before. The changed photo has the same patch grid.
     """
-    places = F.affine_grid(motion[None], [1, 1, *patch_grid], align_corners=False)
+    places = F.affine_grid(motion[None], [1, 1, *factorization.patch_grid], align_corners=False)
     moved = F.grid_sample(token_maps(factorization), places, mode="bilinear", padding_mode="border",
                           align_corners=False)
     rows, cols = factorization.patch_grid

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from train.evaluators import Value
 from train.evaluators.photo_set import PhotoSet
-from train.evaluators.pooled import RESOLUTION, Pooled, pool_photos
+from train.evaluators.pooled import RESOLUTION, Pooled, top1
 from train.subjects import Subject
 
 NUM_NEIGHBOURS, TEMPERATURE = 5, 0.07
@@ -20,13 +20,8 @@ DESCRIPTION = ("k-NN top-1: in each class every other photo in file order is loo
 
 def evaluate(subject: Subject, photos: PhotoSet, *, resolution: int = RESOLUTION, batch_size: int = 16, seed: int = 0,
              pooled: Pooled | None = None) -> Iterator[tuple[str, Value]]:
-    """knn/summary, knn/mean_concept, knn/mean_patch_feature: shares of right answers; pooled: if already there."""
-    if pooled is None:
-        pooled = pool_photos(subject, photos, resolution=resolution, batch_size=batch_size)
-    first, other = pooled.is_first, ~pooled.is_first
-    for name, features in pooled.features.items():
-        answers = vote(features[first], pooled.labels[first], features[other])
-        yield f"knn/{name}", (answers == pooled.labels[other]).float().mean().item()
+    """knn/summary, /mean_concept, /mean_patch_feature: shares of right answers; pooled: if already there."""
+    return top1("knn", vote, subject, photos, resolution=resolution, batch_size=batch_size, pooled=pooled)
 
 
 def vote(known: Tensor, labels: Tensor, asking: Tensor) -> Tensor:

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from train.photos import decode, fit, list_photos
 
+FINER = 4  # an outline's canvas, each way, than its mask
+
 
 @dataclass(frozen=True)
 class Outline:
@@ -24,10 +26,12 @@ class Outline:
     corners: np.ndarray
 
     def mask(self, side: int) -> np.ndarray:
-        """(side, side) bool: the object on the photo squashed to a square."""
-        canvas = Image.new("1", (side, side))
-        ImageDraw.Draw(canvas).polygon([tuple(corner) for corner in self.corners * side], fill=1)
-        return np.asarray(canvas)
+        """(side, side) bool: the pixels whose middles lie in the object, on the photo squashed to a square."""
+        # Pillow cuts corners down to whole pixels and fills the border's too, which would make an object a pixel larger
+        # to the right and down. So it draws on a finer canvas, corners rounded, of which the middles are taken.
+        canvas = Image.new("1", (FINER * side, FINER * side))
+        ImageDraw.Draw(canvas).polygon([tuple(corner) for corner in self.corners * (FINER * side) + 0.5], fill=1)
+        return np.asarray(canvas)[FINER // 2 :: FINER, FINER // 2 :: FINER]
 
 
 @dataclass

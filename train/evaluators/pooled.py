@@ -1,18 +1,22 @@
-"""A photo as one vector, three ways: what k-NN and the linear probe ask of it."""
+"""A photo as one vector, three ways, and how often its class is told from it: what k-NN and the linear probe share."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from model.factorization import Factorization
+from train.evaluators import Value
 from train.evaluators.photo_set import PhotoSet
 from train.subjects import Subject
 
 RESOLUTION = 224
 POOLED = ("summary", "mean_concept", "mean_patch_feature")
+
+Classify = Callable[[Tensor, Tensor, Tensor], Tensor]  # known (P, D), their labels (P,), asking (Q, D) -> classes (Q,)
 
 
 @dataclass(frozen=True)
@@ -47,3 +51,17 @@ def pool_photos(subject: Subject, photos: PhotoSet, *, resolution: int = RESOLUT
         raise ValueError(f"{photos.root} has too few photos that can be read; every class needs at least two.")
     return Pooled({name: torch.stack([rows[index][name] for index in order]) for name in POOLED},
                   torch.tensor([photos.labels[index] for index in order]), is_first)
+
+
+def top1(protocol: str, classify: Classify, subject: Subject, photos: PhotoSet, *, resolution: int, batch_size: int,
+         pooled: Pooled | None) -> Iterator[tuple[str, Value]]:
+    """PROTOCOL/summary, /mean_concept, /mean_patch_feature: of the photos that ask, the share of right answers.
+
+    pooled: where it is already there.
+    """
+    if pooled is None:
+        pooled = pool_photos(subject, photos, resolution=resolution, batch_size=batch_size)
+    first, other = pooled.is_first, ~pooled.is_first
+    for name, features in pooled.features.items():
+        answers = classify(features[first], pooled.labels[first], features[other])
+        yield f"{protocol}/{name}", (answers == pooled.labels[other]).float().mean().item()

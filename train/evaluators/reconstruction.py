@@ -25,9 +25,10 @@ MEASURES = ("psnr", "ssim", "stem_distance", "lpips", "rfid")
 PICTURES = ("", "ceiling_", "floor_")
 DESCRIPTION = (
     "means over photos of PSNR (dB), SSIM and the distance in the frozen stem's features (1 - cosine of channel-normed "
-    "features, mean of strides 8, 16, 32) between the photo and its reconstruction; ceiling: the tokenizer's own round "
-    "trip; floor: each concept's mean colour under its own L, a colour a patch; stem_gain: (floor - reconstruction) / "
-    "(floor - ceiling) of the stem's distance; LPIPS (AlexNet) and rFID where their weights are at hand")
+    "features, mean of strides 8, 16, 32) between the photo and its reconstruction; ceiling: the round trip through "
+    "the tokenizer whose codes the decoder predicts; floor: each concept's mean colour under its own L, a colour a "
+    "patch; stem_gain: (floor - reconstruction) / (floor - ceiling) of the stem's distance; LPIPS (AlexNet) and rFID "
+    "where their weights are at hand")
 
 Distance = Callable[[Tensor, Tensor], Tensor]  # (B, 3, H, W) twice, in 0..1 -> (B,)
 
@@ -48,8 +49,8 @@ def evaluate(subject: Subject, photos: PhotoSet, *, resolution: int = 448, batch
                 for measure, distance in distances.items():
                     sums[picture + measure] += distance(made, photo).tolist()
                 if picture in frechet:
-                    frechet[picture].update(photo, real=True)
-                    frechet[picture].update(made, real=False)
+                    frechet[picture].update(as_bytes(photo), real=True)
+                    frechet[picture].update(as_bytes(made), real=False)
         if not sums:
             raise ValueError(f"none of the photos in {photos.root} can be read.")
     scores: dict[str, Value] = {}
@@ -60,8 +61,10 @@ def evaluate(subject: Subject, photos: PhotoSet, *, resolution: int = 448, batch
                 scores[name] = Unavailable(missing)
             elif measure in unavailable:
                 scores[name] = Unavailable(unavailable[measure])
-            elif picture == "ceiling_" and subject.stellar.tokenizer is None:
-                scores[name] = Unavailable("this checkpoint has no tokenizer, so no round trip through one")
+            elif picture == "ceiling_" and not subject.stellar.decoder.predicts_codes:
+                scores[name] = Unavailable("this checkpoint's decoder gives pixels, so no tokenizer is its ceiling")
+            elif measure == "rfid" and len(sums["psnr"]) < 2:
+                scores[name] = Unavailable("rFID compares many photos; there is one")
             elif measure == "rfid":
                 scores[name] = frechet[picture].compute().item()
             else:
@@ -93,9 +96,11 @@ def reconstruct(subject: Subject, images: Tensor) -> tuple[Tensor, dict[str, Ten
     size = tuple(made.shape[2:])
     photo = images
     if size != tuple(images.shape[2:]):
-        photo = F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True).clamp(0, 1)
+        # As in training, whose codes are of the photo enlarged so: a ceiling of other pixels would be no ceiling.
+        photo = F.interpolate(images, size=size, mode="bicubic", align_corners=False,
+                              antialias=size[0] < images.shape[2]).clamp(0, 1)
     pictures = {"": made, "floor_": F.interpolate(colours_of_concepts(factorization.to(made), images), size=size)}
-    if stellar.tokenizer is not None:
+    if stellar.decoder.predicts_codes:
         pictures["ceiling_"] = stellar.tokenizer.decode(stellar.tokenizer.encode(photo)).float().clamp(0, 1)
     return photo, pictures
 
@@ -180,4 +185,9 @@ def perceptual_distance(device: torch.device) -> Distance:
 def frechet_distance(device: torch.device) -> nn.Module:
     from torchmetrics.image.fid import FrechetInceptionDistance
 
-    return FrechetInceptionDistance(normalize=True).to(device)
+    return FrechetInceptionDistance().to(device)
+
+
+def as_bytes(picture: Tensor) -> Tensor:
+    """0..1 -> uint8, as the Inception network wants it; rounded, where torchmetrics would cut off."""
+    return (picture * 255).round().byte()

@@ -13,17 +13,19 @@ NANO = StellarConfig(width=384, depth=6, num_heads=6, mlp_width=1536, norm_eps=1
 
 
 def recipe() -> TrainConfig:
-    """The hybrid that ships: a frozen EfficientNet-Lite0 below a ViT of width 256, taught by two frozen models.
+    """The next nano: a frozen EfficientNet-Lite0 below the first six blocks of a ViT-S, taught by two frozen models.
 
-    `python -m train --recipe nano --data FOLDER --out runs/nano`; about two photos a second and core in bfloat16. It
-    starts from the nano at hand; `--init null` starts from the stem alone, its tokens set from clusters of stem
-    features. The teachers are named by timm, or by files:
-    --set teachers.0.weights=FILE. Tokens come in three groups of 2, 4 and 10: see objective/granularity.py.
+    `python -m train --recipe nano --data FOLDER --out runs/nano`, with the tokenizer that a run of that recipe left
+    (`--set tokenizer_weights=FILE`) or without one (`--without reconstruction`); about four photos a second and core in
+    bfloat16. It starts from a small DINOv2, by timm's name or from a file (`--init FILE`); its tokens are set from
+    clusters of patches. The teachers are named by timm, or by files: `--set teachers.0.weights=FILE`. Tokens come in
+    three groups of 2, 4 and 10: see objective/granularity.py. The nano in assets/ is older: 256 wide, made by a
+    prototype.
     """
     return TrainConfig(
         recipe="nano",
         model=NANO,
-        init="nano",
+        init="timm:vit_small_patch14_dinov2.lvd142m",
         tokenizer_weights="nano",
         weights={"reconstruction": 0.05, "clustering": 0.08, "summary_clustering": 0.04, "set_alignment": 0.08,
                  "koleo": 0.02, "distillation": 1.0, "low_rank": 0.3, "granularity": 1.0},
