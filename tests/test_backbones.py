@@ -7,19 +7,13 @@ import timm
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.weights import write_timm
 from train.backbones import Backbone, BackboneError, fill, load_timm
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> dict[str, str]:
-    """Seeded files of tiny timm models, whole, with their classifiers."""
-    folder, paths = tmp_path_factory.mktemp("weights"), {}
-    for name in ("test_vit", "test_efficientnet", "test_convnext"):
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            paths[name] = str(folder / f"{name}.safetensors")
-            save_file(timm.create_model(name).state_dict(), paths[name])
-    return paths
+    return write_timm(tmp_path_factory.mktemp("weights"), "test_vit", "test_efficientnet", "test_convnext")
 
 
 def changed(path: str, to, **changes) -> str:

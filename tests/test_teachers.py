@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import timm
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from tests.weights import write_timm
 from train.backbones import BackboneError
 from train.config import TeacherConfig
 from train.data import FolderPhotos
@@ -42,14 +42,7 @@ def photos(tmp_path_factory) -> FolderPhotos:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> dict[str, str]:
-    """Seeded files of tiny timm models, whole, with their classifiers."""
-    folder, paths = tmp_path_factory.mktemp("weights"), {}
-    for name in ("test_vit", "test_efficientnet", "test_convnext"):
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            paths[name] = str(folder / f"{name}.safetensors")
-            save_file(timm.create_model(name).state_dict(), paths[name])
-    return paths
+    return write_timm(tmp_path_factory.mktemp("weights"), "test_vit", "test_efficientnet", "test_convnext")
 
 
 def config(weights: dict[str, str], name: str = "test_vit", **changes) -> TeacherConfig:

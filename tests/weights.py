@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import timm
 import torch
 from safetensors.torch import save_file
 
@@ -31,3 +32,14 @@ def reference_state(shapes: dict[str, list[int]]) -> dict[str, torch.Tensor]:
 def write_reference(path: Path, shapes: dict[str, list[int]]) -> Path:
     save_file(reference_state(shapes), path)
     return path
+
+
+def write_timm(folder: Path, *names: str) -> dict[str, str]:
+    """Seeded files of timm models, whole, with their classifiers: name -> path."""
+    paths = {}
+    for name in names:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            paths[name] = str(folder / f"{name}.safetensors")
+            save_file(timm.create_model(name).state_dict(), paths[name])
+    return paths

@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import os
 import re
-import secrets
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +29,7 @@ from train.evaluators import (
 )
 from train.evaluators.photo_set import PhotoSet
 from train.evaluators.pooled import RESOLUTION, pool_photos
+from train.files import write_whole
 from train.subjects import StellarSubject, Subject, TimmSubject
 
 BAD_INPUT = 2  # the exit status of anything a person can mend
@@ -327,18 +326,10 @@ def escaped(text: str) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Whole or not at all: written beside, flushed to the disk, renamed."""
-    beside = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        with beside.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
+        write_whole(path, text.encode())
     except OSError as error:
         raise ValueError(f"{path} cannot be written ({error.strerror}); choose another --out.") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _complain(sentence: str) -> int:

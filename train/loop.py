@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from model.tokenizer import Tokenizer
 from train import pictures, starts
 from train.config import RecipeError, TrainConfig
 from train.data import Batch, DataError, Plan, StreamedPhotos, batches, open_photos, seed_of
+from train.files import write_whole
 from train.learner import Learner, make_views
 from train.run_folder import RunError, RunFolder, last_good, step_of
 from train.teachers import OnlineTeacher, build_store, some_photos
@@ -169,14 +172,11 @@ def build(config: TrainConfig, photos) -> Learner | TokenizerLearner:
         if config.init is not None:
             learner.start_from(Tokenizer.load(config.init))
         elif config.model.tokenizer.linear_path:
-            stride = config.model.tokenizer.stride
-            some = photos.some() if isinstance(photos, StreamedPhotos) else some_photos(photos)
-            learner.start_from_patches(starts.fitted(some, stride))
+            learner.start_from_patches(starts.fitted(sample(photos), config.model.tokenizer.stride))
         return learner.train()
     stellar = starts.start(config)
     if config.model.stem is not None and (config.init is None or starts.is_vit(config.init)):
-        some = photos.some() if isinstance(photos, StreamedPhotos) else some_photos(photos)
-        starts.tokens_from_clusters(stellar, starts.fitted(some, config.model.patch_size), seed=config.seed)
+        starts.tokens_from_clusters(stellar, starts.fitted(sample(photos), config.model.patch_size), seed=config.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed + 1)
         learner = Learner(stellar, config)
@@ -184,6 +184,11 @@ def build(config: TrainConfig, photos) -> Learner | TokenizerLearner:
     if config.model.stem is not None:
         stellar.encoder.embedding.stem.requires_grad_(False)
     return learner.train()
+
+
+def sample(photos) -> Iterable[Tensor]:
+    """Some readable photos: of a stream the first ones, else evenly spaced."""
+    return photos.some() if isinstance(photos, StreamedPhotos) else some_photos(photos)
 
 
 def teachers(config: TrainConfig, photos, cache: Path, accelerator: Accelerator) -> tuple[list, list[OnlineTeacher]]:
@@ -308,9 +313,9 @@ def picture(learner: Learner, batch: Batch, path: Path, writer, step: int) -> No
     learner.train(was_training)
     groups = learner.config.token_groups if "granularity" in learner.weights else ()
     sheet = pictures.sheet(images, factorization, decoded, groups)
-    partial = path.with_name(path.name + ".part")
-    Image.fromarray(sheet.movedim(0, -1).numpy()).save(partial, format="PNG")
-    partial.replace(path)
+    content = io.BytesIO()
+    Image.fromarray(sheet.movedim(0, -1).numpy()).save(content, format="PNG")
+    write_whole(path, content.getvalue())
     writer.add_image("photos", sheet, step)
 
 

@@ -20,11 +20,9 @@ from model.checkpoint import first_line
 from model.encoder import HybridEmbedding
 from model.stellar import Stellar
 from model.tokenizer import Tokenizer
-from train.backbones import BackboneError as TeacherError
-from train.backbones import fill, load_timm
+from train.backbones import BackboneError, fill, load_timm
 from train.config import RecipeError, TrainConfig
 from train.photos import fit
-from train.teachers import some_photos as some_photos  # train.loop has it from here
 
 
 def start(config: TrainConfig) -> Stellar:
@@ -231,7 +229,7 @@ def load_stem(stem: nn.Module, name: str, weights: str | None) -> None:
             fill(stem, inside, weights)
         else:
             load_timm(stem, weights)
-    except TeacherError as error:
+    except BackboneError as error:
         raise RecipeError(f"stem_weights: {error}") from error
 
 

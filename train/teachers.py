@@ -246,9 +246,9 @@ def stored_whitening(teacher: Teacher, photos, folder: Path, device: torch.devic
         with np.load(path) as stored:
             return Whitening(torch.from_numpy(stored["mean"]), torch.from_numpy(stored["projection"]))
     whitening = fit_whitening(teacher, some_photos(photos), device)
-    with open(folder / "whitening.part", "wb") as file:
-        np.savez(file, mean=whitening.mean.numpy(), projection=whitening.projection.numpy())
-    os.replace(folder / "whitening.part", path)
+    content = io.BytesIO()
+    np.savez(content, mean=whitening.mean.numpy(), projection=whitening.projection.numpy())
+    write_whole(path, content.getvalue())
     return whitening
 
 
