@@ -32,6 +32,8 @@ from model.config import DecoderConfig, StellarConfig, TokenizerConfig
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 CONFIG_KEY = "stellar_config"
 TOKENIZER_KEY = "stellar_tokenizer_config"
+# What follows the name of a matrix stored as eight-bit integers: a float for each of its rows, to multiply it by.
+SCALE = ".scale"
 SUFFIXES = {".safetensors", ".ckpt", ".bin", ".pt", ".pth"}
 
 # The files of this folder are found before the hub is asked.
@@ -128,8 +130,9 @@ DAMAGE = (SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, Arithmeti
 class TensorFile:
     """A file of named tensors: `shapes` and `metadata` at once, the tensors themselves only when read.
 
-    Reading opens the file anew each time and copies, so that memory holds no more of it than what was asked for, and a
-    file replaced on disk changes nothing. A pickle is opened with weights_only=True, mapped: nothing in it is executed.
+    Eight-bit matrices with their rows' scales beside them read as floats. Reading opens the file anew each time and
+    copies, so that memory holds no more of it than what was asked for, and a file replaced on disk changes nothing. A
+    pickle is opened with weights_only=True, mapped: nothing in it is executed.
     inside: what a whole checkpoint has before these names, for a part that comes as a file of its own.
     """
 
@@ -149,6 +152,8 @@ class TensorFile:
             raise
         except DAMAGE as error:
             raise CheckpointError(f"{path} is damaged or no checkpoint: {first_line(error)}") from error
+        found = {name: shape for name, shape in found.items() if name.removesuffix(SCALE) == name
+                 or name.removesuffix(SCALE) not in found}
         # A Lightning module calls its model "model": the prefix is a wrapper's, not a layout's.
         self._stored = {inside + name.removeprefix("model.").removeprefix(inside): name for name in found}
         self.shapes = {name: found[stored] for name, stored in self._stored.items()}
@@ -157,7 +162,16 @@ class TensorFile:
         if self._pickled is not None:
             return {name: self._pickled[self._stored[name]] for name in names}
         with safe_open(self.path, framework="pt") as file:
-            return {name: file.get_tensor(self._stored[name]) for name in names}
+            return {name: self._float(file, self._stored[name]) for name in names}
+
+    def _float(self, file: safe_open, name: str) -> Tensor:
+        tensor = file.get_tensor(name)
+        if tensor.dtype != torch.int8:
+            return tensor
+        if name + SCALE not in file.keys():  # noqa: SIM118
+            raise CheckpointError(f"{self.path} is damaged: it lacks {name + SCALE}, by which its eight-bit matrix is "
+                                  "multiplied")
+        return tensor.float() * file.get_tensor(name + SCALE)[:, None]
 
 
 def is_safetensors(path: Path) -> bool:
@@ -503,9 +517,22 @@ def stored_dtype(name: str, tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
 
 
 def write(path: str | PathLike[str], config: StellarConfig, weights: dict[str, Tensor], *,
-          dtype: torch.dtype | None = None) -> None:
+          dtype: torch.dtype | None = None, eight_bit: bool = False) -> None:
     """Our layout of a STELLAR."""
+    if eight_bit:
+        matrices = [name for name in weights if EIGHT_BIT.fullmatch(name)]
+        weights = {**weights, **{part: tensor for name in matrices for part, tensor in rounded(name, weights[name])}}
     write_tensors(path, {CONFIG_KEY: config.to_json()}, weights, dtype=dtype)
+
+
+# The encoder's matrices: most of a model's bytes, and what rounding changes least (its outputs pass a norm).
+EIGHT_BIT = re.compile(r"encoder\.blocks\.\d+\.(attn\.qkv|attn\.proj|mlp\.fc1|mlp\.fc2)\.weight")
+
+
+def rounded(name: str, matrix: Tensor) -> list[tuple[str, Tensor]]:
+    """A matrix as eight-bit integers and a float32 scale a row, by their names; the largest of a row becomes 127."""
+    scale = matrix.detach().float().abs().amax(dim=1).clamp_min(torch.finfo(torch.float32).tiny) / 127
+    return [(name, (matrix.detach().float() / scale[:, None]).round().to(torch.int8)), (name + SCALE, scale)]
 
 
 def write_tokenizer(path: str | PathLike[str], config: TokenizerConfig, weights: dict[str, Tensor], *,
@@ -520,8 +547,8 @@ def write_tensors(path: str | PathLike[str], metadata: dict[str, str], weights: 
     """To a temporary name beside it first, so that a reader sees the old file or the new one."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    stored = {name: (tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor).detach().cpu().contiguous()
-              for name, tensor in weights.items()}
+    stored = {name: (tensor.to(dtype) if dtype and tensor.is_floating_point() and not name.endswith(SCALE) else tensor)
+              .detach().cpu().contiguous() for name, tensor in weights.items()}
     descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(descriptor)
     try:

@@ -58,9 +58,12 @@ class Stellar(nn.Module):
         stellar.load_state_dict(opened.weights(stellar.state_dict(), dtype=dtype), assign=True)
         return stellar.requires_grad_(False).eval().to(device)
 
-    def save(self, path: str | PathLike[str], *, dtype: torch.dtype | None = None) -> None:
-        """One safetensors file with the architecture in its metadata; floats as `dtype`, or as they are."""
-        checkpoint.write(path, self.config, self.state_dict(), dtype=dtype)
+    def save(self, path: str | PathLike[str], *, dtype: torch.dtype | None = None, eight_bit: bool = False) -> None:
+        """One safetensors file with the architecture in its metadata; floats as `dtype`, or as they are.
+
+        eight_bit: the matrices of the encoder's blocks as integers of eight bits with a scale a row, half of float16.
+        """
+        checkpoint.write(path, self.config, self.state_dict(), dtype=dtype, eight_bit=eight_bit)
 
     @property
     def patch_size(self) -> int:

@@ -9,7 +9,6 @@ import argparse
 import json
 import math
 import os
-import secrets
 import sys
 import warnings
 from collections.abc import Sequence
@@ -159,17 +158,12 @@ def _free_name(photo: str, taken: set[str]) -> str:
 
 def _write(path: Path, content: bytes) -> None:
     """Whole or not at all, power cut or not: written beside, flushed to the disk, renamed."""
-    beside = path.with_name(f".{secrets.token_hex(8)}.part")
+    from model.files import write_whole
+
     try:
-        with beside.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        write_whole(path, content)
     except OSError as error:
         raise ValueError(f"{path} cannot be written ({error.strerror}); choose another --out.") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _complain(sentence: str) -> int:

@@ -20,6 +20,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from model.files import sha256_of
 from stellar_explorer.analysis import display_name
 from stellar_explorer.card import plain_markdown
 from stellar_explorer.checkpoint_facts import checkpoint_facts
@@ -355,7 +356,7 @@ class Library:
         except ValueError as error:
             problems.append(f"evaluation.json cannot be read: {error}.")
             return None
-        digest = self._once(place, "sha256", sha256, path=place.weights) if place.weights else None
+        digest = self._once(place, "sha256", sha256_of, path=place.weights) if place.weights else None
         sums = [model["sha256"] for model in evaluation["models"]]
         names = [model["name"] for model in evaluation["models"]]
         own = sums.index(digest) if digest in sums else names.index(place.name) if place.name in names else None
@@ -383,11 +384,6 @@ def folders(parent: Path, problems: list[str]) -> list[Path]:
     except OSError as error:
         problems.append(f"The folder {printable(parent.name)} cannot be looked into: {error.strerror or error}.")
         return []
-
-
-def sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # --- numbers and settings in words ---

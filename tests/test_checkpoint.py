@@ -13,7 +13,9 @@ import pytest
 import timm
 import torch
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from model import checkpoint
 from model.checkpoint import CONFIG_KEY, PUBLISHED, CheckpointError
@@ -217,6 +219,38 @@ def test_a_model_saved_in_half_the_bytes_is_close(dtype, images, tmp_path):
     ours, whole = load(tmp_path / "half.safetensors").factorize(images), stellar.factorize(images)
     assert ours.semantics.dtype == torch.float32
     assert torch.cosine_similarity(ours.semantics, whole.semantics, dim=-1).min() > 0.999
+
+
+def test_matrices_of_eight_bits_are_a_quarter_of_the_bytes_and_close(images, tmp_path):
+    stellar, path = small(), tmp_path / "eight.safetensors"
+    stellar.save(path, dtype=torch.float16, eight_bit=True)
+    stored, state = load_file(path), stellar.state_dict()
+    matrices = {name.removesuffix(".scale") for name in stored if name.endswith(".scale")}
+    assert matrices == {name for name in state if name.startswith("encoder.blocks.") and state[name].ndim == 2}
+    for name in matrices:
+        assert stored[name].dtype == torch.int8 and stored[name].abs().amax(dim=1).eq(127).all()
+        step = stored[name + ".scale"][:, None]
+        assert ((stored[name] * step - state[name]).abs() <= 0.501 * step).all()
+    again = load(path)
+    whole = stellar.factorize(images)
+    assert torch.cosine_similarity(again.factorize(images).semantics, whole.semantics, dim=-1).min() > 0.999
+    # What was rounded once rounds to itself.
+    again.save(tmp_path / "again.safetensors", dtype=torch.float16, eight_bit=True)
+    assert all(torch.equal(tensor, stored[name]) for name, tensor in load_file(tmp_path / "again.safetensors").items()
+               if tensor.dtype == torch.int8)
+
+
+def test_a_matrix_of_zeros_and_one_without_its_scale(images, tmp_path):
+    stellar, path = small(), tmp_path / "eight.safetensors"
+    nn.init.zeros_(stellar.encoder.blocks[0].mlp.fc1.weight)
+    stellar.save(path, eight_bit=True)
+    assert not load(path).encoder.blocks[0].mlp.fc1.weight.any()
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    tensors = {name: tensor for name, tensor in load_file(path).items() if "blocks.0.attn.qkv.weight.scale" not in name}
+    save_file(tensors, tmp_path / "torn.safetensors", metadata=metadata)
+    with pytest.raises(CheckpointError, match="it lacks encoder.blocks.0.attn.qkv.weight.scale"):
+        load(tmp_path / "torn.safetensors")
 
 
 def test_a_loaded_half_model_saves_what_it_holds(images, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image, ImageCms, features
 
-from stellar_explorer import photo as photo_module
+from model import photo as photo_module
 from stellar_explorer.photo import MAX_BYTES, MAX_PIXELS, fit, fitted_size, open_photo, printable
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow's, of metadata damaged on purpose

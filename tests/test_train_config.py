@@ -54,7 +54,7 @@ def test_base_has_the_published_numbers(base):
     assert (decoder.width, decoder.depth, decoder.num_heads, decoder.mlp_width, decoder.num_codes) == (
         512, 6, 8, 2048, 1024)
     assert base.init == "timm:vit_base_patch16_224.mae" and base.tokenizer_weights == "published"
-    assert (base.batch_size, base.epochs, base.steps, base.precision) == (128, 150, None, "bf16")
+    assert (base.batch_size, base.epochs, base.steps, base.precision) == (128, 150, None, "auto")
     assert (views.num_masked, views.num_local, views.mask_ratio) == (8, 8, 0.8)
     assert (views.resolutions, views.local_resolution) == ((224,), 96)
     assert (views.scale, views.local_scale, views.flip) == ((0.36, 1.0), (0.06, 0.36), 0.5)
@@ -198,7 +198,7 @@ def test_a_recipe_that_is_no_json_is_said():
     (["save_every=0"], "save_every must be at least 1"),
     (["picture_every=-1"], "picture_every must be at least 1"),
     (["seed=-1"], "seed must be at least 0"),
-    (["precision=fp8"], "precision must be bf16 or no, found 'fp8'"),
+    (["precision=fp8"], "precision must be auto, bf16 or no, found 'fp8'"),
     (["trains=everything"], "trains must be one of stellar, tokenizer"),
     (["weights={}"], "no loss is left"),
     (["weights.koleo=0"], "weight of koleo is 0; leave a loss out with --without koleo"),

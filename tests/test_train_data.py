@@ -15,9 +15,10 @@ import torch
 from PIL import Image
 
 from model.config import StellarConfig
+from model.photo import list_photos
 from train.config import DataConfig, PrototypesConfig, TrainConfig, ViewsConfig
 from train.data import Batch, DataError, FolderPhotos, Plan, TablePhotos, batches, open_photos
-from train.photos import decode, list_photos
+from train.photos import decode
 from train.views import Colours, crops_of
 
 ROOT = Path(__file__).resolve().parent.parent

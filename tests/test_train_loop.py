@@ -24,7 +24,7 @@ from train import loop
 from train.config import DataConfig, OptimizerConfig, PrototypesConfig, RecipeError, TrainConfig, ViewsConfig
 from train.data import DataError
 from train.learner import Learner, Views
-from train.loop import learning_rate, parameter_groups, run
+from train.loop import learning_rate, parameter_groups, run, set_learning_rate
 from train.recipes import recipe
 from train.run_folder import RunError, RunFolder
 
@@ -223,13 +223,41 @@ def test_every_trained_parameter_gets_a_gradient(photos):
 
 def test_norms_biases_and_queries_do_not_decay(photos):
     learner = loop.build(tiny(photos), [])
-    decayed, free = parameter_groups(learner, 0.04)
+    groups = parameter_groups(learner, OptimizerConfig(weight_decay=0.04))
+    free, decayed = sorted(groups, key=lambda group: group["weight_decay"])
     names = {id(parameter): name for name, parameter in learner.named_parameters()}
     assert decayed["weight_decay"] == 0.04 and free["weight_decay"] == 0
     assert {names[id(p)].rsplit(".", 1)[1] for p in decayed["params"]} == {"weight"}
     assert {"stellar.encoder.tokens", "stellar.encoder.positions", "stellar.encoder.summary_token",
             "stellar.encoder.norm.weight"} <= {names[id(p)] for p in free["params"]}
     assert len(decayed["params"]) + len(free["params"]) == sum(1 for _ in learner.parameters())
+
+
+def test_what_a_start_brings_learns_at_its_own_share_of_the_rate(photos):
+    learner = loop.build(tiny(photos), [])
+    groups = parameter_groups(learner, OptimizerConfig(encoder_rate=0.2))
+    names = {id(parameter): name for name, parameter in learner.named_parameters()}
+    shares = {names[id(parameter)]: group["share"] for group in groups for parameter in group["params"]}
+    assert len(shares) == len(names)
+    slow = {name for name, share in shares.items() if share == 0.2}
+    assert {name.split(".")[1] for name in slow} == {"encoder"} and "stellar.encoder.tokens" not in slow
+    assert {"stellar.encoder.embedding.patch.weight", "stellar.encoder.blocks.0.attn.qkv.weight",
+            "stellar.encoder.positions", "stellar.encoder.norm.bias"} <= slow
+
+    optimizer = torch.optim.AdamW(groups)
+    config = tiny(photos)
+    rate = set_learning_rate(optimizer, config, 3, 100)
+    assert rate == learning_rate(config, 3, 100)
+    assert [group["lr"] for group in optimizer.param_groups] == [group["share"] * rate for group in groups]
+
+
+@pytest.mark.parametrize(("asked", "multiplies", "word"), [
+    ("auto", torch.bfloat16, "bf16"), ("auto", torch.float32, "no"), ("no", torch.bfloat16, "no"),
+    ("bf16", torch.float32, "bf16"),
+])
+def test_auto_is_bfloat16_only_where_it_is_faster(photos, monkeypatch, asked, multiplies, word):
+    monkeypatch.setattr(loop, "choose_dtype", lambda dtype, device: multiplies)
+    assert loop.precision(replace(tiny(photos), precision=asked), "cpu") == word
 
 
 def test_the_schedule_warms_up_and_ends_low(photos):

@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from train.photos import decode, fit, fitted_size, list_photos
+from model.photo import list_photos
+from train.photos import decode, fit, fitted_size
 
 
 def drawn(width: int = 40, height: int = 24, seed: int = 0) -> Image.Image:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from os import PathLike
 
 import timm
@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from model import files
 from model.checkpoint import first_line
 
 # Of a classification file, not of the features: whether it is there says nothing about whether the file fits.
@@ -198,8 +199,7 @@ def refuse_others(name: str, own: set[str], tensors: dict[str, Tensor], source: 
 def sha256_of(path: str | PathLike[str]) -> str:
     """Of a file's content."""
     try:
-        with open(path, "rb") as file:
-            return file_digest(file, "sha256").hexdigest()
+        return files.sha256_of(path)
     except OSError as error:
         raise BackboneError(f"{path} cannot be read: {error.strerror}") from error
 

@@ -157,10 +157,13 @@ class TeacherConfig:
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """AdamW with a cosine schedule. `clip` bounds the gradient's norm; `average` is the decay of a moving average of
-    the weights, None for none."""
+    """AdamW with a cosine schedule. `encoder_rate` is the share of the learning rate at which the ViT learns (patch
+    embedding, positions, summary token, blocks and norm; not the tokens, nor what a stem adds): below 1 it keeps more
+    of what a start knows. `clip` bounds the gradient's norm; `average` is the decay of a moving average of the weights,
+    None for none."""
 
     learning_rate: float = 1.5e-4
+    encoder_rate: float = 1.0
     final_learning_rate: float = 1e-6
     warmup: float = 0.1
     weight_decay: float = 0.04
@@ -169,7 +172,7 @@ class OptimizerConfig:
     average: float | None = None
 
     def __post_init__(self) -> None:
-        require_positive(self, "optimizer.", "learning_rate", "clip")
+        require_positive(self, "optimizer.", "learning_rate", "encoder_rate", "clip")
         require_least(self, "optimizer.", 0, "final_learning_rate", "weight_decay")
         require_share(self, "optimizer.", "warmup")
         require(all(0 <= beta < 1 for beta in self.betas), f"optimizer.betas must be in 0..1 and below 1, "
@@ -187,7 +190,8 @@ class TrainConfig:
     timm ViT ("timm:NAME", or a safetensors file of one), or a STELLAR (a name, file or folder that `Stellar.load`
     takes). `stem_weights`: timm names in a safetensors file, "nano" for the stem inside the shipped model, None for
     timm's download. `token_groups` are the sizes of the granularity loss's groups of tokens,
-    `group_shares` how much of a patch each group is to hold.
+    `group_shares` how much of a patch each group is to hold. `precision` "auto" is bf16 where the device multiplies
+    bfloat16 faster, else "no" (float32).
     """
 
     recipe: str
@@ -207,7 +211,7 @@ class TrainConfig:
     batch_size: int = 128
     steps: int | None = None
     epochs: float | None = None
-    precision: str = "bf16"
+    precision: str = "auto"
     seed: int = 0
     log_every: int = 10
     save_every: int = 500
@@ -224,7 +228,8 @@ class TrainConfig:
         require_positive(self, "", "epochs" if self.steps is None else "steps")
         require_least(self, "", 1, "batch_size", "log_every", "save_every", "picture_every")
         require_least(self, "", 0, "seed")
-        require(self.precision in ("bf16", "no"), f"precision must be bf16 or no, found {self.precision!r}")
+        require(self.precision in ("auto", "bf16", "no"),
+                f"precision must be auto, bf16 or no, found {self.precision!r}")
 
     def check_sizes(self) -> None:
         require_least(self.model, "model.", 1, "width", "depth", "num_tokens", "mlp_width")

@@ -18,8 +18,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
 from model.checkpoint import first_line
+from model.photo import list_photos
 from train.config import DataConfig, TrainConfig
-from train.photos import decode, list_photos
+from train.photos import decode
 from train.views import Crops, crops_of
 
 ATTEMPTS = 8  # so many bad photos in a row end a run

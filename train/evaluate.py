@@ -16,6 +16,7 @@ from typing import NoReturn
 import torch
 from tqdm import tqdm
 
+from model.files import write_whole
 from train.evaluators import (
     Unavailable,
     Value,
@@ -29,7 +30,6 @@ from train.evaluators import (
 )
 from train.evaluators.photo_set import PhotoSet
 from train.evaluators.pooled import RESOLUTION, pool_photos
-from train.files import write_whole
 from train.subjects import StellarSubject, Subject, TimmSubject
 
 BAD_INPUT = 2  # the exit status of anything a person can mend

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -17,11 +18,12 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from model.files import write_whole
+from model.stellar import choose_device, choose_dtype
 from model.tokenizer import Tokenizer
 from train import pictures, starts
-from train.config import RecipeError, TrainConfig
+from train.config import OptimizerConfig, RecipeError, TrainConfig
 from train.data import Batch, DataError, Plan, StreamedPhotos, batches, open_photos, seed_of
-from train.files import write_whole
 from train.learner import Learner, make_views
 from train.run_folder import RunError, RunFolder, last_good, step_of
 from train.teachers import OnlineTeacher, build_store, some_photos
@@ -38,7 +40,7 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
     Under `accelerate launch` every process calls this. Raises RecipeError, DataError, RunError, BackboneError,
     TeacherError or CheckpointError (all ValueErrors) with one sentence for whatever a person can mend.
     """
-    accelerator = Accelerator(mixed_precision=config.precision, cpu=device == "cpu")
+    accelerator = Accelerator(mixed_precision=precision(config, device), cpu=device == "cpu")
     sharded = accelerator.distributed_type == DistributedType.FSDP
     if sharded and config.optimizer.average is not None:
         raise RecipeError("no moving average is kept of sharded weights; --set optimizer.average=null under FSDP")
@@ -58,8 +60,8 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
         folder.open(config, {"photos": getattr(photos, "fingerprint", None), "processes": accelerator.num_processes})
     accelerator.wait_for_everyone()
     last_saved = (folder.saved() or [None])[-1]
-    optimizer = torch.optim.AdamW(parameter_groups(learner, config.optimizer.weight_decay),
-                                  lr=config.optimizer.learning_rate, betas=config.optimizer.betas)
+    optimizer = torch.optim.AdamW(parameter_groups(learner, config.optimizer), lr=config.optimizer.learning_rate,
+                                  betas=config.optimizer.betas)
     model, optimizer = accelerator.prepare(learner, optimizer)
     average = None
     if config.optimizer.average is not None:
@@ -121,7 +123,8 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
                 waited, began, seen, since_log = 0.0, time.monotonic(), 0, []
             pictured = done % config.picture_every == 0 or done == steps
             if main and pictured and not sharded and isinstance(learner, Learner):
-                picture(learner, batch, out / "pictures" / f"step-{done:07d}.png", writer, done)
+                with accelerator.autocast():
+                    picture(learner, batch, out / "pictures" / f"step-{done:07d}.png", writer, done)
             if done % config.save_every == 0 or done == steps:
                 save(accelerator, folder, done)
     except KeyboardInterrupt:
@@ -153,6 +156,13 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
             tqdm.write(f"{len(bad)} photos could not be read: {', '.join(sorted(bad)[:10])}")
     accelerator.end_training()
     return finished
+
+
+def precision(config: TrainConfig, device: str) -> str:
+    """accelerate's word for the recipe's precision on this device."""
+    if config.precision != "auto":
+        return config.precision
+    return "bf16" if choose_dtype("auto", choose_device(device)) == torch.bfloat16 else "no"
 
 
 def num_steps(config: TrainConfig, photos, world: int) -> int:
@@ -218,14 +228,20 @@ def online_targets(online: list[OnlineTeacher], images: Tensor, patch_size: int)
             "summaries": tuple(teacher.summaries(images) for teacher in online)}
 
 
-def parameter_groups(learner: nn.Module, weight_decay: float) -> list[dict]:
-    """No decay on norms and biases (vectors) nor on the queries: tokens, summary token and positions."""
-    decayed, free = [], []
+# The ViT's own parameters, what a start brings; and those that no weight decay pulls, besides vectors.
+VIT = re.compile(r"stellar\.encoder\.(embedding\.patch|positions|summary_token|blocks|norm)\b.*")
+QUERIES = re.compile(r"stellar\.encoder\.(tokens|summary_token|positions)")
+
+
+def parameter_groups(learner: nn.Module, config: OptimizerConfig) -> list[dict]:
+    """By the share of the learning rate that they learn at and by their decay: none on norms, biases and queries."""
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in learner.named_parameters():
         if parameter.requires_grad:
-            query = name.endswith(("encoder.tokens", "encoder.summary_token", "encoder.positions"))
-            (free if query or parameter.ndim < 2 else decayed).append(parameter)
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
+            share = config.encoder_rate if VIT.fullmatch(name) else 1.0
+            decay = 0.0 if QUERIES.fullmatch(name) or parameter.ndim < 2 else config.weight_decay
+            groups.setdefault((share, decay), []).append(parameter)
+    return [{"params": params, "share": share, "weight_decay": decay} for (share, decay), params in groups.items()]
 
 
 def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
@@ -240,7 +256,7 @@ def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
 def set_learning_rate(optimizer: torch.optim.Optimizer, config: TrainConfig, step: int, steps: int) -> float:
     rate = learning_rate(config, step, steps)
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = group["share"] * rate
     return rate
 
 
@@ -307,9 +323,8 @@ def picture(learner: Learner, batch: Batch, path: Path, writer, step: int) -> No
     images = batch.clean[:PICTURED]
     was_training = learner.training
     learner.eval()
-    with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=learner.config.precision == "bf16"):
-        factorization = learner.stellar(images)
-        decoded = learner.stellar.decode(factorization) if learner.stellar.decoder is not None else None
+    factorization = learner.stellar(images)
+    decoded = learner.stellar.decode(factorization) if learner.stellar.decoder is not None else None
     learner.train(was_training)
     groups = learner.config.token_groups if "granularity" in learner.weights else ()
     sheet = pictures.sheet(images, factorization, decoded, groups)

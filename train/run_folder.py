@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from model.files import write_whole
 from train.config import TrainConfig
-from train.files import write_whole
 
 KEPT_CHECKPOINTS = 2
 # What may differ between a run and its resumption: nothing of it changes a weight.

@@ -13,7 +13,8 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from train.photos import decode, fit, list_photos
+from model.photo import list_photos
+from train.photos import decode, fit
 
 FINER = 4  # an outline's canvas, each way, than its mask
 

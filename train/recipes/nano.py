@@ -6,21 +6,20 @@ from model.config import DecoderConfig, StellarConfig
 from train.config import DataConfig, OptimizerConfig, PrototypesConfig, TeacherConfig, TrainConfig, ViewsConfig
 from train.recipes.tokenizer import NARROW
 
-NANO = StellarConfig(width=384, depth=6, num_heads=6, mlp_width=1536, norm_eps=1e-6, stem="tf_efficientnet_lite0",
+NANO = StellarConfig(width=384, depth=8, num_heads=6, mlp_width=1536, norm_eps=1e-6, stem="tf_efficientnet_lite0",
                      decoder=DecoderConfig(width=192, depth=3, num_heads=3, mlp_width=768, num_codes=1024,
                                            norm_eps=1e-6),
                      tokenizer=NARROW)
 
 
 def recipe() -> TrainConfig:
-    """The next nano: a frozen EfficientNet-Lite0 below the first six blocks of a ViT-S, taught by two frozen models.
+    """The next nano: a frozen EfficientNet-Lite0 below the first eight blocks of a ViT-S, taught by two frozen models.
 
     `python -m train --recipe nano --data FOLDER --out runs/nano`, with the tokenizer that a run of that recipe left
-    (`--set tokenizer_weights=FILE`) or without one (`--without reconstruction`); about four photos a second and core in
-    bfloat16. It starts from a small DINOv2, by timm's name or from a file (`--init FILE`); its tokens are set from
-    clusters of patches. The teachers are named by timm, or by files: `--set teachers.0.weights=FILE`. Tokens come in
-    three groups of 2, 4 and 10: see objective/granularity.py. The nano in assets/ is older: 256 wide, made by a
-    prototype.
+    (`--set tokenizer_weights=FILE`) or without one (`--without reconstruction`). It starts from a small DINOv2, by
+    timm's name or from a file (`--init FILE`), whose weights then learn slowly: what it knows of scenes is more than a
+    few thousand photos tell. Its tokens are set from clusters of patches. The teachers are named by timm, or by files:
+    `--set teachers.0.weights=FILE`. Tokens come in three groups of 2, 4 and 10: see objective/granularity.py.
     """
     return TrainConfig(
         recipe="nano",
@@ -30,7 +29,7 @@ def recipe() -> TrainConfig:
         weights={"reconstruction": 0.05, "clustering": 0.08, "summary_clustering": 0.04, "set_alignment": 0.08,
                  "koleo": 0.02, "distillation": 1.0, "low_rank": 0.3, "granularity": 1.0},
         teachers=(
-            TeacherConfig(name="vit_small_patch14_dinov2.lvd142m", block=10, resolution=392, width=96,
+            TeacherConfig(name="vit_small_patch14_dinov2.lvd142m", block=10, resolution=336, width=96,
                           summary_weight=0.0),
             TeacherConfig(name="tf_efficientnet_lite0.in1k", resolution=384, width=160),
         ),
@@ -38,10 +37,11 @@ def recipe() -> TrainConfig:
         # The finest group holds the most, so that a patch's strongest concept is a part and not a half of the photo.
         group_shares=(0.28, 0.28, 0.44),
         data=DataConfig(num_workers=1),
-        views=ViewsConfig(resolutions=(192, 224, 256), scale=(0.3, 1.0), num_masked=1, num_local=0,
+        views=ViewsConfig(resolutions=(160, 192, 224, 256), scale=(0.3, 1.0), num_masked=1, num_local=0,
                           jitter=(0.4, 0.2, 0.2, 0.0), blur_probability=0.0),
         prototypes=PrototypesConfig(num_prototypes=2048, predictor_width=1024, prototype_width=128),
-        optimizer=OptimizerConfig(learning_rate=5e-4, final_learning_rate=1e-5, warmup=0.04, clip=3.0, average=0.998),
+        optimizer=OptimizerConfig(learning_rate=8e-4, encoder_rate=0.15, final_learning_rate=1e-5, warmup=0.04,
+                                  clip=3.0, average=0.998),
         batch_size=16,
         steps=3000,
     )

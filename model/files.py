@@ -1,9 +1,11 @@
-"""Writing a file so that a reader, or a power cut, finds the old one or the new one."""
+"""Files as a whole: written so that a reader, or a power cut, finds the old one or the new one; known by their hash."""
 
 from __future__ import annotations
 
 import os
 import secrets
+from hashlib import file_digest
+from os import PathLike
 from pathlib import Path
 
 
@@ -18,3 +20,9 @@ def write_whole(path: Path, content: bytes) -> None:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def sha256_of(path: str | PathLike[str]) -> str:
+    """Of a file's content. Raises OSError."""
+    with open(path, "rb") as file:
+        return file_digest(file, "sha256").hexdigest()
