@@ -89,6 +89,23 @@ def test_a_run_leaves_what_it_promises(unbroken):
     assert TrainConfig.from_json((unbroken / "recipe.json").read_text()).steps == 8
 
 
+def test_a_run_that_starts_from_anothers_folder_takes_its_heads_along(photos, unbroken):
+    wider = PrototypesConfig(num_prototypes=16, predictor_width=24, prototype_width=8)
+    learner = loop.build(tiny(photos, init=str(unbroken), seed=5), [])
+    other = loop.build(tiny(photos, init=str(unbroken), seed=5, prototypes=wider), [])
+    fresh = loop.build(tiny(photos, seed=5), [])
+    saved = load_file(unbroken / "checkpoints" / "step-0000008" / "model.safetensors")
+    heads = [name for name in learner.state_dict() if not name.startswith("stellar.")]
+    assert heads and all(torch.equal(learner.state_dict()[name], saved[name]) for name in heads)
+    assert any(not torch.equal(fresh.state_dict()[name], saved[name]) for name in heads)
+    assert any(other.state_dict()[name].shape != saved[name].shape for name in heads), "these begin anew"
+    exported = weights(unbroken)
+    assert torch.equal(learner.stellar.state_dict()["encoder.tokens"], exported["encoder.tokens"])
+    # A file has no heads, and neither has a run whose checkpoints are gone.
+    from_file = loop.build(tiny(photos, init=str(unbroken / "model.safetensors"), seed=5), [])
+    assert all(torch.equal(from_file.state_dict()[name], fresh.state_dict()[name]) for name in heads)
+
+
 def test_losses_fall(photos, tmp_path):
     config = tiny(photos, steps=30, weights={"reconstruction": 1.0, "low_rank": 0.5}, save_every=100, picture_every=100)
     run(config, tmp_path / "run", device="cpu", quiet=True)

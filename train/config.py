@@ -188,10 +188,10 @@ class TrainConfig:
 
     Give `steps`, or `epochs` for data whose length is known. `init` is where the weights start: None (from scratch), a
     timm ViT ("timm:NAME", or a safetensors file of one), or a STELLAR (a name, file or folder that `Stellar.load`
-    takes). `stem_weights`: timm names in a safetensors file, "nano" for the stem inside the shipped model, None for
-    timm's download. `token_groups` are the sizes of the granularity loss's groups of tokens,
-    `group_shares` how much of a patch each group is to hold. `precision` "auto" is bf16 where the device multiplies
-    bfloat16 faster, else "no" (float32).
+    takes; a run's folder brings its training heads along). `stem_weights`: timm names in a safetensors file, "nano" for
+    the stem inside the shipped model, None for timm's download. `token_groups` are the sizes of the granularity loss's
+    groups of tokens, `group_shares` how much of a patch each group is to hold. `precision` "auto" is bf16 where the
+    device multiplies bfloat16 faster, else "no" (float32).
     """
 
     recipe: str

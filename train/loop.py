@@ -190,6 +190,8 @@ def build(config: TrainConfig, photos) -> Learner | TokenizerLearner:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed + 1)
         learner = Learner(stellar, config)
+    if config.init is not None and Path(config.init).is_dir():
+        starts.load_heads(learner, Path(config.init))
     learner.stellar.requires_grad_(True)
     if config.model.stem is not None:
         stellar.encoder.embedding.stem.requires_grad_(False)

@@ -23,6 +23,7 @@ from model.tokenizer import Tokenizer
 from train.backbones import BackboneError, fill, load_timm
 from train.config import RecipeError, TrainConfig
 from train.photos import fit
+from train.run_folder import RunFolder
 
 
 def start(config: TrainConfig) -> Stellar:
@@ -87,6 +88,22 @@ def load_stellar(stellar: Stellar, source: str) -> None:
     if other.decoder is not None and other.config.decoder == config.decoder:
         tensors |= {f"decoder.{name}": tensor for name, tensor in other.decoder.state_dict().items()}
     merge(stellar, tensors, source)
+
+
+def load_heads(learner: nn.Module, run: Path) -> None:
+    """A run's training heads out of its last checkpoint into another learner's, where it has the same.
+
+    Teaching heads and prototypes that begin at random would pull a trained encoder this way and that until they know
+    it. Where the run has no checkpoint (any more), they do begin so.
+    """
+    saved = RunFolder(run).saved()
+    if not saved or not (saved[-1] / "model.safetensors").is_file():
+        return
+    own = {name: tensor for name, tensor in learner.state_dict().items() if not name.startswith("stellar.")}
+    with safe_open(saved[-1] / "model.safetensors", "pt") as file:
+        found = {name: file.get_tensor(name) for name in file.keys() if name in own}  # noqa: SIM118
+    learner.load_state_dict({name: tensor for name, tensor in found.items() if tensor.shape == own[name].shape},
+                            strict=False)
 
 
 def timm_file(source: str) -> bool:

@@ -1,0 +1,1 @@
+"""Concepts across many photos: stored, searched, mapped."""
