@@ -29,7 +29,7 @@ from transformers import ViTConfig, ViTModel
 from model.checkpoint import TRANSFORMERS_5_BLOCKS, published_names
 from model.config import DecoderConfig, StellarConfig
 from model.encoder import IMAGENET_MEAN, IMAGENET_STD, normalise
-from model.stellar import Stellar
+from model.stellar import Stellar, choose_dtype
 from train.config import OptimizerConfig, PrototypesConfig, TrainConfig, ViewsConfig
 from train.data import Plan, batches, open_photos
 from train.learner import Learner, Views
@@ -163,6 +163,11 @@ def transformers_state(stellar: Stellar) -> dict[str, Tensor]:
     return state
 
 
+def ours_dtype() -> torch.dtype:
+    """What a run computes in on this processor."""
+    return choose_dtype("auto", torch.device("cpu"))
+
+
 class Step:
     """One update: losses, backward, clipping, AdamW. `take()` returns the weighted loss."""
 
@@ -175,7 +180,7 @@ class Step:
                                            lr=config.optimizer.learning_rate)
 
     def take(self) -> float:
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not self.plain):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not self.plain and ours_dtype() == torch.bfloat16):
             losses = self.model(self.views) if self.plain else self.model(self.views)[0]
             total = sum(self.config.weights[name] * value for name, value in losses.items())
         total.backward()
@@ -229,7 +234,7 @@ def step_table(rounds: int) -> None:
     views, prototypes = TINY.views, TINY.prototypes
     print(f"### One step: ViT-Tiny, {TINY.model.num_tokens} tokens, {prototypes.num_prototypes:,} prototypes, "
           f"{views.num_masked} masked views, {views.num_local} local crops, {TINY.batch_size} photos\n")
-    print("| | ours, bfloat16 | plainly, float32 | ratio |\n|---|---|---|---|")
+    print(f"| | ours, {str(ours_dtype()).removeprefix('torch.')} | plainly, float32 | ratio |\n|---|---|---|---|")
     print(f"| photos a second | {photos[0]:.2f} | {photos[1]:.2f} | {photos[0] / photos[1]:.2f} |")
     print(f"| peak memory of a step | {peaks[0]:.0f} MB | {peaks[1]:.0f} MB | {peaks[0] / peaks[1]:.2f} |")
     print(f"| loss of the first step | {losses[0]:.3f} | {losses[1]:.3f} | |\n")

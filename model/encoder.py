@@ -52,6 +52,18 @@ class PatchEmbedding(nn.Module):
         """(B, 3, H, W) in 0..1 -> (B, D, rows, cols)."""
         return self.patch(normalise(image, IMAGENET_MEAN, IMAGENET_STD))
 
+    def of_patches(self, image: Tensor, kept: Tensor) -> Tensor:
+        """(B, 3, H, W) in 0..1 and the numbers of some patches, (B, M) -> (B, M, D): what forward says of those.
+
+        Only their pixels are copied, normalised and multiplied: of a masked view that is a fifth.
+        """
+        size = self.patch.weight.shape[-1]
+        grid = image.unflatten(3, (-1, size)).unflatten(2, (-1, size))  # (B, 3, rows, size, cols, size)
+        photos = torch.arange(len(image), device=image.device)[:, None]
+        pixels = grid[photos, :, kept // grid.shape[4], :, kept % grid.shape[4]]  # (B, M, 3, size, size)
+        pixels = normalise(pixels.flatten(0, 1), IMAGENET_MEAN, IMAGENET_STD)
+        return F.linear(pixels.flatten(1), self.patch.weight.flatten(1), self.patch.bias).unflatten(0, kept.shape)
+
 
 class HybridEmbedding(nn.Module):
     """The patch embedding plus a frozen convolutional stem's features at strides 8, 16 and 32.
@@ -129,6 +141,20 @@ class Encoder(nn.Module):
         """(B, 3, H, W) in 0..1 -> (B, 1 + N, D): the summary and the patches with their positions, before any block."""
         embedded = self.embedding(image)
         patches = embedded.flatten(2).mT + self.patch_positions(tuple(embedded.shape[-2:]))
+        summary = self.summary_token + self.positions[:, :1]
+        return torch.cat([summary.expand(len(image), -1, -1), patches], dim=1)
+
+    def embed_some(self, image: Tensor, kept: Tensor) -> Tensor:
+        """(B, 3, H, W) in 0..1 and the numbers of some patches, (B, M) -> (B, 1 + M, D): `embed` of a masked view.
+
+        A stem looks at the whole picture all the same.
+        """
+        if not isinstance(self.embedding, PatchEmbedding):
+            embedded = self.embed(image)
+            some = embedded[:, 1:].gather(1, kept[..., None].expand(-1, -1, embedded.shape[-1]))
+            return torch.cat([embedded[:, :1], some], dim=1)
+        patch_grid = (image.shape[2] // self.patch_size, image.shape[3] // self.patch_size)
+        patches = self.embedding.of_patches(image, kept) + self.patch_positions(patch_grid)[0, kept]
         summary = self.summary_token + self.positions[:, :1]
         return torch.cat([summary.expand(len(image), -1, -1), patches], dim=1)
 

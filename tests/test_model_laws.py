@@ -256,6 +256,18 @@ def test_a_photo_of_zeros_has_numbers(stellar):
 
 
 @pytest.mark.parametrize("stem", [None, STEM])
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (48, 96)])
+def test_some_patches_are_embedded_as_all_of_them_are(stem, height, width):
+    encoder = small(stem=stem).encoder
+    torch.manual_seed(0)
+    images = torch.rand(3, 3, height, width)
+    kept = torch.stack([torch.randperm((height // 16) * (width // 16))[:5] for _ in images])
+    whole = encoder.embed(images)
+    wanted = torch.stack([torch.cat([row[:1], row[1:][numbers]]) for row, numbers in zip(whole, kept, strict=True)])
+    torch.testing.assert_close(encoder.embed_some(images, kept), wanted, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("stem", [None, STEM])
 def test_bfloat16_is_close_to_float32(stem):
     full, half = small(stem=stem), small(stem=stem).bfloat16()
     half.localizer.float()

@@ -172,9 +172,7 @@ class Learner(nn.Module):
                       summary_assignments: Tensor | None, losses: dict[str, Tensor]) -> None:
         """Adds the masked views' parts of set alignment, summary alignment and KoLeo."""
         photos, num_masked = views.masked.shape[:2]
-        embedded = self.stellar.encoder.embed(views.masked.flatten(0, 1))
-        kept = views.kept.flatten(0, 1)[..., None].expand(-1, -1, embedded.shape[-1])
-        visible = torch.cat([embedded[:, :1], embedded[:, 1:].gather(1, kept)], dim=1)
+        visible = self.stellar.encoder.embed_some(views.masked.flatten(0, 1), views.kept.flatten(0, 1))
         encoded = self.stellar.encoder.encode(visible)
         semantics = encoded.semantics.unflatten(0, (photos, num_masked))
         if "koleo" in losses:
