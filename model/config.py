@@ -35,7 +35,8 @@ class TokenizerConfig:
 
     `unshuffle` folds squares of that many pixels into channels before the first convolution and unfolds them after the
     last: the levels that cost most and say least are left out. With `linear_path` each code's pixels also pass a linear
-    map straight to and from the code, beside the convolutions, which then only add what neighbours tell.
+    map straight to and from the code, beside the convolutions, which then only add what neighbours tell; with
+    `linear_encoder` that map alone makes the code.
     """
 
     hidden_channels: int = 128
@@ -45,6 +46,7 @@ class TokenizerConfig:
     num_codes: int = 1024
     unshuffle: int = 1
     linear_path: bool = False
+    linear_encoder: bool = False
 
     @property
     def stride(self) -> int:

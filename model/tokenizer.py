@@ -70,8 +70,22 @@ class CodeEncoder(nn.Module):
         return hidden if self.linear is None else hidden + self.linear(image)
 
 
+class LinearCodeEncoder(nn.Module):
+    """(B, 3, H, W) -> (B, code_width, H / stride, W / stride): a linear map of each code's own pixels."""
+
+    def __init__(self, config: TokenizerConfig) -> None:
+        super().__init__()
+        self.linear = nn.Conv2d(3, config.code_width, config.stride, config.stride)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.linear(image)
+
+
 class CodeDecoder(nn.Module):
-    """(B, code_width, h, w) -> (B, 3, h * stride, w * stride), not clamped."""
+    """(B, code_width, h, w) -> (B, 3, h * stride, w * stride), not clamped.
+
+    The linear path gives each code a square of twice its side, so that neighbours overlap and no seam is drawn.
+    """
 
     def __init__(self, config: TokenizerConfig) -> None:
         super().__init__()
@@ -88,7 +102,8 @@ class CodeDecoder(nn.Module):
         self.conv_out = conv(widths[0], 3 * config.unshuffle**2, 3)
         self.linear = None
         if config.linear_path:
-            self.linear = nn.ConvTranspose2d(config.code_width, 3, config.stride, config.stride)
+            self.linear = nn.ConvTranspose2d(config.code_width, 3, 2 * config.stride, config.stride,
+                                             padding=config.stride // 2)
 
     def forward(self, hidden: Tensor) -> Tensor:
         features = self.conv_in(hidden)
@@ -109,7 +124,8 @@ class Tokenizer(nn.Module):
     def __init__(self, config: TokenizerConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder, self.decoder = CodeEncoder(config), CodeDecoder(config)
+        self.encoder = LinearCodeEncoder(config) if config.linear_encoder else CodeEncoder(config)
+        self.decoder = CodeDecoder(config)
         self.codebook = nn.Parameter(torch.empty(config.num_codes, config.code_width)
                                      .uniform_(-1 / config.num_codes, 1 / config.num_codes))
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from model.stellar import Stellar
 from model.tokenizer import Tokenizer
 from train import loop
 from train.config import DataConfig, OptimizerConfig, PrototypesConfig, RecipeError, TrainConfig, ViewsConfig
-from train.data import DataError
+from train.data import DataError, open_photos
 from train.learner import Learner, Views
 from train.loop import learning_rate, parameter_groups, run, set_learning_rate
 from train.recipes import recipe
@@ -52,7 +52,7 @@ def tiny(photos: Path, **changes) -> TrainConfig:
         views=ViewsConfig(resolutions=(32,), num_masked=2, mask_ratio=0.5, num_local=1, local_resolution=16),
         prototypes=PrototypesConfig(num_prototypes=16, predictor_width=16, prototype_width=8),
         optimizer=OptimizerConfig(learning_rate=1e-3, average=0.9),
-        batch_size=4, steps=8, precision="bf16", log_every=1, save_every=2, picture_every=4,
+        batch_size=4, steps=8, log_every=1, save_every=2, picture_every=4,
     )
     return replace(config, **changes)
 
@@ -104,6 +104,20 @@ def test_a_run_that_starts_from_anothers_folder_takes_its_heads_along(photos, un
     # A file has no heads, and neither has a run whose checkpoints are gone.
     from_file = loop.build(tiny(photos, init=str(unbroken / "model.safetensors"), seed=5), [])
     assert all(torch.equal(from_file.state_dict()[name], fresh.state_dict()[name]) for name in heads)
+
+
+def test_what_is_frozen_keeps_its_weights_and_the_rest_learns(photos, tmp_path):
+    config = tiny(photos, steps=2, weights={"reconstruction": 1.0}, frozen=("localizer", "encoder.blocks.1"))
+    before = loop.build(config, []).stellar.state_dict()
+    run(config, tmp_path / "run", device="cpu", quiet=True)
+    moved = {name for name, tensor in weights(tmp_path / "run").items() if not torch.equal(tensor, before[name])}
+    assert not any(name.startswith(("localizer.", "encoder.blocks.1.")) for name in moved)
+    assert {"encoder.blocks.0.attn.qkv.weight", "encoder.tokens", "decoder.head.weight"} <= moved
+
+
+def test_freezing_what_is_not_there_says_what_is(photos):
+    with pytest.raises(RecipeError, match=r"frozen names 'encoder.block', .* it has encoder, localizer, decoder"):
+        loop.build(tiny(photos, frozen=("encoder.block",)), [])
 
 
 def test_losses_fall(photos, tmp_path):
@@ -369,16 +383,22 @@ def test_too_many_bad_photos_stop_a_run(tmp_path):
 # The tokenizer's run
 
 
-def test_a_tokenizer_trains_and_teaches_a_decoder(photos, tmp_path):
+@pytest.mark.parametrize(("paths", "more"), [
+    ({"linear_path": True, "linear_encoder": True}, []),
+    ({"linear_path": True}, ["weights.codebook=1.0"]),
+    ({}, ["weights.codebook=1.0", "weights.adversarial=0.1"]),
+])
+def test_a_tokenizer_trains_and_teaches_a_decoder(photos, tmp_path, paths, more):
     narrow = TokenizerConfig(hidden_channels=32, channel_multipliers=(1, 1, 1), num_res_blocks=1, code_width=8,
-                             num_codes=32, unshuffle=4)
+                             num_codes=32, unshuffle=4, **paths)
     config = replace(recipe("tokenizer").override(["views.resolutions=32", "steps=6", "batch_size=4", "save_every=3",
-                                                   "data.num_workers=0", "log_every=1"]),
+                                                   "data.num_workers=0", "log_every=1", *more]),
                      data=DataConfig(source=str(photos), num_workers=0))
     config = replace(config, model=replace(config.model, tokenizer=narrow))
     path = run(config, tmp_path / "tokenizer", device="cpu", quiet=True)
     lines = log(tmp_path / "tokenizer")
-    assert set(lines[-1]["losses"]) == {"total", *config.weights, "critic"}
+    critic = {"critic"} if "adversarial" in config.weights else set()
+    assert set(lines[-1]["losses"]) == {"total", *config.weights, *critic}
     assert lines[0]["metrics"]["live_codes"] > 0.9, "the first batch sets every code"
     tokenizer = Tokenizer.load(path)
     codes = tokenizer.encode(torch.rand(2, 3, 32, 48))
@@ -390,6 +410,28 @@ def test_a_tokenizer_trains_and_teaches_a_decoder(photos, tmp_path):
     finished = Stellar.load(run(taught, tmp_path / "stellar", device="cpu", quiet=True), device="cpu", dtype="float32")
     assert torch.equal(finished.tokenizer.codebook, tokenizer.codebook), "the tokenizer is frozen"
     assert finished.decode(finished.factorize(torch.rand(1, 3, 32, 32))).shape == (1, 3, 32, 32)
+
+
+def test_a_linear_tokenizer_begins_where_classical_vector_quantization_ends(photos):
+    """Codes are K-means of the patches' principal components, and plain colours come back without a seam."""
+    config = recipe("tokenizer").override(["views.resolutions=32"])
+    wide = TokenizerConfig(hidden_channels=32, channel_multipliers=(1, 1, 1), num_res_blocks=1, code_width=16,
+                           num_codes=24, unshuffle=4, linear_path=True, linear_encoder=True)
+    config = replace(config, data=DataConfig(source=str(photos)), model=replace(config.model, tokenizer=wide))
+    learner = loop.build(config, open_photos(config.data))
+    tokenizer = learner.tokenizer.eval()
+    assert not any(parameter.requires_grad for parameter in tokenizer.encoder.parameters())
+    basis = tokenizer.encoder.linear.weight.flatten(1)
+    torch.testing.assert_close(basis @ basis.T, torch.eye(len(basis)), atol=1e-4, rtol=0)
+    assert tokenizer.codebook.unique(dim=0).shape == tokenizer.codebook.shape
+
+    # Of equal codes, decoded far from the border, each period of pixels is the next one's.
+    with torch.no_grad():
+        flat = tokenizer.decoder(tokenizer.encoder(torch.full((1, 3, 160, 160), 0.6)))[0, :, 64:96, 64:96]
+    torch.testing.assert_close(flat[:, :16, :16], flat[:, 16:, 16:], atol=1e-4, rtol=0)
+    plain = TokenizerConfig(**{**asdict(wide), "linear_encoder": False})
+    assert "encoder.conv_in.weight" in Tokenizer(plain).state_dict()
+    assert set(tokenizer.encoder.state_dict()) == {"linear.weight", "linear.bias"}
 
 
 def test_a_decoder_of_codes_needs_a_tokenizer_of_as_many(photos):

@@ -191,7 +191,9 @@ class TrainConfig:
     takes; a run's folder brings its training heads along). `stem_weights`: timm names in a safetensors file, "nano" for
     the stem inside the shipped model, None for timm's download. `token_groups` are the sizes of the granularity loss's
     groups of tokens, `group_shares` how much of a patch each group is to hold. `precision` "auto" is bf16 where the
-    device multiplies bfloat16 faster, else "no" (float32).
+    device multiplies bfloat16 faster, else "no" (float32). `frozen` names what keeps its weights, by the
+    beginnings of parameters' names: `--set 'frozen=["encoder","localizer"]'` with the reconstruction alone trains a
+    decoder on what is there, "encoder.blocks.0" is one block.
     """
 
     recipe: str
@@ -201,6 +203,7 @@ class TrainConfig:
     init: str | None = None
     stem_weights: str | None = "nano"
     tokenizer_weights: str | None = None
+    frozen: tuple[str, ...] = ()
     data: DataConfig = field(default_factory=DataConfig)
     views: ViewsConfig = field(default_factory=ViewsConfig)
     prototypes: PrototypesConfig = field(default_factory=PrototypesConfig)

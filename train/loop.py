@@ -195,6 +195,13 @@ def build(config: TrainConfig, photos) -> Learner | TokenizerLearner:
     learner.stellar.requires_grad_(True)
     if config.model.stem is not None:
         stellar.encoder.embedding.stem.requires_grad_(False)
+    for part in config.frozen:
+        named = [parameter for name, parameter in stellar.named_parameters() if f"{name}.".startswith(f"{part}.")]
+        if not named:
+            raise RecipeError(f"frozen names {part!r}, and this model has no parameter of that name; it has "
+                              f"{', '.join(name for name, _ in stellar.named_children())}")
+        for parameter in named:
+            parameter.requires_grad_(False)
     return learner.train()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor, nn
 from torch import distributed as dist
 from torch.func import functional_call
@@ -20,6 +21,7 @@ from train.sinkhorn import in_group
 # patch now.
 ALIVE = 0.03
 DECAY = 0.98
+FITTED_PATCHES = 200_000  # that the codes are first fitted to
 
 
 class Critic(nn.Module):
@@ -49,6 +51,8 @@ class TokenizerLearner(nn.Module):
         super().__init__()
         self.config = config
         self.tokenizer = tokenizer.requires_grad_(True)
+        # The principal components that it starts as: codes then stand still while the decoder learns them.
+        tokenizer.encoder.requires_grad_(not tokenizer.config.linear_encoder)
         self.stem = stem.eval().requires_grad_(False)
         self.critic = Critic(stem.feature_info.channels()) if "adversarial" in config.weights else None
         num_codes, code_width = tokenizer.config.num_codes, tokenizer.config.code_width
@@ -66,8 +70,12 @@ class TokenizerLearner(nn.Module):
 
     @torch.no_grad()
     def start_from_patches(self, images: list[Tensor]) -> None:
-        """(1, 3, H, W) photos in 0..1: the linear path starts as the principal components of their patches, the
-        convolutions at zero, so that a run begins where classical vector quantization ends."""
+        """(1, 3, H, W) photos in 0..1: the linear path starts as the principal components of their patches, the codes
+        as K-means of those, the convolutions at zero: a run begins where classical vector quantization ends.
+
+        A decoded square reaches half a code beyond its own pixels, under a window whose shifted copies sum to one, so
+        plain colours blend as by bilinear interpolation.
+        """
         encoder, decoder = self.tokenizer.encoder, self.tokenizer.decoder
         stride = self.tokenizer.config.stride
         patches = torch.cat([F.unfold(image, stride, stride=stride)[0].mT for image in images])
@@ -76,11 +84,23 @@ class TokenizerLearner(nn.Module):
         shape = (3, stride, stride)
         encoder.linear.weight[: len(components)] = components.unflatten(1, shape)
         encoder.linear.bias.copy_(-(encoder.linear.weight.flatten(1) @ mean))
-        decoder.linear.weight[: len(components)] = components.unflatten(1, shape)
+        ramp = (torch.arange(stride) + 0.5) / stride
+        window = torch.cat([ramp, ramp.flip(0)])
+        wide = F.pad(components.unflatten(1, shape), [stride // 2] * 4, mode="replicate")
+        decoder.linear.weight[: len(components)] = wide * window * window[:, None]
         decoder.linear.bias.copy_(mean.unflatten(0, shape).mean(dim=(1, 2)))
-        for part in (encoder.conv_out, decoder.conv_out):
+        for part in [decoder.conv_out, *([] if self.tokenizer.config.linear_encoder else [encoder.conv_out])]:
             nn.init.zeros_(part.weight)
             nn.init.zeros_(part.bias)
+        found = ((patches - mean) @ components.T)[: FITTED_PATCHES].numpy()
+        num_codes = self.tokenizer.config.num_codes
+        if len(found) < num_codes:  # then the first steps' patches become codes
+            return
+        means = MiniBatchKMeans(num_codes, n_init=1, batch_size=4 * num_codes, random_state=self.config.seed)
+        centres = torch.from_numpy(means.fit(found).cluster_centers_).to(self.sums)
+        self.tokenizer.codebook[:, : centres.shape[1]] = centres
+        self.sums.copy_(self.tokenizer.codebook)
+        self.counts.fill_(1.0)
 
     @property
     def exported(self) -> Tokenizer:
