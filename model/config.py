@@ -66,7 +66,9 @@ class TokenizerConfig:
 class StellarConfig:
     """A whole STELLAR. `stem` names the timm model of a hybrid patch embedding, None a plain one.
 
-    native_size is the side, in pixels, that the position embedding was learnt at.
+    native_size is the side, in pixels, that the position embedding was learnt at. `join_block` is the block before
+    which the tokens, and a stem's features, join the patches and the summary: 0, the first, is the paper's. Above 0 the
+    blocks before it are a plain ViT, which a start can bring and a run can freeze at no cost but its forward pass.
     """
 
     width: int = 768
@@ -79,6 +81,7 @@ class StellarConfig:
     norm_eps: float = PUBLISHED_NORM_EPS
     localization_temperature: float = 0.06
     stem: str | None = None
+    join_block: int = 0
     decoder: DecoderConfig | None = None
     tokenizer: TokenizerConfig | None = None
 
@@ -86,6 +89,8 @@ class StellarConfig:
         check_heads(self.width, self.num_heads)
         if self.patch_size < 1 or self.native_size % self.patch_size:
             raise ValueError(f"native_size {self.native_size} is no multiple of the patch size {self.patch_size}")
+        if not 0 <= self.join_block < self.depth:
+            raise ValueError(f"join_block is {self.join_block}, and there are the blocks 0 to {self.depth - 1}")
 
     @property
     def native_grid(self) -> int:

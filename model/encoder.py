@@ -41,6 +41,19 @@ def transformer(width: int, depth: int, num_heads: int, mlp_width: int, norm_eps
                                attn_layer=SelfAttention) for _ in range(depth))
 
 
+def embed_patches(patch: nn.Conv2d, image: Tensor, kept: Tensor) -> Tensor:
+    """(B, 3, H, W) in 0..1 and the numbers of some patches, (B, M) -> (B, M, D), by a patch embedding's weights.
+
+    Only their pixels are copied, normalised and multiplied: of a masked view that is a fifth.
+    """
+    size = patch.weight.shape[-1]
+    grid = image.unflatten(3, (-1, size)).unflatten(2, (-1, size))  # (B, 3, rows, size, cols, size)
+    photos = torch.arange(len(image), device=image.device)[:, None]
+    pixels = grid[photos, :, kept // grid.shape[4], :, kept % grid.shape[4]]  # (B, M, 3, size, size)
+    pixels = normalise(pixels.flatten(0, 1), IMAGENET_MEAN, IMAGENET_STD)
+    return F.linear(pixels.flatten(1), patch.weight.flatten(1), patch.bias).unflatten(0, kept.shape)
+
+
 class PatchEmbedding(nn.Module):
     """The plain one: a linear map of each patch's pixels."""
 
@@ -53,26 +66,19 @@ class PatchEmbedding(nn.Module):
         return self.patch(normalise(image, IMAGENET_MEAN, IMAGENET_STD))
 
     def of_patches(self, image: Tensor, kept: Tensor) -> Tensor:
-        """(B, 3, H, W) in 0..1 and the numbers of some patches, (B, M) -> (B, M, D): what forward says of those.
-
-        Only their pixels are copied, normalised and multiplied: of a masked view that is a fifth.
-        """
-        size = self.patch.weight.shape[-1]
-        grid = image.unflatten(3, (-1, size)).unflatten(2, (-1, size))  # (B, 3, rows, size, cols, size)
-        photos = torch.arange(len(image), device=image.device)[:, None]
-        pixels = grid[photos, :, kept // grid.shape[4], :, kept % grid.shape[4]]  # (B, M, 3, size, size)
-        pixels = normalise(pixels.flatten(0, 1), IMAGENET_MEAN, IMAGENET_STD)
-        return F.linear(pixels.flatten(1), self.patch.weight.flatten(1), self.patch.bias).unflatten(0, kept.shape)
+        """(B, 3, H, W) in 0..1 and the numbers of some patches, (B, M) -> (B, M, D): what forward says of those."""
+        return embed_patches(self.patch, image, kept)
 
 
 class HybridEmbedding(nn.Module):
     """The patch embedding plus a frozen convolutional stem's features at strides 8, 16 and 32.
 
     Each stride is brought to the stride-16 grid, normed over its channels and projected to the width; all are summed.
-    The stem has its own normalisation (mean and deviation 0.5), the patch embedding ImageNet's.
+    The stem has its own normalisation (mean and deviation 0.5), the patch embedding ImageNet's. Where it joins late
+    (`StellarConfig.join_block`), the summary is told the mean of the coarsest stride, by a projection of its own.
     """
 
-    def __init__(self, width: int, patch_size: int, stem: str) -> None:
+    def __init__(self, width: int, patch_size: int, stem: str, *, late: bool = False) -> None:
         super().__init__()
         if patch_size != 16:
             raise ValueError(f"a hybrid embedding has patches of 16 pixels, not {patch_size}")
@@ -85,6 +91,7 @@ class HybridEmbedding(nn.Module):
         widths = dict(zip(STEM_STRIDES, (4 * channels[0], channels[1], channels[2]), strict=True))
         self.norm = nn.ModuleDict({str(stride): nn.LayerNorm(channels) for stride, channels in widths.items()})
         self.proj = nn.ModuleDict({str(stride): nn.Linear(channels, width) for stride, channels in widths.items()})
+        self.summary_proj = nn.Linear(channels[2], width) if late else None
         self.stem.requires_grad_(False)
 
     def train(self, mode: bool = True) -> HybridEmbedding:
@@ -94,8 +101,20 @@ class HybridEmbedding(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) in 0..1 -> (B, D, rows, cols)."""
-        embedded = self.patch(normalise(image, IMAGENET_MEAN, IMAGENET_STD))
-        rows, cols = embedded.shape[-2:]
+        embedded = self.of_pixels(image)
+        return embedded + self.project(self.stem_features(image)).mT.unflatten(2, embedded.shape[-2:])
+
+    def of_pixels(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) in 0..1 -> (B, D, rows, cols): the patch embedding alone."""
+        return self.patch(normalise(image, IMAGENET_MEAN, IMAGENET_STD))
+
+    def of_patches(self, image: Tensor, kept: Tensor) -> Tensor:
+        """(B, 3, H, W) in 0..1 and the numbers of some patches, (B, M) -> (B, M, D): what of_pixels says of those."""
+        return embed_patches(self.patch, image, kept)
+
+    def stem_features(self, image: Tensor) -> dict[str, Tensor]:
+        """(B, 3, H, W) in 0..1 -> for each stride (B, N, channels): on the patch grid, normed."""
+        rows, cols = (side // self.patch.weight.shape[-1] for side in image.shape[-2:])
         # A stride of 32 rounds an odd number of patches up, and so may the strides before it: cut what hangs over.
         # Channels last: its depthwise convolutions are three times as fast that way on a CPU, and no slower elsewhere.
         stem_input = normalise(image, STEM_MEAN, STEM_STD).contiguous(memory_format=torch.channels_last)
@@ -105,22 +124,35 @@ class HybridEmbedding(nn.Module):
             "16": stride_16[..., :rows, :cols],
             "32": F.interpolate(stride_32, size=(rows, cols), mode="bilinear", align_corners=False),
         }
-        for stride, feature in features.items():
-            projected = self.proj[stride](self.norm[stride](feature.movedim(1, -1)))
-            embedded = embedded + projected.movedim(-1, 1)
-        return embedded
+        return {stride: self.norm[stride](feature.flatten(2).mT) for stride, feature in features.items()}
+
+    def project(self, features: dict[str, Tensor]) -> Tensor:
+        """Of some patches or all, (B, M, channels) a stride -> (B, M, D)."""
+        parts = [self.proj[stride](feature) for stride, feature in features.items()]
+        return sum(parts[1:], start=parts[0])
+
+    def project_late(self, features: dict[str, Tensor]) -> Tensor:
+        """As project, with what the summary is told in front: (B, 1 + M, D)."""
+        summary = self.summary_proj(features["32"].mean(dim=1, keepdim=True))
+        return torch.cat([summary, self.project(features)], dim=1)
 
 
 class Encoder(nn.Module):
-    """A standard ViT whose last K inputs are learnt tokens; all attend to each other in every block (section 3.1)."""
+    """A standard ViT whose last K inputs are learnt tokens; all attend to each other in every block (section 3.1).
+
+    With `join_block` above 0 (ours) the tokens come before that block: until there the patches and the summary are a
+    plain ViT's. A stem's features then join there too, the patches' each, the summary's their mean.
+    """
 
     def __init__(self, config: StellarConfig) -> None:
         super().__init__()
-        self.patch_size, self.native_grid = config.patch_size, config.native_grid
+        self.patch_size, self.native_grid, self.join_block = config.patch_size, config.native_grid, config.join_block
         if config.stem is None:
             self.embedding = PatchEmbedding(config.width, config.patch_size)
         else:
-            self.embedding = HybridEmbedding(config.width, config.patch_size, config.stem)
+            self.embedding = HybridEmbedding(config.width, config.patch_size, config.stem,
+                                             late=config.join_block > 0)
+        self.stem_is_late = config.stem is not None and config.join_block > 0
         self.summary_token = nn.Parameter(torch.zeros(1, 1, config.width))
         # In front the summary's own position, then the native grid's, row by row.
         self.positions = nn.Parameter(0.02 * torch.randn(1, 1 + config.native_grid**2, config.width))
@@ -138,31 +170,42 @@ class Encoder(nn.Module):
         return resized.flatten(2).mT.to(native.dtype)
 
     def embed(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) in 0..1 -> (B, 1 + N, D): the summary and the patches with their positions, before any block."""
-        embedded = self.embedding(image)
-        patches = embedded.flatten(2).mT + self.patch_positions(tuple(embedded.shape[-2:]))
-        summary = self.summary_token + self.positions[:, :1]
-        return torch.cat([summary.expand(len(image), -1, -1), patches], dim=1)
+        """(B, 3, H, W) in 0..1 -> (B, 1 + N, D): the summary and the patches as the tokens find them."""
+        embedded = self.embedding.of_pixels(image) if self.stem_is_late else self.embedding(image)
+        hidden = self.before_tokens(embedded.flatten(2).mT + self.patch_positions(tuple(embedded.shape[-2:])))
+        if self.stem_is_late:
+            hidden = hidden + self.embedding.project_late(self.embedding.stem_features(image))
+        return hidden
 
     def embed_some(self, image: Tensor, kept: Tensor) -> Tensor:
         """(B, 3, H, W) in 0..1 and the numbers of some patches, (B, M) -> (B, 1 + M, D): `embed` of a masked view.
 
         A stem looks at the whole picture all the same.
         """
-        if not isinstance(self.embedding, PatchEmbedding):
-            embedded = self.embed(image)
-            some = embedded[:, 1:].gather(1, kept[..., None].expand(-1, -1, embedded.shape[-1]))
-            return torch.cat([embedded[:, :1], some], dim=1)
+        patches = self.embedding.of_patches(image, kept)
+        features = {}
+        if isinstance(self.embedding, HybridEmbedding):
+            features = {stride: feature.gather(1, kept[..., None].expand(-1, -1, feature.shape[-1]))
+                        for stride, feature in self.embedding.stem_features(image).items()}
+            if not self.stem_is_late:
+                patches = patches + self.embedding.project(features)
         patch_grid = (image.shape[2] // self.patch_size, image.shape[3] // self.patch_size)
-        patches = self.embedding.of_patches(image, kept) + self.patch_positions(patch_grid)[0, kept]
+        hidden = self.before_tokens(patches + self.patch_positions(patch_grid)[0, kept])
+        return hidden + self.embedding.project_late(features) if self.stem_is_late else hidden
+
+    def before_tokens(self, patches: Tensor) -> Tensor:
+        """(B, N, D) with their positions -> (B, 1 + N, D): the summary in front, through the blocks without tokens."""
         summary = self.summary_token + self.positions[:, :1]
-        return torch.cat([summary.expand(len(image), -1, -1), patches], dim=1)
+        hidden = torch.cat([summary.expand(len(patches), -1, -1), patches], dim=1)
+        for block in self.blocks[: self.join_block]:
+            hidden = block(hidden)
+        return hidden
 
     def encode(self, embedded: Tensor) -> Encoded:
         """(B, 1 + N, D) -> Encoded. N may be any part of a photo's patches: a masked view drops some."""
         num_patches = embedded.shape[1] - 1
         hidden = torch.cat([embedded, self.tokens.expand(len(embedded), -1, -1)], dim=1)
-        for block in self.blocks:
+        for block in self.blocks[self.join_block :]:
             hidden = block(hidden)
         hidden = self.norm(hidden)
         summary, patch_features, semantics = hidden.split([1, num_patches, len(self.tokens)], dim=1)

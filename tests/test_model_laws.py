@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from model import attention
 from model.attention import SelfAttention, blocked_attention
 from model.config import DecoderConfig, StellarConfig, TokenizerConfig
-from model.encoder import IMAGENET_MEAN, IMAGENET_STD
+from model.encoder import IMAGENET_MEAN, IMAGENET_STD, normalise
 from model.factorization import Factorization
 from model.localizer import localize
 from model.stellar import Stellar, check_images, choose_dtype
@@ -255,13 +255,15 @@ def test_a_photo_of_zeros_has_numbers(stellar):
     assert all(getattr(factorization, name).isfinite().all() for name in ("semantics", "localization", "summary"))
 
 
+@pytest.mark.parametrize("join_block", [0, 1])
 @pytest.mark.parametrize("stem", [None, STEM])
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (48, 96)])
-def test_some_patches_are_embedded_as_all_of_them_are(stem, height, width):
-    encoder = small(stem=stem).encoder
+def test_some_patches_are_embedded_as_all_of_them_are(stem, height, width, join_block):
+    """In another order, too; where tokens join late, patches have seen each other, so it takes all of them."""
+    encoder = small(stem=stem, join_block=join_block).encoder
     torch.manual_seed(0)
-    images = torch.rand(3, 3, height, width)
-    kept = torch.stack([torch.randperm((height // 16) * (width // 16))[:5] for _ in images])
+    images, num_patches = torch.rand(3, 3, height, width), (height // 16) * (width // 16)
+    kept = torch.stack([torch.randperm(num_patches)[: num_patches if join_block else 5] for _ in images])
     whole = encoder.embed(images)
     wanted = torch.stack([torch.cat([row[:1], row[1:][numbers]]) for row, numbers in zip(whole, kept, strict=True)])
     torch.testing.assert_close(encoder.embed_some(images, kept), wanted, atol=1e-5, rtol=1e-5)
@@ -482,3 +484,43 @@ def test_blocked_attention_never_holds_all_pairs():
     with Largest() as largest:
         (queries @ keys.mT).softmax(-1) @ values
     assert largest.num_elements == 2 * num_tokens**2  # the counter counts
+
+
+# Tokens and a stem that join late
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("stem", [None, STEM])
+def test_blocks_before_the_join_are_a_plain_vit(stem):
+    """Neither the tokens nor the stem reach them: `embed` is the same whatever the tokens are."""
+    encoder = small(stem=stem, join_block=1).encoder
+    images = photos(2, 48, 64)
+    patches = encoder.embedding.patch(normalise(images, IMAGENET_MEAN, IMAGENET_STD)).flatten(2).mT
+    hidden = torch.cat([(encoder.summary_token + encoder.positions[:, :1]).expand(2, -1, -1),
+                        patches + encoder.patch_positions((3, 4))], dim=1)
+    wanted = encoder.blocks[0](hidden)
+    if stem is not None:
+        features = encoder.embedding.stem_features(images)
+        wanted[:, 1:] += sum(encoder.embedding.proj[stride](feature) for stride, feature in features.items())
+        wanted[:, 0] += encoder.embedding.summary_proj(features["32"].mean(dim=1))
+    close(encoder.embed(images), wanted, 1e-4)
+    encoder.tokens.normal_()
+    close(encoder.embed(images), wanted, 1e-4)
+
+
+def test_what_is_frozen_before_the_join_needs_no_backward_pass():
+    stellar = small(stem=STEM, join_block=1).requires_grad_(True)
+    encoder = stellar.encoder
+    for frozen in (encoder.embedding.patch, encoder.embedding.stem, encoder.blocks[0]):
+        frozen.requires_grad_(False)
+    encoder.positions.requires_grad_(False)
+    encoder.summary_token.requires_grad_(False)
+    before = encoder.before_tokens(encoder.embedding.of_pixels(photos(1, 32, 48)).flatten(2).mT)
+    assert not before.requires_grad
+    stellar(photos(1, 32, 48)).low_rank.square().sum().backward()
+    assert encoder.embedding.summary_proj.weight.grad is not None and encoder.tokens.grad.abs().sum() > 0
+
+
+def test_a_join_beyond_the_last_block_is_refused():
+    with pytest.raises(ValueError, match="join_block is 2, and there are the blocks 0 to 1"):
+        StellarConfig(width=32, depth=2, num_heads=1, mlp_width=32, native_size=32, join_block=2)

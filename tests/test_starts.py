@@ -18,7 +18,16 @@ from model.stellar import Stellar
 from model.tokenizer import Tokenizer
 from tests.weights import write_reference
 from train.config import RecipeError, TrainConfig
-from train.starts import fitted, load_start, open_stem, open_tokenizer, resized_positions, start, tokens_from_clusters
+from train.starts import (
+    STEM_GAIN,
+    fitted,
+    load_start,
+    open_stem,
+    open_tokenizer,
+    resized_positions,
+    start,
+    tokens_from_clusters,
+)
 
 HERE = Path(__file__).resolve().parent
 PIXELS = DecoderConfig(width=32, depth=1, num_heads=2, mlp_width=64, num_codes=None)
@@ -189,6 +198,21 @@ def test_in_a_hybrid_the_vit_is_heard_alone_at_first(tmp_path):
     path, image = vit_file(tmp_path / "vit.safetensors"), torch.rand(1, 3, 96, 64)
     plain, hybrid = (start(config(replace(TEST_VIT, stem=stem), init=path)) for stem in (None, LITE0))
     torch.testing.assert_close(hybrid.encoder.embed(image), plain.encoder.embed(image))
+
+
+@torch.no_grad()
+def test_a_stem_that_joins_late_tells_its_coarsest_stride_as_it_is(tmp_path, shipped_stem):
+    """The summary's part keeps the angles between photos, which a k-NN on it goes by."""
+    path = vit_file(tmp_path / "vit.safetensors")
+    wide = replace(TEST_VIT, stem=LITE0, join_block=1)
+    one, again = (start(config(wide, init=path)).encoder.embedding for _ in range(2))
+    assert torch.equal(one.summary_proj.weight, again.summary_proj.weight)
+    assert all(not one.proj[stride].weight.any() for stride in ("8", "16"))
+    features = one.stem_features(torch.rand(3, 3, 64, 96))
+    told, known = one.project_late(features), features["32"]
+    assert told.shape == (3, 1 + 24, TEST_VIT.width)
+    lengths = told[:, 1:].norm(dim=-1) / known.norm(dim=-1)
+    assert lengths.max() <= STEM_GAIN * 1.001 and told[:, 0].norm() > told[:, 1].norm()
 
 
 @pytest.mark.parametrize("name", ["test_vit", "timm:test_vit", "test_vit.r160_in1k"])

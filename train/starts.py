@@ -52,7 +52,9 @@ def start(config: TrainConfig) -> Stellar:
     if tokenizer is not None:
         stellar.tokenizer.load_state_dict(tokenizer.state_dict())
     if config.init is not None:
-        load_start(stellar, config.init)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            load_start(stellar, config.init)
     return stellar.train()  # by name: a hybrid's frozen stem then leaves the mode that it was built in
 
 
@@ -135,7 +137,8 @@ def load_vit(stellar: Stellar, source: str) -> None:
 
     A block's layer scales (DINOv2 has them) go into the weights that they scale, which changes nothing. A model with
     fewer blocks starts from the ViT's first ones, one with other patches from its patch embedding resampled. In a
-    hybrid the ViT is heard alone at first: the stem's projections start at zero.
+    hybrid the ViT is heard alone at first: the stem's projections start at zero. A stem that joins late starts with its
+    coarsest stride told as it is, by `tell_stem`.
     """
     depth, patch = num_blocks(stellar.state_dict()), stellar.encoder.embedding.patch
     if source.startswith("timm:"):
@@ -169,9 +172,23 @@ def load_vit(stellar: Stellar, source: str) -> None:
         ours["encoder.embedding.patch.weight"] = resample_patch_embed(embedding, list(patch.weight.shape[-2:]))
     merge(stellar, ours, source)
     if isinstance(stellar.encoder.embedding, HybridEmbedding):
-        for projection in stellar.encoder.embedding.proj.values():
-            nn.init.zeros_(projection.weight)
-            nn.init.zeros_(projection.bias)
+        tell_stem(stellar.encoder.embedding)
+
+
+# How loud the coarsest stride begins in the patches and in the summary, by a DINOv2 ViT-S after five blocks, whose
+# patches differ by about 1. EXPERIMENTS.md has what more and less of it do.
+STEM_GAIN, SUMMARY_GAIN = 0.12, 0.5
+
+
+def tell_stem(embedding: HybridEmbedding) -> None:
+    """Projections for a ViT that already knows something: silent, but for a late stem's coarsest stride, which is
+    rotated into the width, so that its angles stay what they were."""
+    for projection in [*embedding.proj.values(), *([embedding.summary_proj] if embedding.summary_proj else [])]:
+        nn.init.zeros_(projection.weight)
+        nn.init.zeros_(projection.bias)
+    if embedding.summary_proj is not None:
+        nn.init.orthogonal_(embedding.proj["32"].weight, gain=STEM_GAIN)
+        nn.init.orthogonal_(embedding.summary_proj.weight, gain=SUMMARY_GAIN)
 
 
 def check_heads(source: str, found: int, wanted: int) -> None:
@@ -267,14 +284,14 @@ def open_stem(config: TrainConfig) -> nn.Module:
 
 @torch.no_grad()
 def tokens_from_clusters(stellar: Stellar, images: list[Tensor], *, seed: int) -> None:
-    """Sets the tokens of a hybrid from K-means of what its embedding says of some photos' patches (nano's warm start).
+    """Sets the tokens of a hybrid from K-means of some photos' patches as the tokens find them (nano's warm start).
 
     images: (1, 3, H, W) each, in 0..1. The tokens then start apart from each other and as long as the patches, whose
     first attention already tells them apart.
     """
     if not images:
         raise RecipeError("no photo could be read, so there is nothing to set the tokens from")
-    patches = torch.cat([stellar.encoder.embedding(image).flatten(2).mT.flatten(0, 1)[::7] for image in images])
+    patches = torch.cat([stellar.encoder.embed(image)[:, 1:].flatten(0, 1)[::7] for image in images])
     count = len(stellar.encoder.tokens)
     if len(patches) < count:
         raise RecipeError(f"{len(patches)} patches cannot be clustered into {count} tokens")
