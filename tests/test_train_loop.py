@@ -243,6 +243,20 @@ def test_what_is_left_out_is_neither_built_nor_computed(photos, left_out):
     assert (learner.stellar.decoder is None) == ("reconstruction" not in config.weights)
 
 
+def test_the_pull_is_how_much_of_the_low_rank_gradient_reaches_the_patch_features(photos):
+    """Of the loss's value nothing changes; at 0 the last norm's gradient comes through L S alone."""
+    found = {}
+    for pull in (0.0, 0.5, 1.0):
+        config = tiny(photos).override([f"low_rank_pull={pull}"], without=set(tiny(photos).weights) - {"low_rank"})
+        learner = loop.build(config, [])
+        losses, _ = learner(views(4))
+        losses["low_rank"].backward()
+        found[pull] = losses["low_rank"].detach(), learner.stellar.encoder.norm.weight.grad
+    (none, apart), (half, between), (whole, together) = found[0.0], found[0.5], found[1.0]
+    assert none == half == whole and not torch.allclose(apart, together)
+    torch.testing.assert_close(between, (apart + together) / 2)
+
+
 def test_every_trained_parameter_gets_a_gradient(photos):
     learner = loop.build(tiny(photos), [])
     losses, _ = learner(views(4))

@@ -190,8 +190,9 @@ class TrainConfig:
     timm ViT ("timm:NAME", or a safetensors file of one), or a STELLAR (a name, file or folder that `Stellar.load`
     takes; a run's folder brings its training heads along). `stem_weights`: timm names in a safetensors file, "nano" for
     the stem inside the shipped model, None for timm's download. `token_groups` are the sizes of the granularity loss's
-    groups of tokens, `group_shares` how much of a patch each group is to hold. `precision` "auto" is bf16 where the
-    device multiplies bfloat16 faster, else "no" (float32). `frozen` names what keeps its weights, by the
+    groups of tokens, `group_shares` how much of a patch each group is to hold. `low_rank_pull` is the share of the
+    low-rank loss's gradient that reaches the patch features, 0..1: at 0 L S follows X alone. `precision` "auto" is bf16
+    where the device multiplies bfloat16 faster, else "no" (float32). `frozen` names what keeps its weights, by the
     beginnings of parameters' names: `--set 'frozen=["encoder","localizer"]'` with the reconstruction alone trains a
     decoder on what is there, "encoder.blocks.0" is one block.
     """
@@ -210,6 +211,7 @@ class TrainConfig:
     teachers: tuple[TeacherConfig, ...] = ()
     token_groups: tuple[int, ...] = ()
     group_shares: tuple[float, ...] = ()
+    low_rank_pull: float = 0.0
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     batch_size: int = 128
     steps: int | None = None
@@ -231,6 +233,7 @@ class TrainConfig:
         require_positive(self, "", "epochs" if self.steps is None else "steps")
         require_least(self, "", 1, "batch_size", "log_every", "save_every", "picture_every")
         require_least(self, "", 0, "seed")
+        require_share(self, "", "low_rank_pull")
         require(self.precision in ("auto", "bf16", "no"),
                 f"precision must be auto, bf16 or no, found {self.precision!r}")
 

@@ -134,8 +134,10 @@ class Learner(nn.Module):
         if "koleo" in self.weights:
             losses["koleo"] = koleo_loss(factorization.semantics)
         if "low_rank" in self.weights:
-            # L S follows X: were X to follow L S too, it would become as simple as sixteen tokens can tell.
-            losses["low_rank"] = low_rank_loss(factorization.patch_features.detach(), factorization.low_rank)
+            # L S follows X: were X to follow L S as fast, it would become as simple as sixteen tokens can tell.
+            features = factorization.patch_features
+            pulled = features.detach().lerp(features, self.config.low_rank_pull)
+            losses["low_rank"] = low_rank_loss(pulled, factorization.low_rank)
         if "distillation" in self.weights:
             of_patches = self.taught((factorization.patch_features, factorization.low_rank), targets)
             losses["distillation"] = of_patches + self.taught_summary(factorization.summary, views.summaries)
