@@ -14,11 +14,12 @@ from index.records import Concept, EncodedPhoto
 FULL = 65_536
 NUM_NAMES = 3
 
-# Of each concept. mask_end: where its run lengths end in "mask"; names: places in the shard's words, -1 for none.
+# Of each concept. mask_end: where its run lengths end in "mask"; names: places in the shard's words, -1 for none;
+# vector_sum: of the vector's halves of bits (`sums_of`); crc: of all that a concept is (`Rows.crc_of`).
 CONCEPT_COLUMNS = {
     "id": ("<i8", ()), "photo": ("<i8", ()), "token": ("<u2", ()), "mass": ("<f4", ()), "peak": ("<f4", ()),
     "centroid": ("<f4", (2,)), "box": ("<f4", (4,)), "patch_grid": ("<u2", (2,)), "names": ("<i4", (NUM_NAMES,)),
-    "name_scores": ("<f4", (NUM_NAMES,)), "mask_end": ("<u4", ()), "crc": ("<u4", ()),
+    "name_scores": ("<f4", (NUM_NAMES,)), "mask_end": ("<u4", ()), "vector_sum": ("<u4", ()), "crc": ("<u4", ()),
 }
 # What does not depend on the shard: a concept keeps its CRC when shards are merged.
 PORTABLE = ("id", "photo", "token", "mass", "peak", "centroid", "box", "patch_grid", "name_scores")
@@ -29,7 +30,7 @@ class Rows:
     """Concepts with all that is stored of them, in the order of their ids.
 
     vectors: (n, D) float16. columns: CONCEPT_COLUMNS. mask: the run lengths of all, one behind the other, uint16.
-    words: what "names" counts in. photo_ids: (p,) int64, rising; summaries: (p, D) float16.
+    words: what "names" counts in. photo_ids: (p,) int64, rising; summaries: (p, D) float16; summary_crcs: (p,) uint32.
     """
 
     vectors: np.ndarray
@@ -38,6 +39,7 @@ class Rows:
     words: tuple[str, ...]
     photo_ids: np.ndarray
     summaries: np.ndarray
+    summary_crcs: np.ndarray
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -64,6 +66,10 @@ class Rows:
         crc = zlib.crc32(words.encode(), zlib.crc32(self.mask_of(row).tobytes(), crc))
         return zlib.crc32(self.vectors[row].tobytes(), crc)
 
+    def summary_crc_of(self, row: int) -> int:
+        """Of a photo's id and summary, to be compared with its place in `summary_crcs`."""
+        return zlib.crc32(self.summaries[row].tobytes(), zlib.crc32(self.photo_ids[row].tobytes()))
+
     def concept(self, row: int) -> Concept:
         columns = self.columns
         return Concept(
@@ -71,6 +77,12 @@ class Rows:
             centroid=tuple(columns["centroid"][row].tolist()), box=tuple(columns["box"][row].tolist()),
             patch_grid=tuple(columns["patch_grid"][row].tolist()), mask=tuple(self.mask_of(row).tolist()),
             names=self.names_of(row), id=int(columns["id"][row]), photo=int(columns["photo"][row]))
+
+
+def sums_of(vectors: np.ndarray) -> np.ndarray:
+    """(n, D) float16 -> (n,) uint32, which differs where any one byte of a vector does. A CRC says more, one row at a
+    time; queries read a hundred thousand."""
+    return np.ascontiguousarray(vectors).view("<u2").sum(axis=1, dtype=np.uint32)
 
 
 def rows_of(photos: Sequence[EncodedPhoto], *, first_concept: int, first_photo: int, width: int) -> Rows:
@@ -88,7 +100,7 @@ def rows_of(photos: Sequence[EncodedPhoto], *, first_concept: int, first_photo: 
         "names": [[words.get(word, -1) for word, _ in names] for names in named],
         "name_scores": [[score for _, score in names] for names in named],
         "mask_end": np.cumsum([len(concept.mask) for concept in concepts]),
-        "crc": np.zeros(len(concepts)),
+        "vector_sum": np.zeros(len(concepts)), "crc": np.zeros(len(concepts)),
     }
     for name in ("token", "mass", "peak", "centroid", "box", "patch_grid"):
         columns[name] = [getattr(concept, name) for concept in concepts]
@@ -97,8 +109,11 @@ def rows_of(photos: Sequence[EncodedPhoto], *, first_concept: int, first_photo: 
         columns={name: np.asarray(columns[name], dtype).reshape(-1, *shape)
                  for name, (dtype, shape) in CONCEPT_COLUMNS.items()},
         mask=np.fromiter((length for concept in concepts for length in concept.mask), "<u2"),
-        words=tuple(words), photo_ids=photo_ids, summaries=_stacked([photo.summary[None] for photo in photos], width))
+        words=tuple(words), photo_ids=photo_ids, summaries=_stacked([photo.summary[None] for photo in photos], width),
+        summary_crcs=np.zeros(len(photos), "<u4"))
+    rows.columns["vector_sum"][:] = sums_of(rows.vectors)
     rows.columns["crc"][:] = [rows.crc_of(row) for row in range(len(rows))]
+    rows.summary_crcs[:] = [rows.summary_crc_of(row) for row in range(len(photos))]
     return rows
 
 
@@ -119,7 +134,8 @@ def merge(parts: Sequence[Rows], keep: Sequence[np.ndarray], keep_photos: Sequen
     return Rows(np.concatenate([part.vectors[kept] for part, kept in zip(parts, keep, strict=True)]), columns,
                 np.concatenate(masks), tuple(words),
                 np.concatenate([part.photo_ids[kept] for part, kept in zip(parts, keep_photos, strict=True)]),
-                np.concatenate([part.summaries[kept] for part, kept in zip(parts, keep_photos, strict=True)]))
+                np.concatenate([part.summaries[kept] for part, kept in zip(parts, keep_photos, strict=True)]),
+                np.concatenate([part.summary_crcs[kept] for part, kept in zip(parts, keep_photos, strict=True)]))
 
 
 def split(rows: Rows, *, full: int = FULL) -> Iterator[Rows]:
@@ -176,7 +192,8 @@ def _slice(rows: Rows, concepts: slice, photos: slice) -> Rows:
     columns["mask_end"] = columns["mask_end"] - np.uint32(start)
     stop = start + (int(columns["mask_end"][-1]) if len(columns["mask_end"]) else 0)
     return replace(rows, vectors=rows.vectors[concepts], columns=columns, mask=rows.mask[start:stop],
-                   photo_ids=rows.photo_ids[photos], summaries=rows.summaries[photos])
+                   photo_ids=rows.photo_ids[photos], summaries=rows.summaries[photos],
+                   summary_crcs=rows.summary_crcs[photos])
 
 
 def _stacked(vectors: Sequence[np.ndarray], width: int) -> np.ndarray:

@@ -17,7 +17,7 @@ import numpy as np
 
 from index.errors import ConceptIndexError
 from index.records import Concept
-from index.rows import CONCEPT_COLUMNS, Rows
+from index.rows import CONCEPT_COLUMNS, Rows, sums_of
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,27 @@ class Shard:
         return np.where(self.ids[rows] == ids, rows, -1)
 
     def concept(self, row: int) -> Concept:
-        """Raises ConceptIndexError where the row, or its vector, is not what was written."""
+        """Raises ConceptIndexError where the row, or its vector, is not what was written; so do the next two."""
         try:
             if self.rows.crc_of(row) == int(self.rows.columns["crc"][row]):
                 return self.rows.concept(row)
         except IndexError:  # a name beyond the shard's words
             pass
         raise damaged(self.path, f"row {row}, or its vector in {self.path.with_suffix('.npy').name}, has changed")
+
+    def vectors(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) -> (n, D) float16."""
+        found = self.rows.vectors[rows]
+        changed = sums_of(found) != self.rows.columns["vector_sum"][rows]
+        if changed.any():
+            raise damaged(self.path.with_suffix(".npy"), f"the vector of row {rows[changed.argmax()]} has changed")
+        return found
+
+    def summary(self, row: int) -> np.ndarray:
+        """(D,) float16, of a photo. row: its place in the shard's photo_ids."""
+        if self.rows.summary_crc_of(row) != int(self.rows.summary_crcs[row]):
+            raise damaged(self.path, f"the summary of photo {self.rows.photo_ids[row]} has changed")
+        return self.rows.summaries[row]
 
 
 def open_shard(folder: Path, number: int, *, width: int) -> Shard:
@@ -73,12 +87,14 @@ def open_shard(folder: Path, number: int, *, width: int) -> Shard:
     count, num_photos = len(vectors), len(tensors.get("photo_id", ()))
     expected = {name: (dtype, (count, *shape)) for name, (dtype, shape) in CONCEPT_COLUMNS.items()}
     expected |= {"photo_id": ("<i8", (num_photos,)), "summary": ("<f2", (num_photos, width)),
+                 "summary_crc": ("<u4", (num_photos,)),
                  "mask": ("<u2", tensors["mask"].shape if "mask" in tensors else ())}
     for name, (dtype, shape) in expected.items():
         if name not in tensors or tensors[name].dtype != np.dtype(dtype) or tensors[name].shape != shape:
             raise damaged(rest_path, f"its tensor {name} is not {dtype} {shape}")
     return Shard(number, rest_path, Rows(vectors, {name: tensors[name] for name in CONCEPT_COLUMNS}, tensors["mask"],
-                                         words, tensors["photo_id"], tensors["summary"]))
+                                         words, tensors["photo_id"], tensors["summary"],
+                                         tensors["summary_crc"]))
 
 
 def content_of(rows: Rows) -> tuple[bytes, bytes]:
@@ -86,7 +102,8 @@ def content_of(rows: Rows) -> tuple[bytes, bytes]:
     from safetensors.numpy import save
 
     tensors = {name: np.ascontiguousarray(column) for name, column in rows.columns.items()}
-    tensors |= {"mask": rows.mask, "photo_id": rows.photo_ids, "summary": rows.summaries}
+    tensors |= {"mask": rows.mask, "photo_id": rows.photo_ids, "summary": rows.summaries,
+                "summary_crc": rows.summary_crcs}
     return _npy(rows.vectors), save(tensors, metadata={"words": json.dumps(rows.words, ensure_ascii=False)})
 
 
@@ -110,8 +127,8 @@ def _mapped_npy(path: Path) -> np.ndarray:
         return np.load(path, mmap_mode="r").view(np.ndarray)
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
-        raise damaged(path, str(error)) from error
+    except Exception as error:  # what numpy meets in a torn header has no common base
+        raise damaged(path, f"its header cannot be read ({error})") from error
 
 
 def _mapped_safetensors(path: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
@@ -130,5 +147,5 @@ def _mapped_safetensors(path: Path) -> tuple[dict[str, np.ndarray], tuple[str, .
         return tensors, words
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except Exception as error:  # nor has this
         raise damaged(path, f"its header cannot be read ({error})") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +16,7 @@ PARQUET = ".parquet"
 HUB_NAME = re.compile(r"\w[\w.-]*/[\w.-]+")
 IMAGE_NAMES = ("image", "img", "photo", "picture", "jpg", "png")  # tried where no column says that it holds pictures
 LABEL_NAMES = ("label", "labels", "class")
+PHOTOS_A_PIECE = 64  # files of a folder
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,22 @@ class BadPhoto:
 class Source:
     """Photos that can be gone through again and again, the same each time.
 
-    name: for people; num_photos: None where only going through them tells.
+    name: for people; num_photos: None where only going through them tells. cut: the same photos in the same order as
+    several sources, which several machines can read at once.
     """
 
     name: str
     num_photos: int | None
     read: Callable[[], Iterator[SourcePhoto | BadPhoto]] = field(repr=False)
+    cut: Callable[[], list[Source]] | None = field(default=None, repr=False)
 
     def __iter__(self) -> Iterator[SourcePhoto | BadPhoto]:
         return self.read()
+
+    @property
+    def pieces(self) -> list[Source]:
+        """Itself alone where it cannot be cut."""
+        return self.cut() if self.cut else [self]
 
 
 def open_source(
@@ -114,10 +122,19 @@ def folder(path: Path, *, label_from_folder: bool = False) -> Source:
     def label_of(photo: Path) -> str | None:
         return photo.parent.name if label_from_folder and photo.parent != path else None
 
-    def read() -> Iterator[SourcePhoto | BadPhoto]:
-        return (read_file(photo, photo.relative_to(path).as_posix(), label_of(photo)) for photo in paths)
+    name, root = path.resolve().name, path.absolute()  # another machine may read a piece, from another folder
 
-    return Source(path.resolve().name, len(paths), read)
+    def some(paths: Sequence[Path]) -> Source:
+        def read() -> Iterator[SourcePhoto | BadPhoto]:
+            return (read_file(root / photo.relative_to(path), photo.relative_to(path).as_posix(), label_of(photo))
+                    for photo in paths)
+
+        return Source(name, len(paths), read)
+
+    def cut() -> list[Source]:
+        return [some(paths[start : start + PHOTOS_A_PIECE]) for start in range(0, len(paths), PHOTOS_A_PIECE)]
+
+    return replace(some(paths), cut=cut)
 
 
 def files(paths: Sequence[Path], *, label: str | None = None) -> Source:
@@ -143,18 +160,25 @@ def parquet(paths: Sequence[Path], *, name: str, column: str | None = None, labe
     from pyarrow import ArrowException
     from pyarrow.parquet import read_metadata
 
-    num_photos = 0
+    counts = []
     for path in paths:
         try:
-            num_photos += read_metadata(path).num_rows
+            counts.append(read_metadata(path).num_rows)
         except (ArrowException, OSError) as error:
             raise ConceptIndexError(f"{path} cannot be read as Parquet ({first_line(error)}); copy or download it "
                                     "again.") from error
-    if not num_photos:
+    if not sum(counts):
         raise ConceptIndexError(f"{name} holds no rows; name Parquet files with photos in them.")
-    table = stream("parquet", f"{name} cannot be read as Parquet", data_files=[str(path) for path in paths],
-                   split="train")
-    return rows(table, name, num_photos, column, label_column)
+
+    def some(paths: Sequence[Path], first: int, count: int) -> Source:
+        table = stream("parquet", f"{name} cannot be read as Parquet",
+                       data_files=[str(path.absolute()) for path in paths], split="train")
+        return rows(table, name, count, column, label_column, first=first)
+
+    def cut() -> list[Source]:
+        return [some([path], sum(counts[:place]), counts[place]) for place, path in enumerate(paths) if counts[place]]
+
+    return replace(some(paths, 0, sum(counts)), cut=cut)
 
 
 def hub(
@@ -180,8 +204,10 @@ def stream(path: str, complaint: str, **options: object):
         raise ConceptIndexError(f"{complaint}: {first_line(cause)}") from error
 
 
-def rows(table, name: str, num_photos: int | None, column: str | None, label_column: str | None) -> Source:
-    """A photo a row; the pictures' column is left in the bytes of its files."""
+def rows(
+    table, name: str, num_photos: int | None, column: str | None, label_column: str | None, *, first: int = 0
+) -> Source:
+    """A photo a row; the pictures' column is left in the bytes of its files. first: the number of the first row."""
     import datasets
 
     features = table.features or {}
@@ -193,7 +219,7 @@ def rows(table, name: str, num_photos: int | None, column: str | None, label_col
     classes = features.get(label_column) if label_column else None
 
     def read() -> Iterator[SourcePhoto | BadPhoto]:
-        for number, row in enumerate(unbroken(table, name)):
+        for number, row in enumerate(unbroken(table, name), first):
             label = label_text(classes, row.get(label_column)) if label_column else None
             yield cell_photo(row.get(column), f"{name} row {number}", label)
 
@@ -285,7 +311,8 @@ def joined(sources: Iterable[Source]) -> Source:
         return sources[0]
     counts = [source.num_photos for source in sources]
     return Source(", ".join(source.name for source in sources), None if None in counts else sum(counts),
-                  lambda: (photo for source in sources for photo in source))
+                  lambda: (photo for source in sources for photo in source),
+                  lambda: [piece for source in sources for piece in source.pieces])
 
 
 def first_line(error: BaseException) -> str:

@@ -35,8 +35,8 @@ DOORS = {
 
 # Names that are imported and that requirements.txt calls otherwise.
 DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "umap": "umap-learn", "faiss": "faiss-cpu"}
-# There on a Space alone, and asked for politely.
-OPTIONAL = {"spaces"}
+# Asked for politely: there on a Space alone; of an export's formats the one that few want.
+OPTIONAL = {"spaces", "lance"}
 
 # The words that STYLE's glossary retires and that have no second, innocent meaning as a part of an identifier.
 # "dense", "slot", "feature" and the like have one, so a person has to watch over those.
@@ -198,10 +198,11 @@ def test_the_rule_of_imports_sees_what_it_should(path: str, source: str, fault: 
 
 def test_every_import_is_required():
     """Nothing that the program imports comes by luck, as another package's dependency."""
-    required = {requirement.name for requirement in requirements("requirements.txt")}
+    required = {requirement.name for file in ("requirements.txt", "requirements-scale.txt")
+                for requirement in requirements(file)}
     known = {*sys.stdlib_module_names, *OURS, *OPTIONAL}
     faults = [
-        f"{path}:{line} imports {module}, which requirements.txt does not name"
+        f"{path}:{line} imports {module}, which no requirements name"
         for path, tree in trees().items()
         if package_of(path) in MAY_IMPORT
         for line, module, _ in imports(tree)

@@ -85,6 +85,20 @@ def test_a_flipped_byte_of_a_concept_is_noticed_when_it_is_read(tmp_path):
         torn.concept(19)
 
 
+def test_a_header_with_a_flipped_bit_is_named_or_read_the_same(tmp_path):
+    shard = written(tmp_path, some_rows()[1])
+    for path in (tmp_path / name for name in paths_of(3)):
+        content = path.read_bytes()
+        for place in range(128):
+            path.write_bytes(bytes([*content[:place], content[place] ^ 1 << place % 8, *content[place + 1 :]]))
+            try:
+                found = open_shard(tmp_path, 3, width=WIDTH)
+                assert found.concept(7) == shard.concept(7)
+            except ConceptIndexError as error:
+                assert "is damaged" in str(error)
+        path.write_bytes(content)
+
+
 @pytest.mark.parametrize("part", [0, 1])
 @pytest.mark.parametrize("spoil", [lambda content: content[:40], lambda content: b"", lambda content: b"x" * 200])
 def test_a_shard_cut_short_or_overwritten_is_named(tmp_path, part, spoil):

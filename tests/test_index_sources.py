@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from index import sources
 from index.errors import ConceptIndexError
 from index.sources import BadPhoto, SourcePhoto, files, joined, open_source
 
@@ -52,6 +53,20 @@ def test_a_folder_gives_the_bytes_of_its_photos_by_their_paths_each_time_it_is_a
     assert all(photo.data == (photos / photo.source).read_bytes() for photo in first)
     assert all(photo.sha256 == hashlib.sha256(photo.data).hexdigest() for photo in first)
     assert {photo.label for photo in first} == {None}
+
+
+def test_the_pieces_of_a_source_are_the_source(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "PHOTOS_A_PIECE", 2)
+    tables = tmp_path / "tables"
+    tables.mkdir()
+    for number in range(3):
+        pictures = [file_of(10 * number + row) for row in range(number)]
+        table({"image": datasets.Value("binary")}, image=pictures).to_parquet(tables / f"{number}.parquet")
+    folder, rows = open_source(str(photos), label_from_folder=True), open_source(str(tables))
+    for source, num_pieces in ((folder, 3), (rows, 2), (joined([folder, rows, files([photos / "loose.png"])]), 6)):
+        given = [list(piece) for piece in source.pieces]
+        assert len(given) == num_pieces and [photo for piece in given for photo in piece] == list(source)
+        assert sum(piece.num_photos for piece in source.pieces) == source.num_photos
 
 
 def test_a_folder_labels_its_photos_when_asked_to(photos):

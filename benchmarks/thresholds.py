@@ -1,0 +1,115 @@
+"""What the two thresholds of queries mean for a model, on a labelled folder (a folder a class): two Markdown tables.
+
+    python -m benchmarks.thresholds FOLDER
+
+NOT leaves out the photos whose best concept reaches a cosine to what is asked for (index/query_language.py): of the
+heaviest concept of each query, the share of the photos of its label, and of all others, that would be left out.
+Folding joins photos by their summaries and pictures (index/folding.py): the share of copies of a photo that would be
+joined to it, and of photos that would be joined to another. Run it again for new weights and write its figures there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageEnhance, ImageOps
+from tqdm import tqdm
+
+from benchmarks.retrieval import some_a_class
+from index.building import load
+from index.encoding import encode
+from index.folding import ALIKE, NEARLY, picture
+from index.query_language import NOT_THRESHOLD
+from index.sources import SourcePhoto, folder
+from model.photo import open_photo
+
+NOT = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+FOLD = (0.8, 0.85, 0.9, 0.95, 0.98)
+
+
+def jpeg(photo: Image.Image, quality: int = 90) -> bytes:
+    buffer = io.BytesIO()
+    photo.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def copies(photo: Image.Image) -> Iterator[tuple[str, bytes]]:
+    width, height = photo.size
+    inner = (round(width * 0.04), round(height * 0.04), round(width * 0.96), round(height * 0.96))
+    yield "saved again at quality 40", jpeg(photo, 40)
+    yield "at half the size", jpeg(photo.resize((max(1, width // 2), max(1, height // 2)), Image.Resampling.LANCZOS))
+    yield "cut by 4 % on each side", jpeg(photo.crop(inner))
+    yield "brighter by 20 %", jpeg(ImageEnhance.Brightness(photo).enhance(1.2))
+    yield "in grey", jpeg(photo.convert("L").convert("RGB"))
+    yield "mirrored", jpeg(ImageOps.mirror(photo))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="a folder a class")
+    parser.add_argument("--model", default="nano")
+    parser.add_argument("--resolution", type=int, default=448)
+    parser.add_argument("--a-class", type=int, metavar="N", help="at most N photos of each (default: all)")
+    parser.add_argument("--queries", type=int, default=120, help="how many photos ask, and are copied (default: 120)")
+    options = parser.parse_args()
+    if options.a_class is not None and options.a_class < 2:
+        parser.error("--a-class must be 2 or more: a photo that asks needs another one of its label")
+
+    stellar, sha256 = load(options.model)
+    photos = list(some_a_class(folder(options.data, label_from_folder=True), options.a_class))
+    encoded = [photo for photo in tqdm(encode(stellar, photos, resolution=options.resolution, on_bad=print),
+                                       total=len(photos), unit="photo", disable=None) if photo.concepts]
+    labels = np.array([photo.photo.label for photo in encoded])
+    chosen = np.random.default_rng(0).permutation(len(encoded))[: options.queries]
+    print(f"{len(encoded)} photos of {len(set(labels))} labels in {options.data.name}, {len(chosen)} of which ask; "
+          f"{options.model} ({sha256[:8]}) at {options.resolution} px\n")
+
+    same, other = [], []
+    for query in chosen:
+        photo = encoded[query]
+        asked = photo.vectors[int(np.argmax([concept.mass for concept in photo.concepts]))]
+        best = np.array([(one.vectors @ asked).max() for one in encoded])
+        is_other = np.arange(len(encoded)) != query
+        same.append(best[is_other & (labels == labels[query])])
+        other.append(best[labels != labels[query]])
+    same, other = np.concatenate(same), np.concatenate(other)
+    print("| NOT from | of the same label | of the others |\n|---|---|---|")
+    for cosine in sorted({*NOT, NOT_THRESHOLD}):
+        print(f"| {cosine:g} | {(same >= cosine).mean():.1%} | {(other >= cosine).mean():.1%} |")
+
+    originals = {photo.photo.source: photo for photo in encoded}
+    sources = {photo.source: photo for photo in photos}
+    made = [(name, SourcePhoto(data, f"{encoded[query].photo.source} {name}")) for query in chosen
+            for name, data in copies(open_photo(sources[encoded[query].photo.source].data))]
+    found = {photo.photo.source: photo
+             for photo in encode(stellar, [photo for _, photo in made], resolution=options.resolution)}
+    alike: dict[str, list[tuple[float, float]]] = {}
+    for name, photo in made:
+        original, copy = originals[photo.source.removesuffix(f" {name}")], found[photo.source]
+        alike.setdefault(name, []).append((float(original.summary @ copy.summary),
+                                           float(picture(original.thumbnail) @ picture(copy.thumbnail))))
+    # The one most likely to be joined: of the photos whose summaries are alike, that with the nearest picture.
+    summaries = np.stack([photo.summary for photo in encoded])
+    pictures = np.stack([picture(photo.thumbnail) for photo in encoded])
+    for query in chosen:
+        by_summary, by_picture = summaries @ summaries[query], pictures @ pictures[query]
+        by_summary[query] = -1
+        other = int(np.argmax(np.where(by_summary >= ALIKE, by_picture, -1)))
+        alike.setdefault("another photo", []).append((float(by_summary[other]), float(by_picture[other])))
+    steps = sorted({*FOLD, NEARLY})
+    print(f"\n| joined, from a picture's | {' | '.join(f'{step:g}' for step in steps)} | summary of {ALIKE:g} |")
+    print(f"|---|{'---|' * (len(steps) + 1)}")
+    for name, pairs in alike.items():
+        summary, pictures = np.array(pairs).T
+        cells = [f"{((summary >= ALIKE) & (pictures >= step)).mean():.0%}" for step in steps]
+        print(f"| {name} | {' | '.join(cells)} | {(summary >= ALIKE).mean():.0%} |")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

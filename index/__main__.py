@@ -1,0 +1,343 @@
+"""Concept indexes on the command line: `python -m index build PHOTOS --out DIR`, then `search DIR PHOTO`.
+
+Heavy packages are imported by the commands that need them, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from index.building import BuildReport
+    from index.concept_index import ConceptIndex
+    from index.sources import Source
+
+BAD_INPUT = 2  # the exit status of anything a person can mend
+STOPPED = 130  # by Ctrl-C
+MOST_NAMED = 5  # bad photos named on standard error
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, whose errors are one sentence here."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{message[:1].upper()}{message[1:]}; see {self.prog} --help.\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except ValueError as error:  # ConceptIndexError, CheckpointError, and a photo that cannot be opened
+        return _complain(str(error))
+    except OSError as error:
+        named = error.filename or getattr(options, "out", None) or getattr(options, "index", None) or "A file"
+        return _complain(f"{named} cannot be read or written ({error.strerror or error}); see to it and run the same "
+                         "command again.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="python -m index", description="Concepts of many photos, searchable.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run, help: str, more: str = "") -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=help, description=f"{help[:1].upper()}{help[1:]}. {more}".strip())
+        made.set_defaults(command=run)
+        return made
+
+    build = command("build", _build, "index the photos of a source",
+                    "What is there already is passed over, so the same command goes on where it stopped. Photos that "
+                    "cannot be opened are named at the end.")
+    build.add_argument("sources", metavar="SOURCE", nargs="+", help=SOURCE_HELP)
+    build.add_argument("--out", metavar="DIR", type=Path, required=True, help="the index; made if it does not exist")
+    _add_model(build)
+    build.add_argument("--resolution", type=int, metavar="PIXELS",
+                       help="the long side the model sees, 224 to 1024 (default: the index's, or 448)")
+    build.add_argument("--engine", default="local", choices=("local", "ray"),
+                       help="what encodes: this process, or a Ray cluster (requirements-scale.txt; default: local)")
+    _add_backend(build)
+    _add_source_options(build)
+
+    add = command("add", _add, "index more photos, in an index that exists")
+    add.add_argument("index", metavar="DIR", type=Path, help="the index")
+    add.add_argument("sources", metavar="SOURCE", nargs="+", help=SOURCE_HELP)
+    _add_model(add)
+    _add_backend(add)
+    _add_source_options(add)
+
+    remove = command("remove", _remove, "take photos out of an index")
+    remove.add_argument("index", metavar="DIR", type=Path, help="the index")
+    remove.add_argument("photos", metavar="PHOTO", nargs="+", help="a photo's number, as search prints it, or its file")
+
+    search = command("search", _search, "find a photo's concept in the photos of an index",
+                     "The photo need not be in the index; where it is, it is not among its own hits.")
+    search.add_argument("index", metavar="DIR", type=Path, help="the index")
+    search.add_argument("photo", metavar="PHOTO", type=Path, help="JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF")
+    search.add_argument("--concept", type=int, metavar="TOKEN", help="which of its concepts (default: the heaviest)")
+    search.add_argument("--k", type=int, default=20, metavar="N", help="how many hits (default: 20)")
+    search.add_argument("--label", metavar="LABEL", action="append", help="only photos that have it; may be repeated")
+    search.add_argument("--exact", action="store_true", help="compare with every concept")
+    search.add_argument("--json", action="store_true", help="one JSON object on standard output, no words")
+    _add_model(search)
+    _add_backend(search)
+
+    info = command("info", _info, "what an index holds")
+    info.add_argument("index", metavar="DIR", type=Path, help="the index")
+    info.add_argument("--json", action="store_true", help="one JSON object on standard output, no words")
+
+    verify = command("verify", _verify, "read every file of an index and compare it with its hash",
+                     "Exit status 2 where something is damaged; every damaged file is named.")
+    verify.add_argument("index", metavar="DIR", type=Path, help="the index")
+
+    compact = command("compact", _compact, "make small files large ones and forget what was removed")
+    compact.add_argument("index", metavar="DIR", type=Path, help="the index")
+    _add_backend(compact)
+
+    export = command("export", _export, "write an index as files that pandas, datasets and Embedding Atlas open")
+    export.add_argument("index", metavar="DIR", type=Path, help="the index")
+    export.add_argument("--out", metavar="DIR", type=Path, required=True, help="made if it does not exist")
+    export.add_argument("--kind", default="parquet", choices=("parquet", "lance"), help="default: parquet")
+    return parser
+
+
+SOURCE_HELP = "a folder of photos, a photo, a Parquet file or a folder of them, or a hub data set (owner/name)"
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", help="a published name, a file or a folder (default: the index's, or nano)")
+
+
+def _add_backend(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--backend", default="faiss", choices=("faiss", "milvus"),
+                        help="what searches the vectors (milvus: requirements-scale.txt; default: faiss)")
+    parser.add_argument("--uri", help="of the Milvus server, or a file for Milvus Lite")
+
+
+@contextmanager
+def _searched_by(options: argparse.Namespace) -> Iterator[dict[str, object]]:
+    """What `ConceptIndex.open` is told of --backend."""
+    if (options.backend == "milvus") != (options.uri is not None):
+        raise ValueError("--backend milvus and --uri go together; name both, or neither.")
+    if options.uri is None:
+        yield {}
+        return
+    from index.milvus_vectors import Milvus
+
+    with Milvus(options.uri) as milvus:
+        yield {"kind": milvus}
+
+
+def _add_source_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--label-from-folder", action="store_true", help="label a photo with the folder it lies in")
+    parser.add_argument("--column", help="of a table: the pictures (default: found by their kind)")
+    parser.add_argument("--label-column", help="of a table: the labels (default: label, or the only classes)")
+    parser.add_argument("--split", default="train", help="of a hub data set (default: train)")
+    parser.add_argument("--config", help="of a hub data set that has several, such as imagenette's 320px")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+
+
+# --- commands that encode -------------------------------------------------------------------------------------------
+
+
+def _build(options: argparse.Namespace) -> int:
+    from index.building import Engine, build
+
+    source = _source(options)
+    with _searched_by(options) as searched, _progress(source, options.quiet) as bar:
+        report = build(source, options.out, model=options.model, resolution=options.resolution,
+                       engine=Engine(options.engine), on_photo=bar.update, **searched)
+    return _tell(report, options.out)
+
+
+def _add(options: argparse.Namespace) -> int:
+    from index.building import add_photos, model_of
+    from index.concept_index import ConceptIndex
+
+    source = _source(options)
+    with _searched_by(options) as searched, ConceptIndex.open(options.index, writer=True, **searched) as index:
+        stellar = model_of(index, options.model)
+        with _progress(source, options.quiet) as bar:
+            report = add_photos(index, stellar, source, on_photo=bar.update)
+        if searched:
+            index.compact()  # which brings it what is new
+    _tell(report, options.index)
+    return BAD_INPUT if report.seen == len(report.bad) else 0
+
+
+def _source(options: argparse.Namespace) -> Source:
+    from index.sources import joined, open_source
+
+    return joined([open_source(name, label_from_folder=options.label_from_folder, column=options.column,
+                               label_column=options.label_column, split=options.split, config=options.config)
+                   for name in options.sources])
+
+
+def _progress(source: Source, quiet: bool):
+    """Photos a second and the time left; on a terminal alone, unless `quiet`."""
+    from tqdm import tqdm
+
+    return tqdm(total=source.num_photos, unit="photo", smoothing=0.1, disable=True if quiet else None)
+
+
+def _tell(report: BuildReport, path: Path) -> int:
+    from model.photo import printable
+
+    rate = f", {report.added / report.seconds:.1f} photos a second" if report.added and report.seconds else ""
+    print(f"{path}: {_count(report.added, 'photo')} with {_count(report.num_concepts, 'concept')} added, "
+          f"{report.known:,} there already, {len(report.bad):,} that could not be opened{rate}", flush=True)
+    for bad in report.bad[:MOST_NAMED]:
+        _complain(f"{printable(bad.source)}: {bad.reason}")
+    if len(report.bad) > MOST_NAMED:
+        _complain(f"and {len(report.bad) - MOST_NAMED:,} more that could not be opened")
+    return 0
+
+
+def _search(options: argparse.Namespace) -> int:
+    from index.building import model_of
+    from index.concept_index import ConceptIndex
+    from index.encoding import encode_one
+    from index.hit_table import hits_json, hits_table
+    from index.sources import BadPhoto, read_file
+
+    if options.k < 1:
+        return _complain(f"--k is {options.k}; ask for one hit or more.")
+    photo = read_file(options.photo, options.photo.name, None)
+    if isinstance(photo, BadPhoto):
+        return _complain(f"{photo.source}: {photo.reason}")
+    with _searched_by(options) as searched, ConceptIndex.open(options.index, **searched) as index:
+        try:
+            encoded = encode_one(model_of(index, options.model), photo, resolution=index.model.resolution)
+        except ValueError as error:
+            return _complain(str(error))
+        tokens = [concept.token for concept in encoded.concepts]
+        if options.concept is not None and options.concept not in tokens:
+            return _complain(f"{photo.source} has no concept {options.concept}; it has "
+                             f"{', '.join(map(str, tokens)) or 'none'}.")
+        if not tokens:
+            return _complain(f"{photo.source} has no concepts to search by; choose another photo.")
+        place = max(range(len(tokens)), key=lambda place: encoded.concepts[place].mass) \
+            if options.concept is None else tokens.index(options.concept)
+        hits = index.search(encoded.vectors[place][None], k=options.k, where=_where(index, options, photo.sha256),
+                            exact=options.exact)[0]
+        photos = {hit.concept.photo: index.photo(hit.concept.photo) for hit in hits}
+    said = (hits_json if options.json else hits_table)(photo.source, encoded.concepts[place], hits, photos)
+    print(said)
+    return 0
+
+
+def _where(index: ConceptIndex, options: argparse.Namespace, sha256: str):
+    from index.filters import Filter
+
+    unknown = [label for label in options.label or () if label not in index.labels]
+    if unknown:
+        raise ValueError(f"No photo of {index.path} has the label {unknown[0]}; it has "
+                         f"{', '.join(index.labels[:10]) or 'none'}{' ...' if len(index.labels) > 10 else ''}.")
+    own = index.find_photo(sha256)
+    if own is None and not options.label:
+        return None
+    return Filter(labels=tuple(options.label) if options.label else None, not_photos=(own,) if own is not None else ())
+
+
+# --- commands that do not -------------------------------------------------------------------------------------------
+
+
+def _remove(options: argparse.Namespace) -> int:
+    from index.concept_index import ConceptIndex
+    from model.files import sha256_of
+
+    with ConceptIndex.open(options.index, writer=True) as index:
+        ids = []
+        for photo in options.photos:
+            found = int(photo) if photo.isdecimal() else index.find_photo(sha256_of(photo))
+            if found is None:
+                raise ValueError(f"{photo} is not in {options.index}; python -m index search prints the numbers of "
+                                 "those that are.")
+            ids.append(found)
+        removed = index.remove(ids)
+    if not removed:
+        return _complain(f"None of these photos is in {options.index}.")
+    print(f"{options.index}: {_count(removed, 'photo')} removed")
+    return 0
+
+
+def _info(options: argparse.Namespace) -> int:
+    from index.concept_index import ConceptIndex
+
+    with ConceptIndex.open(options.index) as index:
+        model = index.model
+        nbytes = sum(file.stat().st_size for file in options.index.rglob("*") if file.is_file())
+        told = {"photos": index.num_photos, "concepts": index.num_concepts, "labels": len(index.labels),
+                "bytes": nbytes, "version": index.version, "model": model.name, "sha256": model.sha256,
+                "resolution": model.resolution, "width": model.width, "tokens": model.num_tokens}
+    if options.json:
+        print(json.dumps(told))
+    else:
+        print(f"{options.index}: {_count(told['photos'], 'photo')}, {_count(told['concepts'], 'concept')}, "
+              f"{_count(told['labels'], 'label')}, {nbytes / 1e6:.1f} MB\n"
+              f"model {model.name} (sha256 {model.sha256[:8]}), {model.num_tokens} tokens {model.width} wide, "
+              f"photos at {model.resolution} px; version {told['version']}")
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from index.concept_index import ConceptIndex
+
+    with ConceptIndex.open(options.index) as index:
+        faults = index.verify()
+        told = f"{_count(index.num_photos, 'photo')}, {_count(index.num_concepts, 'concept')}"
+    for fault in faults:
+        _complain(fault)
+    if faults:
+        return BAD_INPUT
+    print(f"{options.index}: {told}, all as they were written")
+    return 0
+
+
+def _compact(options: argparse.Namespace) -> int:
+    from index.concept_index import ConceptIndex
+
+    with _searched_by(options) as searched, ConceptIndex.open(options.index, writer=True, **searched) as index:
+        index.compact()
+        print(f"{options.index}: {_count(index.num_photos, 'photo')}, {_count(index.num_concepts, 'concept')}")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from index.concept_index import ConceptIndex
+
+    with ConceptIndex.open(options.index) as index:
+        for path in index.export(options.out, kind=options.kind):
+            print(path)
+    return 0
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _complain(sentence: str) -> int:
+    print(sentence, file=sys.stderr, flush=True)
+    return BAD_INPUT
+
+
+if __name__ == "__main__":
+    warnings.filterwarnings("ignore", module="PIL")  # of odd metadata; what matters becomes a sentence
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # the same of the hub's client, which tells of each attempt
+    for stream in (sys.stdout, sys.stderr):  # names of photos may hold what a terminal's encoding lacks
+        stream.reconfigure(errors="backslashreplace")
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        _complain("Stopped; what was encoded is kept, and the same command goes on.")
+        sys.exit(STOPPED)
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

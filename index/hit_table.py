@@ -1,0 +1,43 @@
+"""Hits for a terminal: a table for people, or JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from index.records import Concept, Hit, Photo
+from model.photo import printable
+
+HEADS = ("score", "photo", "token", "mass", "label", "source", "perhaps")
+NUM_NUMBERS = 4  # of these, which stand to the right
+
+
+def hits_table(name: str, concept: Concept, hits: Sequence[Hit], photos: Mapping[int, Photo]) -> str:
+    """What was looked for, in a sentence, and a line a hit, the best first. photos: by their ids."""
+    rows = [HEADS]
+    for hit in hits:
+        photo = photos[hit.concept.photo]
+        rows.append((f"{hit.score:.3f}", str(hit.concept.photo), str(hit.concept.token), f"{hit.concept.mass:.1%}",
+                     printable(photo.label or ""), printable(photo.source), words(hit.concept)))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADS))]
+    lines = ["  ".join(cell.rjust(width) if column < NUM_NUMBERS else cell.ljust(width)
+                       for column, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]
+    perhaps = f", perhaps {words(concept)}" if concept.names else ""
+    return "\n".join([f"{printable(name)}, concept {concept.token}: {concept.mass:.1%} of the photo{perhaps}", *lines])
+
+
+def hits_json(name: str, concept: Concept, hits: Sequence[Hit], photos: Mapping[int, Photo]) -> str:
+    """The same as one JSON object: photo, concept, hits."""
+    found = [{"score": round(hit.score, 4), "photo": hit.concept.photo, "source": photos[hit.concept.photo].source,
+              "label": photos[hit.concept.photo].label, "concept": hit.concept.id, **facts(hit.concept)}
+             for hit in hits]
+    return json.dumps({"photo": name, "concept": facts(concept), "hits": found})
+
+
+def facts(concept: Concept) -> dict[str, object]:
+    return {"token": concept.token, "mass": round(concept.mass, 4), "box": [round(edge, 4) for edge in concept.box],
+            "names": [[word, round(score, 4)] for word, score in concept.names]}
+
+
+def words(concept: Concept) -> str:
+    return ", ".join(word for word, _ in concept.names)
