@@ -1,4 +1,4 @@
-"""python app.py [--model NAME] [--runs DIR] [--port N] [--share] [--mcp]: builds the page and launches it."""
+"""python app.py [--model NAME] [--runs DIR] [--index-root DIR] [--port N] ...: builds the page and launches it."""
 
 from __future__ import annotations
 
@@ -20,17 +20,25 @@ def main() -> int:
     parser.add_argument("--model", default="nano", help="the model to start with: a name, a file, a folder or a hub id")
     parser.add_argument("--runs", type=Path, metavar="DIR",
                         help="a folder of training runs for the Models tab (default: runs, where there is one)")
+    parser.add_argument("--index-root", type=Path, metavar="DIR",
+                        help="a folder of concept indexes for Retrieve and Atlas, each made by python -m index build")
+    parser.add_argument("--shared-photos", action="store_true",
+                        help="photos dropped in Retrieve go into one collection that every visitor sees, until the end")
     parser.add_argument("--port", type=int, help="default: GRADIO_SERVER_PORT, or the first free one from 7860")
     parser.add_argument("--share", action="store_true", help="also open a public address (needs a network)")
     parser.add_argument("--mcp", action="store_true", help="also serve MCP tools at /gradio_api/mcp/")
     options = parser.parse_args()
     if options.runs is not None and not options.runs.is_dir():
         parser.error(f"--runs {options.runs} is no folder; give one that python -m train wrote to, or leave it out")
+    if options.index_root is not None and not options.index_root.is_dir():
+        parser.error(f"--index-root {options.index_root} is no folder; give one that holds indexes, each made by "
+                     "python -m index build PHOTOS --out DIR, or leave it out")
 
     # Pillow warns of odd metadata in visitors' files; the visitor gets a sentence where it matters.
     warnings.filterwarnings("ignore", module="PIL")
     from model.checkpoint import PUBLISHED, SHIPPED
     from stellar_explorer.analysis import Explorer
+    from stellar_explorer.collections import Collections
     from stellar_explorer.library import Library
     from stellar_explorer.pages.demo import build, launch
 
@@ -40,7 +48,10 @@ def main() -> int:
     library = Library(tuple(models), runs=runs)
     try:
         demo = build(explorer, library)
-        launch(demo, explorer, library, server_port=options.port, share=options.share, mcp_server=options.mcp)
+        collections = Collections(explorer, root=options.index_root, shares_photos=options.shared_photos)
+        collections.start()
+        launch(demo, explorer, library, collections, server_port=options.port, share=options.share,
+               mcp_server=options.mcp)
     except (ValueError, OSError) as error:  # a checkpoint that cannot be used, a port that is taken
         print(error, file=sys.stderr)
         return 2

@@ -8,9 +8,13 @@ from typing import Any
 import gradio as gr
 
 from stellar_explorer.analysis import Explorer
+from stellar_explorer.atlas_routes import atlas_routes
+from stellar_explorer.atlases import Atlases
+from stellar_explorer.collections import Collections
+from stellar_explorer.collections_routes import collections_routes
 from stellar_explorer.library import Library
 from stellar_explorer.library_routes import library_routes
-from stellar_explorer.pages import endpoints, explore, models
+from stellar_explorer.pages import atlas, endpoints, explore, models, retrieve
 from stellar_explorer.pages.theme import CSS, MASTHEAD, theme
 from stellar_explorer.photo import MAX_BYTES
 from stellar_explorer.routes import routes
@@ -20,6 +24,8 @@ HEAD = """
 <meta name="description" content="Drop in a photo and see the concepts a STELLAR vision model finds, and where.">
 <link rel="stylesheet" href="stellar/web/stage.css">
 <link rel="stylesheet" href="stellar/web/models.css">
+<link rel="stylesheet" href="stellar/web/retrieve.css">
+<link rel="stylesheet" href="stellar/web/atlas.css">
 """
 
 
@@ -34,18 +40,29 @@ def build(explorer: Explorer, library: Library | None = None) -> gr.Blocks:
         with gr.Tabs():
             with gr.Tab("Explore", id="explore"):
                 explore.build(explorer, first=explore.first_manifest(explorer))
+            with gr.Tab("Retrieve", id="retrieve"):
+                retrieve.build()
+            with gr.Tab("Atlas", id="atlas"):
+                atlas.build()
             with gr.Tab("Models", id="models"):
                 models.build(library)
         endpoints.build(explorer)
     return demo
 
 
-def launch(demo: gr.Blocks, explorer: Explorer, library: Library | None = None, **options: Any) -> Any:
+def launch(
+    demo: gr.Blocks, explorer: Explorer, library: Library | None = None, collections: Collections | None = None,
+    **options: Any,
+) -> Any:
     """`gr.Blocks.launch` with our routes and limits; `library` as for `build`, `options` are launch()'s own.
+
+    collections: what Retrieve and Atlas look into; by default the example photos alone.
 
     Not a mounted app: Spaces' ZeroGPU hooks launch().
     """
-    addresses = [*routes(explorer), *library_routes(library or Library(explorer.models))]
+    collections = collections or Collections(explorer)
+    addresses = [*routes(explorer), *library_routes(library or Library(explorer.models)),
+                 *collections_routes(explorer, collections), *atlas_routes(Atlases(collections))]
     return demo.queue(default_concurrency_limit=4).launch(
         app_kwargs={"routes": addresses}, theme=theme(), css=CSS, head=HEAD,
         favicon_path=str(ASSETS / "favicon.png"), max_file_size=MAX_BYTES, footer_links=["api"], ssr_mode=False,

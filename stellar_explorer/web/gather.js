@@ -14,8 +14,11 @@ export function refusal(file, maxBytes) {
   return null;
 }
 
-/** on: {file(File), example(id), refuse(sentence), isShown()} -> {element, mark(exampleId)} */
-export function gather(settings, on) {
+/**
+ * on: {file(File), example(id), refuse(sentence), isShown()} -> {element, mark(exampleId), take(File)}
+ * takesDrops: false where the tab takes what is dropped by itself.
+ */
+export function gather(settings, on, { takesDrops = true } = {}) {
   const take = (file) => {
     if (!file) return;
     const sentence = refusal(file, settings.max_bytes);
@@ -30,7 +33,7 @@ export function gather(settings, on) {
     },
   });
   const camera = cameraDialog(take, on.refuse);
-  const veil = dropAnywhere(take, on);
+  const veil = takesDrops ? dropAnywhere(take, on) : null;
   listenToPaste(take, on);
   const hint = uniqueId("hint");
   const tile = make("div", { class: "tile" },
@@ -43,12 +46,13 @@ export function gather(settings, on) {
         type: "button", class: "button", "data-action": "camera", title: "Take a photo with this device's camera",
         onclick: camera.open,
       }, icon("camera"), "Camera")),
-    make("p", { class: "hint", id: hint }, `or drop one anywhere, or paste · up to ${megabytes(settings.max_bytes)}`),
+    make("p", { class: "hint", id: hint }, `or drop ${takesDrops ? "one" : "some"} anywhere, or paste · up to ${megabytes(settings.max_bytes)}`),
     chooser);
   const gallery = galleryStrip(settings.examples, on.example);
   return {
     element: make("div", { class: "gather" }, tile, gallery.element, camera.element, veil),
     mark: gallery.mark,
+    take,
   };
 }
 

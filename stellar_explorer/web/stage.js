@@ -12,6 +12,7 @@ import { choice, menu, pictureControls } from "./controls.js";
 import { icon, make, uniqueId, write } from "./elements.js";
 import { openGrid, patchAt, similarityTo, strongestTokens, tokensByMass } from "./factorization.js";
 import { gather } from "./gather.js";
+import { findInRetrieve, openTabOfAddress } from "./handover.js";
 import { listenToKeys, panelKeys } from "./keyboard.js";
 import { LAYERS, Overlay } from "./layers.js";
 import { numbersStrip, secondsInWords } from "./numbers.js";
@@ -45,6 +46,7 @@ export async function mountStage({ element, trigger, props, watch, upload }) {
   const stage = new Stage(root, settings, { trigger, upload });
   stage.begin(props.value, readAddress(window.location.search, settings));
   watch("value", () => stage.receive(props.value));
+  openTabOfAddress();
 }
 
 class Stage {
@@ -111,7 +113,7 @@ class Stage {
       ...this.panels.map((panel) => panel.element), this.compare.element);
     const chipsHead = make("div", { class: "section-head" },
       make("h3", {}, "Concepts"), make("span", { class: "hint" }, "by mass, the share of the photo each holds"),
-      this.readout, this.similarButton);
+      this.readout, this.similarButton, this.findButton);
     this.root.setAttribute("role", "region");
     this.root.setAttribute("aria-label", "A photo and its concepts");
     this.root.replaceChildren(
@@ -171,6 +173,9 @@ class Stage {
       title: "Colours every patch by its cosine similarity to the one pointed at; or hold S",
       onclick: () => this.change({ similar: !this.state.similar }),
     }, icon("similar"), "Similar patches", make("kbd", {}, "S"));
+    this.findButton = make("button", {
+      type: "button", class: "button", "data-action": "find", onclick: () => this.find(),
+    }, icon("search"), make("span", {}, "Find in other photos"));
   }
 
   introduction() {
@@ -566,6 +571,9 @@ class Stage {
     this.resolutions.set(state.resolution);
     this.controls.update(state, shown?.analysis);
     this.similarButton.setAttribute("aria-pressed", String(state.similar));
+    write(this.findButton.lastChild, state.pinned === null ? "Find in other photos" : "Find this in other photos");
+    this.findButton.title = state.pinned === null ? "Opens Retrieve with this photo; click a concept first to find that one"
+      : `Opens Retrieve with concept ${state.pinned}: the photos that hold it, and where`;
     if (state.pinned === null) this.root.removeAttribute("data-pinned");
     else this.root.setAttribute("data-pinned", state.pinned);
     if (!shown) return;
@@ -611,6 +619,13 @@ class Stage {
     if (!isCopied) return;
     this.confirm(this.linkButton, "Copied");
     this.say(isExample ? "Link copied." : "Link copied, without the photo: uploads are never in a link.");
+  }
+
+  /** Retrieve opens with this photo, and with the pinned concept or else the heaviest. */
+  find() {
+    if (!this.shown) return;
+    const { photo, analysis, image, arrays } = this.shown;
+    findInRetrieve({ study: { photo, analysis, image, arrays }, token: this.state.pinned });
   }
 
   async copyCode(layer, button) {

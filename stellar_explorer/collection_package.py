@@ -1,0 +1,68 @@
+"""What the Retrieve tab is sent of photos, concepts and hits: plain JSON, masks as run lengths for the browser."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stellar_explorer.examples import examples
+from stellar_explorer.views.palette import palette
+
+if TYPE_CHECKING:
+    from index.concept_index import ConceptIndex
+    from index.queries import PhotoResult
+    from index.records import Concept, Photo
+    from stellar_explorer.collections import Collections
+
+MOST_WORDS, MOST_LABELS = 400, 1000
+MOST_HITS = 8  # of one photo that are sent: a whole photo is found by all of its concepts, and nobody sees so many
+
+
+def concept_facts(concept: Concept) -> dict[str, Any]:
+    return {"concept": concept.id, "token": concept.token, "mass": round(concept.mass, 5),
+            "peak": round(concept.peak, 4), "centroid": [round(place, 4) for place in concept.centroid],
+            "box": [round(edge, 4) for edge in concept.box], "grid": list(concept.patch_grid),
+            "mask": list(concept.mask), "names": [[word, round(score, 3)] for word, score in concept.names]}
+
+
+def photo_address(collections: Collections, name: str, photo: Photo) -> dict[str, Any]:
+    """A photo without its concepts. The hash keeps an address apart from that of another index under the same name."""
+    base, version = f"stellar/collections/{name}", photo.sha256[:12]
+    example = examples().get(collections.example_of(name, photo.source) or "")
+    return {"photo": photo.id, "width": photo.size[0], "height": photo.size[1], "label": photo.label,
+            "title": example.title if example else photo.source, "alt": example.alt if example else "",
+            "example": example.id if example else None,
+            "thumbnail": f"{base}/thumbnails/{photo.id}.jpg?v={version}",
+            "picture": f"{base}/pictures/{photo.id}.jpg?v={version}"}
+
+
+def photo_facts(collections: Collections, name: str, photo: Photo, concepts: Sequence[Concept]) -> dict[str, Any]:
+    num_tokens = collections.get(name).model.num_tokens
+    return {**photo_address(collections, name, photo), "num_tokens": num_tokens,
+            "palette": ["#" + bytes(colour).hex() for colour in palette(num_tokens)],
+            "concepts": [concept_facts(concept) for concept in concepts]}
+
+
+def results_facts(collections: Collections, name: str, results: Sequence[PhotoResult]) -> dict[str, Any]:
+    index = collections.get(name)
+    return {"num_photos": index.num_photos, "results": [
+        {**photo_address(collections, name, index.photo(result.photo)), "score": round(result.score, 4),
+         "alike": list(result.folded),
+         "hits": [{**concept_facts(hit.concept), "score": round(hit.score, 4), "part": hit.part,
+                   "mutual": hit.mutual} for hit in result.hits[:MOST_HITS]]}
+        for result in results]}
+
+
+def vocabulary(index: ConceptIndex) -> dict[str, Any]:
+    """The words that concepts have, and the labels of photos, the most frequent first, each with how often."""
+    columns = index.columns("names", "label", "photo")
+    names = columns["names"]
+    codes, counts = np.unique(names[names >= 0], return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:MOST_WORDS]
+    words = [[index.words[codes[place]], int(counts[place])] for place in order]
+    _, firsts = np.unique(columns["photo"], return_index=True)
+    labels = Counter(index.labels[code] for code in columns["label"][firsts] if code >= 0)
+    return {"words": words, "labels": labels.most_common(MOST_LABELS)}

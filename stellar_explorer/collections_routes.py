@@ -1,0 +1,172 @@
+"""The Retrieve tab's own addresses: what can be searched, searches, photos, and a visitor's own photos."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from stellar_explorer.analysis import Explorer, GoneError
+from stellar_explorer.collection_package import concept_facts, photo_address, photo_facts, results_facts, vocabulary
+from stellar_explorer.collections import OWN, Collections
+from stellar_explorer.concept_names import ConceptNames
+from stellar_explorer.package import package
+from stellar_explorer.photo import MAX_BYTES
+
+FRESH = {"Cache-Control": "no-store"}
+# A photo's address holds the beginning of its hash, so it never changes.
+FOREVER = {"Cache-Control": "private, max-age=86400, immutable", "X-Content-Type-Options": "nosniff"}
+MOST_QUERY = 256 * 1024
+MOST_BROWSED = 200
+UNREADABLE = "The server cannot read or write this collection just now; its log says why."
+
+
+class TooLargeError(ValueError):
+    """What was sent is larger than it may be."""
+
+
+def collections_routes(explorer: Explorer, collections: Collections) -> list[Route]:
+    """Beside `stellar_explorer.routes.routes`. A collection's name is looked up among those offered."""
+    names = ConceptNames(explorer, collections)
+
+    def answered(answer: Callable[..., Any], *, limit: int = MOST_QUERY) -> Callable[[Request], Any]:
+        """answer(request, body) -> a Response or what JSON can hold; it runs in a thread."""
+        def respond(request: Request, body: bytes) -> Response:
+            try:
+                found = answer(request, body)
+                return found if isinstance(found, Response) else JSONResponse(found, headers=FRESH)
+            except GoneError as error:
+                return PlainTextResponse(str(error), status_code=404, headers=FRESH)
+            except ValueError as error:
+                return PlainTextResponse(collections.without_folders(str(error)), status_code=400, headers=FRESH)
+            except OSError:
+                logging.getLogger(__name__).exception("a collection")
+                return PlainTextResponse(UNREADABLE, status_code=503, headers=FRESH)
+
+        async def endpoint(request: Request) -> Response:
+            try:
+                body = await whole_body(request, limit) if request.method == "POST" else b""
+            except TooLargeError as error:
+                return PlainTextResponse(str(error), status_code=413, headers=FRESH)
+            return await run_in_threadpool(respond, request, body)
+        return endpoint
+
+    def overview(request: Request, body: bytes) -> Any:
+        offered = collections.offered(request.query_params.get("own"))
+        return {"collections": [asdict(facts) for facts in offered], "shares_photos": collections.shares_photos}
+
+    def search(request: Request, body: bytes) -> Any:
+        name, asked = request.path_params["name"], json_object(body)
+        known = ("query", "k", "least_score", "where", "fold")
+        if unknown := set(asked) - set(known):
+            raise ValueError(f"A search has {', '.join(known)}, found {sorted(unknown)[0][:40]!r}.")
+        found = collections.search(name, asked.pop("query", None), **asked)
+        return results_facts(collections, name, found)
+
+    def photos(request: Request, body: bytes) -> Any:
+        name = request.path_params["name"]
+        offset, limit = (count_of(request, key, most) for key, most in (("offset", 2**40), ("limit", MOST_BROWSED)))
+        found = collections.get(name).photos(offset=offset, limit=limit)
+        return {"photos": [photo_address(collections, name, photo) for photo in found]}
+
+    def photo(request: Request, body: bytes) -> Any:
+        name, photo_id = request.path_params["name"], request.path_params["photo"]
+        index = collections.get(name)
+        return photo_facts(collections, name, index.photo(photo_id), index.concepts_of(photo_id))
+
+    def concept(request: Request, body: bytes) -> Any:
+        [found] = collections.get(request.path_params["name"]).concepts([request.path_params["concept"]])
+        return {"photo": found.photo, **concept_facts(found)}
+
+    def thumbnail(request: Request, body: bytes) -> Any:
+        index = collections.get(request.path_params["name"])
+        return Response(index.thumbnail(request.path_params["photo"]), media_type="image/jpeg", headers=FOREVER)
+
+    def picture(request: Request, body: bytes) -> Any:
+        data = collections.picture(request.path_params["name"], request.path_params["photo"])
+        return Response(data, media_type="image/jpeg", headers=FOREVER)
+
+    def words(request: Request, body: bytes) -> Any:
+        return vocabulary(collections.get(request.path_params["name"]))
+
+    def study(request: Request, body: bytes) -> Any:
+        facts = collections.facts(request.path_params["name"])
+        if request.headers.get("content-type", "").startswith("application/json"):
+            asked = json_object(body)
+            kept = explorer.example(asked["example"]) if "example" in asked else explorer.photo(str(asked.get("photo")))
+        else:
+            kept = explorer.keep(body)
+        return package(explorer.study(kept, model=facts.model, resolution=facts.resolution)).manifest
+
+    def study_names(request: Request, body: bytes) -> Any:
+        return {"names": names.of(request.path_params["token"])}
+
+    def make_own(request: Request, body: bytes) -> Any:
+        return {"name": collections.own(secrets.token_urlsafe(18))}
+
+    def remove_own(request: Request, body: bytes) -> Any:
+        name = request.path_params["name"]
+        if not name.startswith(OWN):
+            raise ValueError("Only your own photos can be removed.")
+        collections.remove_own(name)
+        return {"removed": True}
+
+    def drop(request: Request, body: bytes) -> Any:
+        name = request.path_params["name"]
+        photo_id, is_new = collections.add_own(name, body, request.query_params.get("name", ""))
+        return {"photo": photo_id, "new": is_new, **asdict(collections.facts(name))}
+
+    base = "/stellar/collections/{name}"
+    return [
+        Route("/stellar/collections.json", answered(overview)),
+        Route("/stellar/collections/own", answered(make_own), methods=["POST"]),
+        Route("/stellar/studies/{token}/names.json", answered(study_names)),
+        Route(base, answered(remove_own), methods=["DELETE"]),
+        Route(f"{base}/search", answered(search), methods=["POST"]),
+        Route(f"{base}/study", answered(study, limit=MAX_BYTES), methods=["POST"]),
+        Route(f"{base}/photos", answered(drop, limit=MAX_BYTES), methods=["POST"]),
+        Route(f"{base}/photos.json", answered(photos)),
+        Route(f"{base}/photos/{{photo:int}}.json", answered(photo)),
+        Route(f"{base}/concepts/{{concept:int}}.json", answered(concept)),
+        Route(f"{base}/thumbnails/{{photo:int}}.jpg", answered(thumbnail)),
+        Route(f"{base}/pictures/{{photo:int}}.jpg", answered(picture)),
+        Route(f"{base}/words.json", answered(words)),
+    ]
+
+
+def count_of(request: Request, name: str, most: int) -> int:
+    """Of the address; 0, or the most for a limit, where it says nothing. ValueError for what is no count."""
+    text = request.query_params.get(name, str(most) if name == "limit" else "0")
+    if not (text.isascii() and text.isdecimal() and len(text) < 16) or not 0 <= int(text) <= most:
+        raise ValueError(f"The {name} is a whole number from 0 to {most}.")
+    return int(text)
+
+
+async def whole_body(request: Request, limit: int) -> bytes:
+    """TooLargeError before more than the limit is held in memory."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > limit:
+            what = "This photo is larger than" if limit == MAX_BYTES else "This question is longer than"
+            size = f"{limit // 2**20} MB" if limit >= 2**20 else f"{limit // 1024} kB"
+            raise TooLargeError(f"{what} {size}; send a smaller one.")
+    return bytes(body)
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict):
+        raise ValueError("Send a JSON object.")
+    return said

@@ -1,0 +1,77 @@
+"""OwnPhotos: what a visitor dropped, as an index of their own in a temporary folder; theirs alone, and gone soon."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import time
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from stellar_explorer.photo import open_photo, printable
+
+if TYPE_CHECKING:
+    from index.concept_index import ConceptIndex
+    from index.records import ModelIdentity
+    from model.stellar import Stellar
+
+MOST_PHOTOS = 500
+PICTURE_SIDE, PICTURE_QUALITY = 1024, 80
+MOST_LETTERS = 120  # of a file's name
+
+
+class OwnPhotos:
+    """Made where the first photo is dropped; `close` removes the folder and all that is in it."""
+
+    def __init__(self, identity: ModelIdentity, stellar: Stellar) -> None:
+        from index.concept_index import ConceptIndex
+
+        self._folder = tempfile.TemporaryDirectory(prefix="stellar-own-", ignore_cleanup_errors=True)
+        self._pictures = Path(self._folder.name) / "pictures"
+        self._pictures.mkdir()
+        self._stellar, self._adding = stellar, Lock()
+        self.index: ConceptIndex = ConceptIndex.create(Path(self._folder.name) / "index", model=identity)
+        self.used = time.monotonic()
+
+    def add(self, data: bytes, name: str) -> tuple[int, bool]:
+        """A photo's bytes and its file's name -> its id, and whether it is new; it can be searched at once.
+
+        ValueError, one sentence, for what cannot be opened or is one too many.
+        """
+        from index.encoding import encode_one
+        from index.sources import SourcePhoto
+
+        photo = SourcePhoto(data, printable(name)[:MOST_LETTERS] or "photo")
+        with self._adding:
+            known = self.index.find_photo(photo.sha256)
+            if known is not None:
+                return known, False
+            if self.index.num_photos >= MOST_PHOTOS:
+                raise ValueError(f"{MOST_PHOTOS} photos are the most that can be dropped here; for more, build an "
+                                 "index: python -m index build FOLDER --out DIR.")
+            picture = display_picture(data)
+            self.index.add([encode_one(self._stellar, photo, resolution=self.index.model.resolution)])
+            photo_id = self.index.find_photo(photo.sha256)
+            (self._pictures / f"{photo_id}.jpg").write_bytes(picture)
+            return photo_id, True
+
+    def picture(self, photo_id: int) -> bytes | None:
+        """A JPEG of at most 1024 px."""
+        file = self._pictures / f"{photo_id}.jpg"
+        return file.read_bytes() if file.is_file() else None
+
+    def close(self) -> None:
+        with self._adding:
+            self.index.close()
+            self._folder.cleanup()
+
+
+def display_picture(data: bytes) -> bytes:
+    photo = open_photo(data)
+    photo.thumbnail((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    photo.save(buffer, "JPEG", quality=PICTURE_QUALITY)
+    return buffer.getvalue()

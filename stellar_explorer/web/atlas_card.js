@@ -1,0 +1,73 @@
+/** What is told of one concept: a passing card under the pointer, or one that stays, with what can be done. */
+
+import { icon, make } from "./elements.js";
+import { percentOf } from "./chips.js";
+
+const PICTURE = 240;
+const GAP = 16;
+
+export class ConceptCard {
+  /** on: {retrieve(row), cluster(code), close()} */
+  constructor(crops, on) {
+    this.crops = crops;
+    this.on = on;
+    this.row = -1;
+    this.element = make("div", { class: "atlas-card", hidden: true });
+  }
+
+  /** cluster: {name, colour} of it; place: where the concept is on the map, in pixels. */
+  show(points, row, place, cluster, isPinned) {
+    Object.assign(this, { points, row, place, cluster, isPinned });
+    this.element.hidden = false;
+    this.element.toggleAttribute("data-pinned", isPinned);
+    if (isPinned) this.element.setAttribute("role", "dialog");
+    else this.element.removeAttribute("role");
+    this.element.setAttribute("aria-label", "The concept that was chosen");
+    this.fill();
+    this.put();
+  }
+
+  hide() {
+    this.row = -1;
+    this.isPinned = false;
+    this.element.hidden = true;
+  }
+
+  /** Called again when what was missing has arrived. */
+  fill() {
+    if (this.row < 0) return;
+    const { points, row, cluster } = this;
+    const id = points.id[row];
+    const facts = this.crops.factsOf(id);
+    const picture = this.crops.picture(id, PICTURE);
+    const names = facts?.names ?? [];
+    const canvas = make("canvas", { width: PICTURE, height: PICTURE, role: "img", "aria-label": names.length ? `Crop: perhaps ${names[0][0]}` : "Crop of the concept" });
+    if (picture) canvas.getContext("2d").drawImage(picture, 0, 0);
+    const line = (term, ...words) => make("div", {}, make("dt", {}, term), make("dd", {}, ...words));
+    this.element.replaceChildren(make("div", { class: "atlas-card-body" },
+      make("div", { class: "atlas-card-picture" }, canvas),
+      make("div", { class: "atlas-card-words" },
+        make("strong", {}, names[0]?.[0] ?? (facts ? "No name suggested" : " ")),
+        make("p", { class: "hint" }, names.length ? `suggested, ${names.map(([word, score], place) => `${place ? `${word} ` : ""}${percentOf(score)}`).join(" · ")}` : " "),
+        make("dl", {},
+          line("Cluster", make("i", { class: "swatch", style: `--concept: ${cluster.colour}` }), cluster.label),
+          line("Mass", `${percentOf(points.mass[row])} of the photo`),
+          facts?.label ? line("Label", facts.label) : null,
+          line("Photo", facts?.source ?? " ")))),
+    this.isPinned ? make("div", { class: "atlas-card-actions" },
+      make("button", { type: "button", class: "button button-first", onclick: () => this.on.retrieve(row) }, icon("similar"), "Find this in other photos"),
+      make("button", { type: "button", class: "button", onclick: () => this.on.cluster(points.cluster[row]) }, "Show its cluster"),
+      make("button", { type: "button", class: "quiet-button atlas-card-close", "aria-label": "Close", title: "Close", onclick: () => this.on.close() }, icon("close"))) : "");
+  }
+
+  /** Beside the concept, on the side with more room. */
+  put() {
+    const map = this.element.parentElement;
+    if (!map || this.row < 0) return;
+    const { clientWidth: width, clientHeight: height } = map;
+    const { offsetWidth, offsetHeight } = this.element;
+    const x = this.place.x < width / 2 ? this.place.x + GAP : this.place.x - GAP - offsetWidth;
+    const y = Math.min(Math.max(8, this.place.y - offsetHeight / 2), height - offsetHeight - 8);
+    this.element.style.transform = `translate(${Math.round(Math.min(Math.max(8, x), Math.max(8, width - offsetWidth - 8)))}px, ${Math.round(y)}px)`;
+  }
+}
