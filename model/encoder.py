@@ -112,19 +112,22 @@ class HybridEmbedding(nn.Module):
         """(B, 3, H, W) in 0..1 and the numbers of some patches, (B, M) -> (B, M, D): what of_pixels says of those."""
         return embed_patches(self.patch, image, kept)
 
-    def stem_features(self, image: Tensor) -> dict[str, Tensor]:
-        """(B, 3, H, W) in 0..1 -> for each stride (B, N, channels): on the patch grid, normed."""
+    def stem_maps(self, image: Tensor) -> dict[str, Tensor]:
+        """(B, 3, H, W) in 0..1 -> for each stride (B, channels, rows, cols): the stem's own, on the patch grid."""
         rows, cols = (side // self.patch.weight.shape[-1] for side in image.shape[-2:])
         # A stride of 32 rounds an odd number of patches up, and so may the strides before it: cut what hangs over.
         # Channels last: its depthwise convolutions are three times as fast that way on a CPU, and no slower elsewhere.
         stem_input = normalise(image, STEM_MEAN, STEM_STD).contiguous(memory_format=torch.channels_last)
         stride_8, stride_16, stride_32 = self.stem(stem_input)
-        features = {
+        return {
             "8": F.pixel_unshuffle(stride_8[..., : 2 * rows, : 2 * cols], 2),
             "16": stride_16[..., :rows, :cols],
             "32": F.interpolate(stride_32, size=(rows, cols), mode="bilinear", align_corners=False),
         }
-        return {stride: self.norm[stride](feature.flatten(2).mT) for stride, feature in features.items()}
+
+    def stem_features(self, image: Tensor) -> dict[str, Tensor]:
+        """(B, 3, H, W) in 0..1 -> for each stride (B, N, channels): on the patch grid, normed."""
+        return {stride: self.norm[stride](maps.flatten(2).mT) for stride, maps in self.stem_maps(image).items()}
 
     def project(self, features: dict[str, Tensor]) -> Tensor:
         """Of some patches or all, (B, M, channels) a stride -> (B, M, D)."""

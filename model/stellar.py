@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from os import PathLike
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +31,7 @@ class Stellar(nn.Module):
         self.decoder = None if config.decoder is None else Decoder(
             config.decoder, in_width=config.width, patch_size=config.patch_size)
         self.tokenizer = None if config.tokenizer is None else Tokenizer(config.tokenizer)
+        self.path: Path | None = None  # of the file that it was loaded from
 
     @classmethod
     def load(
@@ -56,6 +58,7 @@ class Stellar(nn.Module):
         with torch.device("meta"), opened.architecture_errors():
             stellar = cls(opened.config)
         stellar.load_state_dict(opened.weights(stellar.state_dict(), dtype=dtype), assign=True)
+        stellar.path = opened.path
         return stellar.requires_grad_(False).eval().to(device)
 
     def save(self, path: str | PathLike[str], *, dtype: torch.dtype | None = None, eight_bit: bool = False) -> None:

@@ -163,13 +163,16 @@ class Explorer:
         self._studies: ByteBoundedCache[Study] = ByteBoundedCache(analyses_bytes)
         self._photos: ByteBoundedCache[KeptPhoto] = ByteBoundedCache(photos_bytes)
         self._secret = secrets.token_bytes(32)
-        self._encode = accelerate(self._factorize) if accelerate else self._factorize
+        self._accelerate = accelerate or (lambda work: work)
+        self._encode = self._accelerate(self._factorize)
 
     # --- models ---
 
     def stellar(self, model: str) -> Stellar:
         """Loaded at the first call; ValueError for a name that is not offered or a checkpoint that cannot be used."""
         self._check_offered(model)
+        if (loaded := self._loaded.get(model)) is not None:  # without the lock: who encodes must not wait for who loads
+            return loaded
         with self._loading:
             if model not in self._loaded:
                 from model.stellar import Stellar  # seconds of imports that opening a photo does not need
@@ -181,6 +184,17 @@ class Explorer:
     def _check_offered(self, model: str) -> None:
         if model not in self.models:
             raise ValueError(f"There is no model {printable(str(model))}; choose {', '.join(self.models)}.")
+
+    def one_at_a_time(self, work: Callable) -> Callable:
+        """A function that runs a model, as it is to be called: on the GPU where a host lends one by the call, and
+        alone, because two at once would only share the same cores.
+        """
+        lent = self._accelerate(work)
+
+        def run(*arguments):
+            with self._encoding:
+                return lent(*arguments)
+        return run
 
     # --- one analysis, not kept ---
 

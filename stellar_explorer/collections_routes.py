@@ -2,62 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import secrets
-from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from stellar_explorer.analysis import Explorer, GoneError
+from stellar_explorer import answers
+from stellar_explorer.analysis import Explorer
+from stellar_explorer.answers import FOREVER, json_object
 from stellar_explorer.collection_package import concept_facts, photo_address, photo_facts, results_facts, vocabulary
 from stellar_explorer.collections import OWN, Collections
 from stellar_explorer.concept_names import ConceptNames
 from stellar_explorer.package import package
 from stellar_explorer.photo import MAX_BYTES
 
-FRESH = {"Cache-Control": "no-store"}
-# A photo's address holds the beginning of its hash, so it never changes.
-FOREVER = {"Cache-Control": "private, max-age=86400, immutable", "X-Content-Type-Options": "nosniff"}
-MOST_QUERY = 256 * 1024
 MOST_BROWSED = 200
-UNREADABLE = "The server cannot read or write this collection just now; its log says why."
-
-
-class TooLargeError(ValueError):
-    """What was sent is larger than it may be."""
 
 
 def collections_routes(explorer: Explorer, collections: Collections) -> list[Route]:
     """Beside `stellar_explorer.routes.routes`. A collection's name is looked up among those offered."""
     names = ConceptNames(explorer, collections)
-
-    def answered(answer: Callable[..., Any], *, limit: int = MOST_QUERY) -> Callable[[Request], Any]:
-        """answer(request, body) -> a Response or what JSON can hold; it runs in a thread."""
-        def respond(request: Request, body: bytes) -> Response:
-            try:
-                found = answer(request, body)
-                return found if isinstance(found, Response) else JSONResponse(found, headers=FRESH)
-            except GoneError as error:
-                return PlainTextResponse(str(error), status_code=404, headers=FRESH)
-            except ValueError as error:
-                return PlainTextResponse(collections.without_folders(str(error)), status_code=400, headers=FRESH)
-            except OSError:
-                logging.getLogger(__name__).exception("a collection")
-                return PlainTextResponse(UNREADABLE, status_code=503, headers=FRESH)
-
-        async def endpoint(request: Request) -> Response:
-            try:
-                body = await whole_body(request, limit) if request.method == "POST" else b""
-            except TooLargeError as error:
-                return PlainTextResponse(str(error), status_code=413, headers=FRESH)
-            return await run_in_threadpool(respond, request, body)
-        return endpoint
+    answered = partial(answers.answered, told=collections.without_folders)
 
     def overview(request: Request, body: bytes) -> Any:
         offered = collections.offered(request.query_params.get("own"))
@@ -148,25 +117,3 @@ def count_of(request: Request, name: str, most: int) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 16) or not 0 <= int(text) <= most:
         raise ValueError(f"The {name} is a whole number from 0 to {most}.")
     return int(text)
-
-
-async def whole_body(request: Request, limit: int) -> bytes:
-    """TooLargeError before more than the limit is held in memory."""
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > limit:
-            what = "This photo is larger than" if limit == MAX_BYTES else "This question is longer than"
-            size = f"{limit // 2**20} MB" if limit >= 2**20 else f"{limit // 1024} kB"
-            raise TooLargeError(f"{what} {size}; send a smaller one.")
-    return bytes(body)
-
-
-def json_object(body: bytes) -> dict[str, Any]:
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, dict):
-        raise ValueError("Send a JSON object.")
-    return said

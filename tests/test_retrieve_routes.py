@@ -10,8 +10,9 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from index import rle
+from stellar_explorer.answers import MOST_QUERY
 from stellar_explorer.collections import EXAMPLES, Collections
-from stellar_explorer.collections_routes import MOST_QUERY, collections_routes
+from stellar_explorer.collections_routes import collections_routes
 from stellar_explorer.examples import examples
 from stellar_explorer.photo import MAX_BYTES
 from stellar_explorer.routes import routes

@@ -1,25 +1,29 @@
-"""What an evaluator looks at: a Stellar, or any timm model with K-means in the place of concepts."""
+"""What an evaluator looks at: a Stellar, what it is compared with, or any timm model with K-means for concepts."""
 
 from __future__ import annotations
 
 import os
 import re
-import warnings
 from pathlib import Path
+from types import ModuleType
 from typing import Protocol
 
-import numpy as np
 import torch
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
+from safetensors import safe_open
 from torch import Tensor
 
 from model import checkpoint
+from model.baselines import at_native_size, mae, published, titok
+from model.baselines.mae import Mae
+from model.baselines.titok import TiTok
+from model.clustering import NUM_CENTROIDS, factorize_by_clusters
 from model.factorization import Factorization
 from model.stellar import Stellar, check_images, choose_device
 from train.backbones import Backbone, BackboneError, sha256_of
 
-NUM_CENTROIDS = 16
+BASELINES = (titok, mae)
+NUM_VISIBLE = 32
+TITOK_TOKENIZER = "nano"  # for a TiTok's file without one: the tokenizer that recipe titok has
 
 
 class Subject(Protocol):
@@ -56,16 +60,92 @@ class StellarSubject:
     def patch_size(self) -> int:
         return self.stellar.patch_size
 
+    @property
+    def device(self) -> torch.device:
+        return self.stellar.device
+
     def factorize(self, images: Tensor) -> Factorization:
         return self.stellar.factorize(images)
 
 
-class TimmSubject:
-    """A timm model's patch features; per photo K-means takes the place of concepts.
+class BaselineSubject:
+    """What STELLAR is compared with: it only reconstructs, from its own number of tokens, at one size of its own."""
 
-    semantics are the centroids, localization the one-hot rows of the patches' clusters, the summary is the mean patch
-    feature. A photo with fewer distinct patches than centroids has fewer clusters: the tokens left over have no patch
-    and say the mean patch feature.
+    stellar = None
+
+    def __init__(self, name: str, baseline: TiTok | Mae, sha256: str = "") -> None:
+        self.name, self.baseline, self.sha256 = name, baseline, sha256
+        # As many patches for a MAE as a TiTok has codes; of a very small one half.
+        self.num_tokens = (baseline.num_tokens if isinstance(baseline, TiTok)
+                           else min(NUM_VISIBLE, baseline.native_grid**2 // 2))
+
+    @classmethod
+    def open(cls, source: str, *, device: str = "auto") -> BaselineSubject:
+        """"titok", "mae" or a published name, a file or folder of one, or `label=` in front of either; see
+        `baseline_kind`. A TiTok without a tokenizer of its own gets nano's. Raises CheckpointError (a ValueError)."""
+        label, place = labelled(source)
+        kind = baseline_kind(source)
+        path = published.locate(place, shipped=kind.SHIPPED, repositories=kind.REPOSITORIES)
+        device = choose_device(device)
+        baseline = (Mae.load(place, device=device) if kind is mae
+                    else TiTok.load(place, device=device, tokenizer=TITOK_TOKENIZER))
+        return cls(label or name_of(place), baseline,
+                   sha256_of(checkpoint.only_checkpoint(path) if path.is_dir() else path))
+
+    @property
+    def patch_size(self) -> int:
+        """That photos are fitted by; the model then sees them stretched to its own size."""
+        return self.baseline.config.patch_size
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.baseline.parameters()).device
+
+    @property
+    def no_round_trip(self) -> str | None:
+        """Why no tokenizer is its ceiling, or None."""
+        tokenizer = getattr(self.baseline, "tokenizer", None)
+        if tokenizer is None:
+            return "this model gives pixels, so no tokenizer is its ceiling"
+        return "its tokenizer came without an encoder" if tokenizer.encoder is None else None
+
+    def round_trip(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) in 0..1 -> (B, 3, native, native): through its tokenizer alone."""
+        tokenizer = self.baseline.tokenizer
+        return tokenizer.decode(tokenizer.encode(at_native_size(images, self.baseline.native_size))).float()
+
+    def reconstruct(self, images: Tensor, *, seed: int) -> Tensor:
+        """(B, 3, H, W) in 0..1 -> (B, 3, native, native) in 0..1. The seed draws what a MAE sees."""
+        settings = {"seed": seed} if isinstance(self.baseline, Mae) else {}
+        return self.baseline.reconstruct(images.to(self.device), self.num_tokens, **settings)
+
+    def num_bytes(self, images: Tensor) -> list[int]:
+        return self.baseline.num_bytes(images, self.num_tokens)
+
+    def factorize(self, images: Tensor) -> Factorization:
+        raise ValueError(f"{self.name} has no concepts, it only reconstructs: give --protocol reconstruction.")
+
+
+def baseline_kind(source: str) -> ModuleType | None:
+    """The module of model/baselines/ that a source is of, by its name, its label or its file's metadata, else None."""
+    label, place = labelled(source)
+    for kind in BASELINES:
+        if place in (*kind.SHIPPED, *kind.REPOSITORIES) or label in kind.SHIPPED:
+            return kind
+    path = Path(place)
+    path = path / "model.safetensors" if path.is_dir() else path
+    if path.suffix != ".safetensors" or not path.is_file():
+        return None
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+    except Exception:  # safetensors' errors have no common base; whoever loads it says what is wrong
+        return None
+    return next((kind for kind in BASELINES if kind.CONFIG_KEY in metadata), None)
+
+
+class TimmSubject:
+    """A timm model's patch features; per photo K-means takes the place of concepts (model/clustering.py).
 
     A ViT gives the patch tokens of one block, after the model's last norm; a network of stages gives those of strides
     16 and 32 one behind the other, the second resized (bilinear) to the grid of the first.
@@ -103,26 +183,7 @@ class TimmSubject:
     def factorize(self, images: Tensor) -> Factorization:
         check_images(images, self.patch_size)
         patch_features, patch_grid = self.patch_features(images)
-        clustered = [cluster(features, num_centroids=self.num_centroids, seed=self.seed)
-                     for features in patch_features.cpu().numpy()]
-        return Factorization(
-            semantics=torch.from_numpy(np.stack([centroids for centroids, _ in clustered])).to(self.device),
-            localization=torch.from_numpy(np.stack([one_hot for _, one_hot in clustered])).to(self.device),
-            patch_features=patch_features, summary=patch_features.mean(dim=1), patch_grid=patch_grid)
-
-
-def cluster(features: np.ndarray, *, num_centroids: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(N, D) -> centroids (K, D) and one-hot rows (N, K), both float32."""
-    num_clusters = min(num_centroids, len(features))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct patches than clusters: handled below
-        means = KMeans(num_clusters, n_init=1, random_state=seed).fit(features)
-    one_hot = np.zeros((len(features), num_centroids), np.float32)
-    one_hot[np.arange(len(features)), means.labels_] = 1
-    centroids = np.repeat(features.mean(axis=0, keepdims=True), num_centroids, axis=0).astype(np.float32)
-    used = np.unique(means.labels_)
-    centroids[used] = means.cluster_centers_[used]
-    return centroids, one_hot
+        return factorize_by_clusters(patch_features, patch_grid, num_centroids=self.num_centroids, seed=self.seed)
 
 
 def parse_peer(spec: str) -> tuple[str, str | None, int | None]:
@@ -144,8 +205,9 @@ def labelled(source: str) -> tuple[str | None, str]:
 
 def name_of(source: str) -> str:
     """What to call a checkpoint that came without a label: runs/a/model.safetensors is "a"."""
-    path = Path(source)
-    if source in checkpoint.SHIPPED or source in checkpoint.PUBLISHED or not path.exists():
+    path, known = Path(source), [*checkpoint.SHIPPED, *checkpoint.PUBLISHED]
+    known += [name for kind in BASELINES for name in (*kind.SHIPPED, *kind.REPOSITORIES)]
+    if source in known or not path.exists():
         return source
     path = path.resolve()
     return path.name if path.is_dir() else path.parent.name if path.stem == "model" else path.stem

@@ -1,0 +1,76 @@
+"""How our own addresses answer: JSON or a response of their own, made in a thread; or one sentence, why not."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from stellar_explorer.analysis import GoneError
+from stellar_explorer.photo import MAX_BYTES
+
+FRESH = {"Cache-Control": "no-store"}
+# For addresses that name their content, by a hash or an unguessable token. Private: a proxy keeps no visitor's photo.
+FOREVER = {"Cache-Control": "private, max-age=86400, immutable", "X-Content-Type-Options": "nosniff"}
+MOST_QUERY = 256 * 1024
+UNREADABLE = "The server cannot read or write this collection just now; its log says why."
+
+
+class TooLargeError(ValueError):
+    """What was sent is larger than it may be."""
+
+
+def answered(answer: Callable[[Request, bytes], Any], *, limit: int = MOST_QUERY,
+             told: Callable[[str], str] = str) -> Callable[[Request], Any]:
+    """answer(request, body) -> a Response, or what JSON can hold. Its ValueErrors are sentences for the visitor, which
+    pass `told` first.
+
+    limit: of the body in bytes. Status 404 for what is gone, 400 for what cannot be done, 413 for what is too large,
+    503 where a disk fails.
+    """
+    def respond(request: Request, body: bytes) -> Response:
+        try:
+            found = answer(request, body)
+            return found if isinstance(found, Response) else JSONResponse(found, headers=FRESH)
+        except GoneError as error:
+            return PlainTextResponse(str(error), status_code=404, headers=FRESH)
+        except ValueError as error:
+            return PlainTextResponse(told(str(error)), status_code=400, headers=FRESH)
+        except OSError:
+            logging.getLogger(__name__).exception(request.url.path)
+            return PlainTextResponse(UNREADABLE, status_code=503, headers=FRESH)
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            body = await whole_body(request, limit) if request.method == "POST" else b""
+        except TooLargeError as error:
+            return PlainTextResponse(str(error), status_code=413, headers=FRESH)
+        return await run_in_threadpool(respond, request, body)
+    return endpoint
+
+
+async def whole_body(request: Request, limit: int) -> bytes:
+    """TooLargeError before more than the limit is held in memory."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > limit:
+            what = "This photo is larger than" if limit == MAX_BYTES else "This question is longer than"
+            size = f"{limit // 2**20} MB" if limit >= 2**20 else f"{limit // 1024} kB"
+            raise TooLargeError(f"{what} {size}; send a smaller one.")
+    return bytes(body)
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict):
+        raise ValueError("Send a JSON object.")
+    return said
