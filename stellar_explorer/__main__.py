@@ -1,4 +1,4 @@
-"""The page's work without a page: `python -m stellar_explorer localize PHOTO... --out DIR`.
+"""The page's work without a page: `python -m stellar_explorer localize PHOTO... --out DIR`, and `edit PHOTO`.
 
 Heavy packages are imported by the commands that need them, so that --help answers at once.
 """
@@ -52,6 +52,21 @@ def _parser() -> argparse.ArgumentParser:
                           help="a concept is where its localization > T / K, 0 < T <= K tokens (default: 1)")
     localize.add_argument("--json", action="store_true", help="one JSON object a photo on standard output, no words")
     localize.set_defaults(command=_localize)
+    edit = commands.add_parser(
+        "edit",
+        help="replay a recipe of edits on a photo: the decoded picture",
+        description="Applies the edits of a recipe, as the page's Edit tab saves it, to PHOTO's concepts and writes "
+        "the decoded picture as PNG. Photos that the recipe takes concepts from are examples by their id, or files: "
+        "looked for beside the recipe, or given with --photo. Exit status 2 if anything cannot be read or done.")
+    edit.add_argument("photo", metavar="PHOTO", help="JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF")
+    edit.add_argument("--recipe", metavar="FILE", type=Path, required=True, help="JSON, saved on the page")
+    edit.add_argument("--out", metavar="FILE", type=Path, required=True, help="the picture, a PNG; replaced if there")
+    edit.add_argument("--model", help="a published name, a file or a folder (default: the recipe's)")
+    edit.add_argument("--resolution", type=int, metavar="PIXELS",
+                      help="the long side the model sees, 224 to 1024 (default: the recipe's, or 448)")
+    edit.add_argument("--photo", dest="others", metavar="NAME=PATH", action="append", default=[],
+                      help="where a photo is that the recipe calls NAME; as often as there are such")
+    edit.set_defaults(command=_edit)
     return parser
 
 
@@ -140,6 +155,19 @@ def _in_words(report: dict) -> str:
     notes = "".join(f" {note}" for note in report["notes"])
     return (f"{printable(Path(report['photo']).name)}: {rows} x {cols} patches, "
             f"{report['explained_variance']:.0%} explained, {report['seconds']:.2f} s -> {report['figure']}{notes}")
+
+
+def _edit(options: argparse.Namespace) -> int:
+    from stellar_explorer.edit_replay import replay
+
+    try:
+        picture, words = replay(options.photo, options.recipe, model=options.model, resolution=options.resolution,
+                                photos=options.others)
+        _write(options.out, picture)
+    except (ValueError, OSError) as error:
+        return _complain(str(error))
+    print(f"{words} -> {options.out}", flush=True)
+    return 0
 
 
 def _free_name(photo: str, taken: set[str]) -> str:

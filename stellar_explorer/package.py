@@ -52,7 +52,7 @@ def _package(study: Study) -> Package:
     residual_scale, entropy_max = float(max(residuals.max(), 1e-6)), math.log(analysis.num_tokens)
     grid = analysis.patch_grid
     arrays = {
-        **_localization(analysis),
+        **localization_codes(analysis),
         "mass": analysis.mass.astype(np.float32),
         "residual": _bytes(residuals, residual_scale).reshape(grid),
         "entropy": _bytes(entropies, entropy_max).reshape(grid),
@@ -62,7 +62,7 @@ def _package(study: Study) -> Package:
     }
     for suffix, drawn in (("", analysis), (".coarse", study.coarse)):
         if drawn is not None:
-            arrays |= _localization(drawn, suffix)
+            arrays |= localization_codes(drawn, suffix)
             for name, basis in study.bases.items():
                 arrays |= _colours(drawn, name, basis, suffix)
     layout, data = pack(arrays)
@@ -74,7 +74,8 @@ def _package(study: Study) -> Package:
     return Package({"photo": _photo(study.photo), "analysis": _analysis(study, layout, len(data)) | measures}, data)
 
 
-def _localization(analysis: Analysis, suffix: str = "") -> dict[str, np.ndarray]:
+def localization_codes(analysis: Analysis, suffix: str = "") -> dict[str, np.ndarray]:
+    """localization (K, rows, cols) as bytes, and peak (K,): L = codes * peak / 255."""
     # 255 at each concept's own peak: the browser's mask is Python's but within 1/255 of the peak of the threshold.
     codes = _bytes(analysis.localization, np.maximum(analysis.peak, 1e-12)).T
     return {f"localization{suffix}": codes.reshape(-1, *analysis.patch_grid),

@@ -1,10 +1,15 @@
 """What several test files share: an Explorer over the weights of the repository, the page in this process, Chromium."""
 
+import os
 import shutil
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
+# Before torch: threads that wait for each other by spinning take the cores from the browser beside them, and on a busy
+# machine an encode of a twentieth of a second then lasts half a minute.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER_OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",

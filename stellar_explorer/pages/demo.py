@@ -12,11 +12,16 @@ from stellar_explorer.atlas_routes import atlas_routes
 from stellar_explorer.atlases import Atlases
 from stellar_explorer.collections import Collections
 from stellar_explorer.collections_routes import collections_routes
+from stellar_explorer.edit_routes import edit_routes
+from stellar_explorer.equivariance import Equivariance
+from stellar_explorer.equivariance_routes import equivariance_routes
 from stellar_explorer.library import Library
 from stellar_explorer.library_routes import library_routes
-from stellar_explorer.pages import atlas, endpoints, explore, models, retrieve
+from stellar_explorer.pages import atlas, edit, endpoints, equivariance, explore, models, reconstruct, retrieve
 from stellar_explorer.pages.theme import CSS, MASTHEAD, theme
 from stellar_explorer.photo import MAX_BYTES
+from stellar_explorer.reconstruct_routes import reconstruct_routes
+from stellar_explorer.reconstructions import Reconstructions
 from stellar_explorer.routes import routes
 
 ASSETS = Path(__file__).resolve().parent.parent.parent / "assets"
@@ -26,6 +31,9 @@ HEAD = """
 <link rel="stylesheet" href="stellar/web/models.css">
 <link rel="stylesheet" href="stellar/web/retrieve.css">
 <link rel="stylesheet" href="stellar/web/atlas.css">
+<link rel="stylesheet" href="stellar/web/reconstruct.css">
+<link rel="stylesheet" href="stellar/web/edit.css">
+<link rel="stylesheet" href="stellar/web/equivariance.css">
 """
 
 
@@ -44,6 +52,11 @@ def build(explorer: Explorer, library: Library | None = None) -> gr.Blocks:
                 retrieve.build()
             with gr.Tab("Atlas", id="atlas"):
                 atlas.build()
+            with gr.Tab("Reconstruct", id="reconstruct"):
+                reconstruct.build()
+            with gr.Tab("Edit", id="edit"):
+                edit.build()
+                equivariance.build()
             with gr.Tab("Models", id="models"):
                 models.build(library)
         endpoints.build(explorer)
@@ -52,17 +65,20 @@ def build(explorer: Explorer, library: Library | None = None) -> gr.Blocks:
 
 def launch(
     demo: gr.Blocks, explorer: Explorer, library: Library | None = None, collections: Collections | None = None,
-    **options: Any,
+    reconstructions: Reconstructions | None = None, **options: Any,
 ) -> Any:
     """`gr.Blocks.launch` with our routes and limits; `library` as for `build`, `options` are launch()'s own.
 
-    collections: what Retrieve and Atlas look into; by default the example photos alone.
+    collections: what Retrieve and Atlas look into; by default the example photos alone. reconstructions: what
+    Reconstruct compares; by default with the baselines of `stellar_explorer.baseline_shelf`.
 
     Not a mounted app: Spaces' ZeroGPU hooks launch().
     """
     collections = collections or Collections(explorer)
     addresses = [*routes(explorer), *library_routes(library or Library(explorer.models)),
-                 *collections_routes(explorer, collections), *atlas_routes(Atlases(collections))]
+                 *collections_routes(explorer, collections), *atlas_routes(Atlases(collections)),
+                 *reconstruct_routes(explorer, reconstructions),
+                 *edit_routes(explorer, collections), *equivariance_routes(Equivariance(explorer))]
     return demo.queue(default_concurrency_limit=4).launch(
         app_kwargs={"routes": addresses}, theme=theme(), css=CSS, head=HEAD,
         favicon_path=str(ASSETS / "favicon.png"), max_file_size=MAX_BYTES, footer_links=["api"], ssr_mode=False,

@@ -7,7 +7,7 @@
 import { choice, slider } from "./controls.js";
 import { icon, make, uniqueId, write } from "./elements.js";
 import { gather } from "./gather.js";
-import { takeFound } from "./handover.js";
+import { openInEdit, takeFound } from "./handover.js";
 import { listenToKeys } from "./keyboard.js";
 import { Gone, fetchSettings } from "./package.js";
 import { CopyDialog } from "./recipes.js";
@@ -65,6 +65,7 @@ class RetrieveTab {
   results = null;
   asked = 0;
   loads = 0;
+  underWay = 0; // of what was asked of the server
 
   constructor(root, settings) {
     this.root = root;
@@ -72,6 +73,7 @@ class RetrieveTab {
     this.build();
     this.steps = new Steps({
       address: () => this.link(), isShown: () => this.isShown(), snapshot: () => this.snapshot(),
+      late: (isLate) => this.root.toggleAttribute("data-late", isLate),
       restore: (snapshot) => (snapshot ? this.restore(snapshot) : this.follow(readRetrieve(window.location.search, this.exampleIds))),
     });
     this.observe();
@@ -92,12 +94,13 @@ class RetrieveTab {
       file: (file) => this.askFile(file), example: (id) => this.askExample(id), refuse: (sentence) => this.alert(sentence),
       isShown: () => this.isShown(),
     }, { takesDrops: false });
+    const keep = (files) => this.during(this.own.add(files));
     this.own = new OwnPhotos(this.settings, {
-      start: (name) => this.look(name), added: (facts) => this.ownAdded(facts), end: () => this.ownEnded(),
+      chosen: keep, start: (name) => this.look(name), added: (facts) => this.ownAdded(facts), end: () => this.ownEnded(),
       refuse: (sentence) => this.alert(sentence),
     });
     const veil = dropHalves({
-      isShown: () => this.isShown(), ask: (file) => this.gather.take(file), keep: (files) => this.own.add(files),
+      isShown: () => this.isShown(), ask: (file) => this.gather.take(file), keep, gather: (files) => this.during(files),
     });
     this.alertWords = make("span");
     this.alertBar = make("div", { class: "alert", role: "alert", hidden: true, "data-alert": "" }, this.alertWords,
@@ -106,7 +109,9 @@ class RetrieveTab {
     this.builder = new Builder({ rows: (rows) => this.changeRows(rows), pick: (row) => this.pick(row) });
     this.pathway = new Trail((place) => this.goBack(place));
     this.hits = new Hits({ open: (...found) => this.open(...found), mark: (hit, mark) => this.mark(hit, mark) });
-    this.browse = new Browse({ open: (photo) => this.openIndexed(photo), fail: (error) => this.fail(error) });
+    this.browse = new Browse({
+      open: (photo) => this.openIndexed(photo), fail: (error) => this.fail(error), during: (photos) => this.during(photos),
+    });
     this.instead = new Instead();
     this.copyDialog = new CopyDialog();
     this.root.setAttribute("role", "region");
@@ -175,6 +180,10 @@ class RetrieveTab {
       type: "button", class: "quiet-button", hidden: true, "data-action": "unrefine", title: "Search as before the thumbs",
       onclick: () => this.ask({ ...this.question, good: [], bad: [] }),
     }, "Forget the thumbs");
+    this.editButton = make("button", {
+      type: "button", class: "button", hidden: true, "data-action": "edit", title: "Opens Edit with this concept at hand: what it says, where you want it",
+      onclick: () => this.putIntoPhoto(),
+    }, icon("edit"), make("span", {}, "Put this concept into a photo"));
     this.linkButton = make("button", { type: "button", class: "button", "data-action": "link", onclick: () => this.copyLink() },
       icon("link"), make("span", {}, "Copy link"));
     this.score = slider({
@@ -195,7 +204,7 @@ class RetrieveTab {
     this.refining = make("div", { class: "retrieve-refining" }, this.score.element, this.narrow.element);
     return make("section", { class: "retrieve-found", "aria-label": "What is found" }, this.pathway.element,
       make("div", { class: "retrieve-head" }, make("div", { class: "retrieve-says" }, this.status,
-        make("div", { class: "retrieve-facts" }, this.count, this.unrefine)), make("div", { class: "actions" }, this.linkButton)),
+        make("div", { class: "retrieve-facts" }, this.count, this.unrefine)), make("div", { class: "actions" }, this.editButton, this.linkButton)),
       this.progress, this.refining, this.instead.element, this.hits.element, this.browse.element, this.more);
   }
 
@@ -238,7 +247,7 @@ class RetrieveTab {
 
   /** Nothing can be asked yet: its collection is being prepared, or cannot be opened. */
   wait() {
-    this.idle();
+    this.tell();
     this.describe();
     this.showHits();
   }
@@ -276,7 +285,7 @@ class RetrieveTab {
   }
 
   chooseCollection(name) {
-    this.look(name);
+    this.during(this.look(name));
   }
 
   /** The same question to another collection; marks and labels are of the one before. */
@@ -312,9 +321,12 @@ class RetrieveTab {
     this.root.dataset.collectionState = collection.state;
   }
 
-  async offerWords() {
+  offerWords() {
+    if (this.collection.state === "ready") this.during(this.fetchWords());
+  }
+
+  async fetchWords() {
     const { collection } = this;
-    if (collection.state !== "ready") return;
     try {
       const { words, labels } = await fetchJson(collectionAddress(collection.name, "words.json"));
       if (collection.name !== this.collection.name) return;
@@ -332,19 +344,30 @@ class RetrieveTab {
     const place = this.offered.findIndex(({ name }) => name === facts.name);
     if (place < 0) return;
     this.offered[place] = facts;
-    if (this.collection.name !== facts.name) return;
+    if (this.collection?.name !== facts.name) return;
     this.collection = facts;
     this.describeCollection();
-    clearTimeout(this.refreshing);
-    this.refreshing = setTimeout(() => this.collection.is_own && this.search(), WAIT / 2);
+    this.refreshing ??= setTimeout(() => {
+      this.refreshing = null;
+      if (this.collection?.name === facts.name) this.search();
+    }, 2 * WAIT);
   }
 
+  /** What came last is searched too, before the adding counts as done. */
   async ownEnded() {
-    await this.look(this.own.name);
-    if (this.collection.is_own) this.offerWords();
+    clearTimeout(this.refreshing);
+    this.refreshing = null;
+    await this.look();
+    if (!this.collection?.is_own) return;
+    this.offerWords();
+    await this.search();
   }
 
-  async forgetOwn() {
+  forgetOwn() {
+    this.during(this.forgettingOwn());
+  }
+
+  async forgettingOwn() {
     await this.own.remove();
     if (this.photo?.source.kind === "indexed" && this.photo.source.collection === this.collection.name) this.question = NOTHING;
     this.collection = null;
@@ -391,7 +414,11 @@ class RetrieveTab {
     }
   }
 
-  async receiveIndexed({ collection, photo, token, concept }) {
+  receiveIndexed(found) {
+    this.during(this.receivingIndexed(found));
+  }
+
+  async receivingIndexed({ collection, photo, token, concept }) {
     try {
       await this.look(collection);
       if (this.collection.name !== collection) throw new Error("This collection is no longer here.");
@@ -406,10 +433,14 @@ class RetrieveTab {
    * Get a photo and ask with it. token: its concept, or box, or sameAs: the concept that was meant before another model
    * looked; else its heaviest concept, or what the choice above says. While a row waits for a concept, the photo is a guest.
    */
-  async take(load, { token = null, box = null, what = null, rows = null, sameAs = null, words = "Reading the photo…", isFirst = false, push = true } = {}) {
-    const asked = (this.loads += 1);
+  take(load, { words = "Reading the photo…", ...asked } = {}) {
     this.alert(null);
-    this.busy(words);
+    write(this.status, words);
+    return this.during(this.taking(load, asked));
+  }
+
+  async taking(load, { token = null, box = null, what = null, rows = null, sameAs = null, isFirst = false, push = true }) {
+    const asked = (this.loads += 1);
     let photo;
     try {
       photo = await load();
@@ -418,7 +449,6 @@ class RetrieveTab {
       return;
     }
     if (asked !== this.loads) return;
-    this.idle();
     this.name(photo);
     if (this.picking !== null && !isFirst) {
       this.guest = photo;
@@ -583,7 +613,6 @@ class RetrieveTab {
     this.loads += 1;
     Object.assign(this, { question: step.question, photo: step.photo, kind: step.kind, trail: step.trail, least: step.least, filters: step.filters });
     Object.assign(this, { picking: null, guest: null });
-    this.idle();
     this.score.set(this.least);
     this.narrow.set(this.filters);
     if (step.collection === this.collection.name) {
@@ -600,7 +629,11 @@ class RetrieveTab {
   }
 
   /** An address, as readRetrieve has it. */
-  async follow({ asked, collection, least, filters }) {
+  follow(wish) {
+    return this.during(this.following(wish));
+  }
+
+  async following({ asked, collection, least, filters }) {
     Object.assign(this, { least, filters });
     this.score.set(least);
     this.narrow.set(filters);
@@ -638,6 +671,14 @@ class RetrieveTab {
     return writeRetrieve(window.location.href, this);
   }
 
+  /** Edit takes the concept that is asked with. */
+  putIntoPhoto() {
+    const { photo, question: { subject }, collection } = this;
+    const asked = subject.kind === "indexed" ? { collection: subject.collection, id: subject.photo }
+      : subject.example ? { example: subject.example } : { photo: photo.photoToken };
+    openInEdit({ asked, name: photo.title, token: subject.token, model: photo.model ?? collection.model });
+  }
+
   async copyLink() {
     const href = writeRetrieve(window.location.href, this, { others: false });
     if (!(await this.copyDialog.copy(href))) return;
@@ -650,7 +691,11 @@ class RetrieveTab {
 
   // ---- searching ----
 
-  async search(k = FIRST_RESULTS) {
+  search(k = FIRST_RESULTS) {
+    return this.during(this.searching(k));
+  }
+
+  async searching(k) {
     const request = (this.asked += 1);
     const { collection, question } = this;
     this.steps.note();
@@ -663,10 +708,8 @@ class RetrieveTab {
     }
     if (!query) {
       this.results = null;
-      this.idle();
       return this.showHits();
     }
-    this.busy();
     try {
       const found = await fetchJson(collectionAddress(collection.name, "search"), {
         method: "POST", headers: { "Content-Type": "application/json" },
@@ -675,7 +718,6 @@ class RetrieveTab {
       if (request !== this.asked) return undefined;
       this.results = { ...found, k };
       if (this.isFailed) this.alert(null);
-      this.idle();
       this.showResults();
     } catch (error) {
       if (request !== this.asked) return undefined;
@@ -721,6 +763,8 @@ class RetrieveTab {
       this.instead.say(`${collection.title}: being prepared`, "This happens once; the search starts by itself.", collection.progress);
     } else if (collection.state === "failed") {
       this.instead.say(`${collection.title} cannot be searched`, collection.message);
+    } else if (collection.is_own && this.own.run && !shown && !results?.results.length) {
+      this.instead.say("Your photos are being read", "They show up here as they come.");
     } else if (isBrowsing && !collection.num_photos) {
       this.instead.say("No photos here yet", "Drop some, or a whole folder, anywhere on this page.");
     } else if (isSearched && !shown) {
@@ -753,20 +797,28 @@ class RetrieveTab {
     this.pathway.show(this.trail, question.subject);
     this.words.set(question.subject?.kind === "word" ? question.subject.word : "");
     this.unrefine.hidden = !(question.good.length || question.bad.length);
+    this.editButton.hidden = !this.photo || !Number.isInteger(question.subject?.token);
     write(this.status, sentenceOf(question) || (this.collection?.state === "ready" ? "All photos: click one to ask with it." : ""));
     this.hits.element.toggleAttribute("data-picking", picking !== null);
     this.root.toggleAttribute("data-picking", picking !== null);
   }
 
-  busy(words = null) {
-    this.root.setAttribute("aria-busy", "true");
-    if (words) write(this.status, words);
-    if (!this.photo) this.root.dataset.state = "waiting";
+  /** The page is busy until this has come, and what it led to: that begins before this ends, so there is no gap. */
+  async during(work) {
+    this.underWay += 1;
+    this.tell();
+    try {
+      return await work;
+    } finally {
+      this.underWay -= 1;
+      this.tell();
+    }
   }
 
-  idle() {
-    this.root.removeAttribute("aria-busy");
-    this.root.dataset.state = "ready";
+  tell() {
+    if (this.underWay) this.root.setAttribute("aria-busy", "true");
+    else this.root.removeAttribute("aria-busy");
+    this.root.dataset.state = this.underWay && !this.photo ? "waiting" : "ready";
   }
 
   alert(sentence) {
@@ -776,7 +828,7 @@ class RetrieveTab {
   }
 
   fail(error) {
-    this.idle();
+    this.tell();
     this.alert(error.message);
     this.isFailed = true; // until a search comes through
     if (this.collection) {

@@ -12,7 +12,7 @@ import { choice, menu, pictureControls } from "./controls.js";
 import { icon, make, uniqueId, write } from "./elements.js";
 import { openGrid, patchAt, similarityTo, strongestTokens, tokensByMass } from "./factorization.js";
 import { gather } from "./gather.js";
-import { findInRetrieve, openTabOfAddress } from "./handover.js";
+import { findInRetrieve, openInEdit, openTabOfAddress, seeRebuilt } from "./handover.js";
 import { listenToKeys, panelKeys } from "./keyboard.js";
 import { LAYERS, Overlay } from "./layers.js";
 import { numbersStrip, secondsInWords } from "./numbers.js";
@@ -113,7 +113,7 @@ class Stage {
       ...this.panels.map((panel) => panel.element), this.compare.element);
     const chipsHead = make("div", { class: "section-head" },
       make("h3", {}, "Concepts"), make("span", { class: "hint" }, "by mass, the share of the photo each holds"),
-      this.readout, this.similarButton, this.findButton);
+      this.readout, this.similarButton, this.findButton, this.editButton);
     this.root.setAttribute("role", "region");
     this.root.setAttribute("aria-label", "A photo and its concepts");
     this.root.replaceChildren(
@@ -167,7 +167,11 @@ class Stage {
       }, icon("close")));
     this.linkButton = make("button", { type: "button", class: "button", "data-action": "link",
       onclick: () => this.copyLink() }, icon("link"), make("span", {}, "Copy link"));
-    this.actions = make("div", { class: "actions" }, this.linkButton, this.downloads.element);
+    this.rebuildButton = make("button", {
+      type: "button", class: "button", "data-action": "rebuild", title: "Opens Reconstruct with this photo: what can be drawn from its concepts alone",
+      onclick: () => this.rebuild(),
+    }, icon("rebuild"), make("span", {}, "See it rebuilt"));
+    this.actions = make("div", { class: "actions" }, this.rebuildButton, this.linkButton, this.downloads.element);
     this.similarButton = make("button", {
       type: "button", class: "button", "aria-pressed": "false", "data-control": "similarity",
       title: "Colours every patch by its cosine similarity to the one pointed at; or hold S",
@@ -176,6 +180,10 @@ class Stage {
     this.findButton = make("button", {
       type: "button", class: "button", "data-action": "find", onclick: () => this.find(),
     }, icon("search"), make("span", {}, "Find in other photos"));
+    this.editButton = make("button", {
+      type: "button", class: "button", "data-action": "edit", title: "Opens Edit with this photo: move, erase and swap its concepts, and see it drawn anew",
+      onclick: () => this.edit(),
+    }, icon("edit"), make("span", {}, "Edit this photo"));
   }
 
   introduction() {
@@ -626,6 +634,20 @@ class Stage {
     if (!this.shown) return;
     const { photo, analysis, image, arrays } = this.shown;
     findInRetrieve({ study: { photo, analysis, image, arrays }, token: this.state.pinned });
+  }
+
+  edit() {
+    if (this.shown) openInEdit(this.handed());
+  }
+
+  rebuild() {
+    if (this.shown) seeRebuilt(this.handed());
+  }
+
+  /** The photo, as another tab takes it over. */
+  handed() {
+    const { photo, analysis } = this.shown;
+    return { asked: photo.example ? { example: photo.example } : { photo: photo.token }, name: photo.name, model: analysis.model };
   }
 
   async copyCode(layer, button) {

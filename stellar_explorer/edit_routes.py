@@ -1,0 +1,111 @@
+"""The Edit tab's own addresses: a photo to edit or to take from, what edits make of it, and recipes read."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from stellar_explorer import answers
+from stellar_explorer.analysis import COARSE_RESOLUTION, Explorer, KeptPhoto, display_name
+from stellar_explorer.answers import FRESH, json_object
+from stellar_explorer.collections import Collections
+from stellar_explorer.edit_recipe import check_fields, read_edits, read_recipe, write_recipe
+from stellar_explorer.edits import Edited, Editor
+from stellar_explorer.package import ALIGNMENT, concepts, localization_codes, pack, package
+from stellar_explorer.photo import MAX_BYTES
+
+EDIT_RESOLUTIONS = (COARSE_RESOLUTION, 448)
+MOST_PHOTOS = 16
+
+
+def edit_routes(explorer: Explorer, collections: Collections) -> list[Route]:
+    """Beside `stellar_explorer.routes.routes`. Photos and analyses are found by their unguessable tokens."""
+    editor = Editor(explorer)
+    answered = partial(answers.answered, told=collections.without_folders)
+
+    def study(request: Request, body: bytes) -> Any:
+        model, resolution = (request.query_params.get(name, "") for name in ("model", "resolution"))
+        if resolution not in map(str, EDIT_RESOLUTIONS):
+            raise ValueError(f"The resolution must be one of {', '.join(map(str, EDIT_RESOLUTIONS))}.")
+        is_named = request.headers.get("content-type", "").startswith("application/json")
+        photo = named_photo(json_object(body)) if is_named else explorer.keep(body)
+        found = explorer.study(photo, model=model, resolution=int(resolution))
+        check_decodes(explorer, model)
+        return package(found).manifest
+
+    def named_photo(asked: dict[str, Any]) -> KeptPhoto:
+        check_fields(asked, set(), {"example", "photo", "collection", "id"}, "What is asked for")
+        if "example" in asked:
+            return explorer.example(str(asked["example"]))
+        if "photo" in asked:
+            return explorer.photo(str(asked["photo"]))
+        name, photo_id = asked.get("collection"), asked.get("id")
+        if not isinstance(name, str) or type(photo_id) is not int:
+            raise ValueError("No photo was named; choose one.")
+        if example := collections.example_of(name, collections.get(name).photo(photo_id).source):
+            return explorer.example(example)
+        return explorer.keep(collections.picture(name, photo_id))
+
+    def made(request: Request, body: bytes) -> Edited:
+        asked = json_object(body)
+        check_fields(asked, {"edits"}, {"photos"}, "What is asked for")
+        photos = asked.get("photos", {})
+        if not isinstance(photos, dict) or len(photos) > MOST_PHOTOS:
+            raise ValueError(f"The photos must be an object of names and analyses, at most {MOST_PHOTOS}.")
+        edits = read_edits(asked["edits"], photos)
+        taken_from = {getattr(edit, "photo", None) for edit in edits} - {None}
+        others = {name: explorer.kept_study(str(photos[name])) for name in sorted(taken_from)}
+        return editor.edit(explorer.kept_study(request.path_params["token"]), edits, others)
+
+    def edit(request: Request, body: bytes) -> Any:
+        return Response(edited_package(made(request, body)), media_type="application/octet-stream", headers=FRESH)
+
+    def picture(request: Request, body: bytes) -> Any:
+        return Response(made(request, body).png(), media_type="image/png", headers=FRESH)
+
+    def recipe(request: Request, body: bytes) -> Any:
+        read = read_recipe(body)
+        if read.model not in map(display_name, explorer.models):
+            raise ValueError(f"The recipe was made with {read.model[:80]}, which this page does not offer.")
+        return json.loads(write_recipe(read))
+
+    return [
+        Route("/stellar/edit/study", answered(study, limit=MAX_BYTES), methods=["POST"]),
+        Route("/stellar/edit/recipe", answered(recipe), methods=["POST"]),
+        Route("/stellar/edit/{token}", answered(edit), methods=["POST"]),
+        Route("/stellar/edit/{token}/picture.png", answered(picture), methods=["POST"]),
+    ]
+
+
+def check_decodes(explorer: Explorer, model: str) -> None:
+    """ValueError, before anybody has edited, for a model that cannot draw a picture."""
+    stellar = explorer.stellar(model)
+    lacks = "decoder" if stellar.decoder is None else \
+        "tokenizer" if stellar.decoder.predicts_codes and stellar.tokenizer is None else None
+    if lacks:
+        raise ValueError(f"{display_name(model)} came without a {lacks}, so it cannot draw what is edited; "
+                         "choose a model that has one, as nano has.")
+
+
+def edited_package(made: Edited) -> bytes:
+    """One answer with all that the tab draws: the length of a JSON head, the head, its arrays, and a JPEG at the end.
+
+    Head: {num_tokens, patch_grid, concepts, seconds, arrays: as of `pack`, picture: {offset, length, width, height}};
+    offsets count from the head's end.
+    """
+    analysis = made.analysis
+    layout, data = pack(localization_codes(analysis))
+    jpeg = made.jpeg()
+    height, width = made.picture.shape[:2]
+    head = json.dumps({
+        "num_tokens": analysis.num_tokens, "patch_grid": list(analysis.patch_grid), "concepts": concepts(analysis),
+        "seconds": round(made.seconds, 4), "arrays": layout,
+        "picture": {"offset": len(data), "length": len(jpeg), "width": width, "height": height},
+    }).encode()
+    head += b" " * (-(4 + len(head)) % ALIGNMENT)
+    return len(head).to_bytes(4, "little") + head + data + jpeg
