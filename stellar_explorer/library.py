@@ -57,6 +57,8 @@ PICTURED = {
     "stellar": "A row a photo: the photo, its feature map, its concept map (one for each group of tokens, where there "
                "are groups) and, where there is a decoder, its reconstruction.",
     "tokenizer": "The photos, and what comes back through the codes.",
+    "titok": "The photos, what comes back through the tokenizer's codes, and what this model makes of its few codes.",
+    "mae": "The photos, what this model makes of the patches that it sees with those pasted in, and without.",
 }
 
 
@@ -266,7 +268,7 @@ class Library:
             "scores": self._scores(place, evaluation, problems),
             "pictures": [{"step": step, "address": f"stellar/models/{key}/pictures/{step}.png?v={at}"}
                          for step, at in self._pictures(place)],
-            "pictured": PICTURED["tokenizer" if (recipe or {}).get("trains") == "tokenizer" else "stellar"],
+            "pictured": PICTURED.get(str((recipe or {}).get("trains")), PICTURED["stellar"]),
             "recipe": list(settings(recipe or {})),
             "problems": list(problems),
         }

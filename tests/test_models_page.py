@@ -10,7 +10,7 @@ from tests.runs import HOSTILE, append, evaluation, make_run, write_status
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 20_000
+PATIENCE = 60_000  # a page loads in seconds, but not beside a training
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from stellar_explorer.photo import open_photo
 pytestmark = pytest.mark.browser
 
 HOSTILE = "${alert(1)}<img src=x onerror=alert(1)>.png"
-PATIENCE = 20_000
+PATIENCE = 60_000  # a page loads in seconds, but not beside a training
 PANELS = ("photo", "features", "low_rank", "concepts")
 
 
@@ -56,6 +56,14 @@ class Visitor:
     def settle(self) -> None:
         """Until what was asked for is drawn."""
         self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def quiet(self) -> None:
+        """Until nothing has been asked for half a second."""
+        for _ in range(60):
+            count = len(self.requests)
+            self.page.wait_for_timeout(500)
+            if len(self.requests) == count:
+                return
 
     def data(self, name: str) -> str | None:
         return self.page.locator("[data-stage]").get_attribute(f"data-{name}")
@@ -114,7 +122,7 @@ def test_opens_with_an_example_and_follows_the_pointer(visit):
     assert visitor.data("resolution") == "448" and not page.locator("[data-alert]").is_visible()
     assert all(visitor.canvas(panel).is_visible() for panel in PANELS)
     assert page.locator("[data-chip]").count() == 16
-    page.wait_for_timeout(500)  # thumbnails that arrive late
+    visitor.quiet()  # thumbnails that arrive late
 
     visitor.requests.clear()
     page.mouse.move(2, 2)

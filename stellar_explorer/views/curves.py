@@ -66,6 +66,8 @@ MEANINGS = {
     "metrics/live_codes": Meaning("Live codes", "share of codes", "Codes that occurred lately; dead ones are revived.",
                                   True),
     "metrics/psnr": Meaning("PSNR", "dB", "How near the rebuilt photos' pixels are. Higher is better."),
+    "metrics/right_codes": Meaning("Right codes", "share of patches",
+                                   "How often the likeliest code is the tokenizer's."),
     "metrics/code_perplexity": Meaning("Code use", "codes", "How many codes of the tokenizer are in use.", True),
 }
 SECTIONS = (

@@ -15,16 +15,12 @@ from stellar_explorer.views.concepts import concept_map, token_mask
 from stellar_explorer.views.diagnostics import explained_variance
 from stellar_explorer.views.palette import palette
 from stellar_explorer.views.render import enlarge, lit
+from stellar_explorer.views.sheet import DPI, LABEL, QUIET, SMALL, place, write
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from stellar_explorer.analysis import Analysis
 
-DPI = 100
 CONTENT, MARGIN, GAP = 2004, 56, 20  # pixels: the width everything shares, around it, and between pictures
-LABEL, SMALL = 21, 18  # pixels of letter height
-INK, QUIET = "#26292f", "#7b808a"
 # (pictures and concepts in a row) for photos up to this many times as wide as high.
 COLUMNS = ((2.2, 4, 8), (4.5, 2, 4), (9.0, 2, 2), (float("inf"), 1, 1))
 TALLEST = 420  # a concept: beyond this a photo is drawn narrower,
@@ -76,11 +72,11 @@ def figure(
     for index, (label, picture) in enumerate(_pictures(photo, analysis, basis, top)):
         x = MARGIN + index % top_columns * top_pitch
         y = MARGIN + index // top_columns * (head + top[1] + GAP)
-        _write(sheet, label, x, y + LABEL / 2)
-        _place(sheet, picture, x, y + head)
+        write(sheet, label, x, y + LABEL / 2)
+        place(sheet, picture, x, y + head)
 
     level = f"{threshold:g}/{num_tokens}"
-    _write(sheet, f"Concepts by mass, lit where localization > {level}", MARGIN, concepts_at + LABEL / 2)
+    write(sheet, f"Concepts by mass, lit where localization > {level}", MARGIN, concepts_at + LABEL / 2)
     miniature = photo.resize(small, Image.Resampling.LANCZOS)
     outline = 2 if small[0] / analysis.patch_grid[1] >= 8 else 1  # of fine cells a thick border would be all
     colours = palette(num_tokens)
@@ -88,19 +84,19 @@ def figure(
         x = MARGIN + index % concept_columns * small_pitch
         y = concepts_at + head + index // concept_columns * (small[1] + head + GAP)
         mask = token_mask(analysis.localization, analysis.patch_grid, token, threshold)
-        _place(sheet, np.asarray(lit(miniature, mask, colours[token], opacity=0.32, outline=outline)), x, y)
+        place(sheet, np.asarray(lit(miniature, mask, colours[token], opacity=0.32, outline=outline)), x, y)
         line = y + small[1] + 10 + SMALL / 2
         chip = np.broadcast_to(colours[token], (SMALL - 4, SMALL - 4, 3))
-        _place(sheet, chip, x, round(line - chip.shape[0] / 2))
-        _write(sheet, f"{token}", x + SMALL + 4, line, size=SMALL)
+        place(sheet, chip, x, round(line - chip.shape[0] / 2))
+        write(sheet, f"{token}", x + SMALL + 4, line, size=SMALL)
         share = f"{analysis.mass[token]:.1%}".replace("%", " %")
-        _write(sheet, share, x + small_pitch - GAP, line, size=SMALL, colour=QUIET, align="right")
+        write(sheet, share, x + small_pitch - GAP, line, size=SMALL, colour=QUIET, align="right")
 
     rows, cols = analysis.patch_grid
     explained = explained_variance(analysis.patch_features, analysis.low_rank)
     caption = (f"STELLAR {Path(analysis.model).name}, {analysis.resolution} px, {rows} × {cols} patches; "
                f"L S explains {max(explained, 0):.0%} of the features' variance".replace("%", " %"))
-    _write(sheet, caption, MARGIN, footer_at + SMALL / 2, size=SMALL, colour=QUIET)
+    write(sheet, caption, MARGIN, footer_at + SMALL / 2, size=SMALL, colour=QUIET)
 
     buffer = io.BytesIO()
     canvas.print_png(buffer, metadata={"Software": None})
@@ -130,17 +126,3 @@ def _within(size: tuple[int, int], width: int, height: int) -> tuple[int, int]:
     """The largest size of the same shape within width and height."""
     scale = min(width / size[0], height / size[1])
     return max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)
-
-
-def _place(sheet: Figure, picture: np.ndarray, x: int, y: int) -> None:
-    """Pixel for pixel: (x, y) is the upper left corner, from the sheet's."""
-    top = round(sheet.get_figheight() * DPI)
-    sheet.figimage(picture, xo=x, yo=top - y - picture.shape[0], origin="upper")
-
-
-def _write(
-    sheet: Figure, text: str, x: float, y: float, *, size: int = LABEL, colour: str = INK, align: str = "left"
-) -> None:
-    width, height = sheet.get_figwidth() * DPI, sheet.get_figheight() * DPI
-    sheet.text(x / width, 1 - y / height, text, size=size * 72 / DPI, color=colour, ha=align, va="center_baseline",
-               family="DejaVu Sans", parse_math=False)

@@ -53,7 +53,7 @@ def heat(
     level = Image.fromarray(enlarge(levels, photo.size, smooth=smooth))
     if colour is None:
         over = level.copy()
-        over.putpalette(_ramp(HEAT).tobytes())
+        over.putpalette(ramp(HEAT).tobytes())
         over = over.convert("RGB")
     else:
         over = Image.new("RGB", photo.size, tuple(int(part) for part in colour))
@@ -95,7 +95,7 @@ def _share(value: float) -> float:
     return min(max(float(value), 0.0), 1.0)
 
 
-def _ramp(stops: np.ndarray) -> np.ndarray:
+def ramp(stops: np.ndarray) -> np.ndarray:
     """(S, 3) -> (256, 3) uint8, linear between the stops."""
     places = np.linspace(0, len(stops) - 1, 256)
     return np.stack([np.interp(places, range(len(stops)), channel) for channel in stops.T], axis=1).astype(np.uint8)

@@ -53,6 +53,11 @@ MEASURES = (
     (r"invarian.*low_rank", None, HIGHER, "cosine",
      "How alike L S stays at the same places of the photo when the photo is changed."),
     (r"objects/count", "Objects looked for", NEITHER, "objects", "How many outlined objects were measured."),
+    (r"reconstruction/tokens", "Tokens", NEITHER, "a photo", "How many numbers, codes or patches stand for a photo."),
+    (r"reconstruction/bits", "Bits", LOWER, "a photo", "What those tokens take as they are stored."),
+    (r"reconstruction/bytes", "Bytes", LOWER, "a photo",
+     "What those tokens take as they are stored: equal tokens are not equal bytes."),
+    (r"reconstruction/seconds", "Time", LOWER, "s a photo", "Measured on one machine at one moment, and noisy."),
     (r"codes?_(use|in_use|share)", "Codes in use", HIGHER, "share of codes",
      "How many of the tokenizer's codes ever occur."),
 )
@@ -60,7 +65,8 @@ WORDS = {"knn": "k-NN", "iou": "IoU", "miou": "mIoU", "psnr": "PSNR", "ssim": "S
          "probe": "probe", "s": "S", "l": "L", "ls": "L S"}
 BOUNDS = ("floor", "ceiling")
 # Worth a look at most: crops stand for the other changes, and counts are no scores.
-MINOR = re.compile(r"^(equivariance|invariance)/(?!crops/).+/|/remainder$|/semantics_by_mass$|/count$|/num_heavy$")
+MINOR = re.compile(r"^(equivariance|invariance)/(?!crops/).+/|/remainder$|/semantics_by_mass$|/count$|/num_heavy$"
+                   r"|/bits$")
 
 
 def in_words(name: str) -> str:
