@@ -12,7 +12,7 @@ import torch
 
 from index import rle
 from index.decoding import Prepared, decoded_ahead
-from index.naming import Namer, Names
+from index.naming import Names, namer_of
 from index.records import Concept, EncodedPhoto, Photo
 from index.sources import BadPhoto, SourcePhoto
 from model.factorization import Factorization
@@ -59,7 +59,7 @@ def encode(
     on_bad: told of what could not be opened. An error of `photos` itself is raised here, after what came before it.
     """
     batch_size = batch_size or default_batch_size(stellar.device, resolution)
-    namer = Namer.of(stellar)
+    namer = namer_of(stellar)
     on_bad = on_bad or (lambda bad: None)
 
     def encode_batch(batch: list[Waiting]) -> None:

@@ -2,8 +2,9 @@
 
     python -m index.naming tf_efficientnet_lite0.safetensors --out assets/nano/names.npz
 
-makes the classifier's file anew, from the whole network's weights in timm's names. Models without such a stem give no
-names: a linear probe over concepts could name theirs, and is not there yet.
+makes the classifier's file anew, from the whole network's weights in timm's names. Any other model's concepts are named
+by a linear probe that `python -m train.evaluate CHECKPOINT --data CLASS_FOLDERS --save-probe` leaves beside its file;
+where there is one, it comes before the stem's words.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from torch import Tensor
 
 from index.errors import ConceptIndexError
 from model.factorization import Factorization
+from model.files import sha256_of
+from model.probe import Probe, ProbeError, beside
 
 if TYPE_CHECKING:
     from model.stellar import Stellar
@@ -40,6 +43,54 @@ MOST_NAMES = 3
 LEAST_SCORE = 0.2
 
 Names = tuple[tuple[str, float], ...]
+
+
+def namer_of(stellar: Stellar) -> Namer | ProbeNamer | None:
+    """What names this model's concepts; None where nothing does. Raises ConceptIndexError for a file of names that
+    cannot be used."""
+    return ProbeNamer.of(stellar) or Namer.of(stellar)
+
+
+def likely(scores: Tensor, words: Sequence[str]) -> list[list[Names]]:
+    """(B, K, W) -> a photo a list of K names, the best first; () where nothing is likely."""
+    best, classes = scores.topk(min(MOST_NAMES, scores.shape[2]))
+    return [[tuple((words[number], round(score, 4)) for score, number in zip(*concept, strict=True)
+                   if score >= LEAST_SCORE)
+             for concept in zip(*photo, strict=True)]
+            for photo in zip(best.tolist(), classes.tolist(), strict=True)]
+
+
+class ProbeNamer:
+    """By a probe over the model's own concepts."""
+
+    def __init__(self, probe: Probe) -> None:
+        self.probe = probe
+
+    @classmethod
+    def of(cls, stellar: Stellar) -> ProbeNamer | None:
+        """From the file beside the model's own; None where there is none."""
+        if stellar.path is None or not (file := beside(stellar.path)).is_file():
+            return None
+        return cls(fitting_probe(file, file.stat().st_mtime_ns, stellar.path, stellar.path.stat().st_mtime_ns))
+
+    @torch.no_grad()
+    def factorize(self, stellar: Stellar, images: Tensor) -> tuple[Factorization, list[list[Names]]]:
+        """As `Namer.factorize`."""
+        factorization = stellar.factorize(images)
+        return factorization, likely(self.probe.scores(factorization.semantics), self.probe.words)
+
+
+@lru_cache(maxsize=4)
+def fitting_probe(file: Path, changed: int, checkpoint: Path, written: int) -> Probe:
+    """Read and compared with the weights once, while both files stay what they are."""
+    try:
+        probe = Probe.load(file)
+    except ProbeError as error:
+        raise ConceptIndexError(str(error)) from error
+    if probe.sha256 != sha256_of(checkpoint):
+        raise ConceptIndexError(f"{file} was learnt on other weights than {checkpoint.name}; make it again: python -m "
+                                f"train.evaluate {checkpoint} --data CLASS_FOLDERS --save-probe, or delete it.")
+    return probe
 
 
 class Namer:
@@ -77,11 +128,7 @@ class Namer:
 
     def names(self, features: Tensor, factorization: Factorization) -> list[list[Names]]:
         """(B, C, rows, cols) of stride 32 -> a photo a list of K names, the best first; () where nothing is likely."""
-        scores, classes = self.scores(features, factorization).topk(MOST_NAMES)
-        return [[tuple((self.words[number], round(score, 4)) for score, number in zip(*concept, strict=True)
-                       if score >= LEAST_SCORE)
-                 for concept in zip(*photo, strict=True)]
-                for photo in zip(scores.tolist(), classes.tolist(), strict=True)]
+        return likely(self.scores(features, factorization), self.words)
 
     @torch.no_grad()
     def scores(self, features: Tensor, factorization: Factorization) -> Tensor:

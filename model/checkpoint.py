@@ -300,6 +300,11 @@ class Checkpoint:
     config: StellarConfig
     parts: tuple[tuple[TensorFile, str, dict[str, list[str]] | None], ...]
 
+    @property
+    def path(self) -> Path:
+        """The file of the model itself."""
+        return self.parts[-1][0].path
+
     @contextmanager
     def architecture_errors(self) -> Iterator[None]:
         """Round the building of `config`: what cannot be built is the files' fault."""

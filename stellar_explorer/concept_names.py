@@ -49,10 +49,10 @@ class ConceptNames:
         return None
 
     def _encoded(self, study: Study) -> Names:
-        from index.naming import Namer
+        from index.naming import namer_of
 
         stellar = self._explorer.stellar(study.model)
-        namer = Namer.of(stellar)
+        namer = namer_of(stellar)
         if namer is None:
             return [[] for _ in range(study.analysis.num_tokens)]
         image = fit(study.photo.open(), resolution=study.analysis.resolution, patch_size=stellar.patch_size)

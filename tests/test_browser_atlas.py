@@ -22,7 +22,7 @@ from tests.fakes_index import FAKE_MODEL
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 20_000
+PATIENCE = 60_000  # a page loads in seconds, but not beside a training
 HOSTILE = "${alert(1)}<img src=x onerror=alert(1)>"
 COLUMNS, ROWS = 24, 16  # of concepts, too many to show crops of all
 COUNT = COLUMNS * ROWS

@@ -35,7 +35,7 @@ export function writeRetrieve(href, { collection, question, least, filters }, { 
 
 /** The tab's steps in the browser's history: Back goes to the question before, as the trail does. */
 export class Steps {
-  /** on: {address() -> href, isShown(), snapshot(), restore(snapshot or null)} */
+  /** on: {address() -> href, isShown(), snapshot(), restore(snapshot or null), late(whether the address is behind)} */
   constructor(on) {
     this.on = on;
     this.kept = new Map();
@@ -49,11 +49,13 @@ export class Steps {
   /** Soon: what is shown now. */
   note() {
     clearTimeout(this.timer);
+    this.on.late(true);
     this.timer = setTimeout(() => this.write(), DELAY);
   }
 
   write() {
     clearTimeout(this.timer);
+    this.on.late(false);
     if (!this.on.isShown()) return;
     const step = window.history.state?.stellarStep ?? (this.number += 1);
     this.kept.delete(step);

@@ -8,12 +8,12 @@ import { aspectOf } from "./retrieve_hits.js";
 const AT_ONCE = 48;
 
 export class Browse {
-  /** on: {open(photo), fail(error)} */
+  /** on: {open(photo), fail(error), during(promise)} */
   constructor(on) {
     this.on = on;
     this.shown = "";
     this.list = make("ul", { class: "hits", "aria-label": "Photos of the collection", "data-browse": "" });
-    this.more = make("button", { type: "button", class: "button retrieve-more", hidden: true, onclick: () => this.fetchMore() }, "Show more");
+    this.more = make("button", { type: "button", class: "button retrieve-more", hidden: true, onclick: () => on.during(this.fetchMore()) }, "Show more");
     this.element = make("div", { class: "retrieve-browse", hidden: true }, this.list, this.more);
   }
 
@@ -25,7 +25,7 @@ export class Browse {
     this.shown = key;
     this.collection = collection;
     this.list.replaceChildren();
-    this.fetchMore();
+    this.on.during(this.fetchMore());
   }
 
   async fetchMore() {

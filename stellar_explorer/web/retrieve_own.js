@@ -45,7 +45,7 @@ async function walk(entry, files) {
 }
 
 export class OwnPhotos {
-  /** settings: {max_bytes, accept}. on: {start(name), added(facts), end({added}), refuse(sentence)} */
+  /** settings: {max_bytes, accept}. on: {chosen(files), start(name), added(facts), end(), refuse(sentence)} */
   constructor(settings, on) {
     this.settings = settings;
     this.on = on;
@@ -58,7 +58,7 @@ export class OwnPhotos {
     this.bar = make("div", {
       class: "retrieve-bar", role: "progressbar", "aria-valuemin": "0", "aria-valuemax": "100", "aria-label": "Photos read",
     }, this.fill);
-    this.stop = make("button", { type: "button", class: "quiet-button", "data-action": "stop", onclick: () => this.end() }, "Stop");
+    this.stop = make("button", { type: "button", class: "quiet-button", "data-action": "stop", onclick: () => this.halt() }, "Stop");
     this.dismiss = make("button", {
       type: "button", class: "quiet-button", "aria-label": "Dismiss", hidden: true, onclick: () => { this.element.hidden = true; },
     }, icon("close"));
@@ -67,7 +67,7 @@ export class OwnPhotos {
     this.chooser = make("input", {
       type: "file", multiple: true, accept: settings.accept, class: "unseen", tabindex: "-1", "aria-hidden": "true", "data-control": "own-files",
       onchange: () => {
-        this.add([...this.chooser.files]);
+        this.on.chosen([...this.chooser.files]);
         this.chooser.value = "";
       },
     });
@@ -85,7 +85,7 @@ export class OwnPhotos {
     return file.type.startsWith("image/") || this.suffixes.some((suffix) => file.name.toLowerCase().endsWith(suffix));
   }
 
-  /** Others than photos are counted and left; what cannot be opened is named at the end. */
+  /** Until all are read. Others than photos are counted and left; what cannot be opened is named at the end. */
   async add(files) {
     const photos = files.filter((file) => this.isPhoto(file));
     const others = files.length - photos.length;
@@ -105,12 +105,20 @@ export class OwnPhotos {
     this.show();
     try {
       await this.make();
-      this.on.start(this.name);
+      await this.on.start(this.name);
       await Promise.all(Array.from({ length: AT_ONCE }, () => this.work(run)));
     } catch (error) {
       run.reason = error.message;
     }
-    if (this.run === run) this.end();
+    if (this.run === run) await this.end();
+  }
+
+  /** What is on its way still comes. */
+  halt() {
+    if (!this.run) return;
+    this.run.isHalted = true;
+    this.stop.hidden = true;
+    write(this.words, "Stopping…");
   }
 
   async make() {
@@ -118,7 +126,7 @@ export class OwnPhotos {
   }
 
   async work(run) {
-    while (this.run === run && run.at < run.photos.length) {
+    while (this.run === run && !run.isHalted && run.at < run.photos.length) {
       const file = run.photos[run.at++];
       const fault = refusal(file, this.settings.max_bytes);
       if (fault) {
@@ -135,10 +143,11 @@ export class OwnPhotos {
     const rest = `photos?name=${encodeURIComponent(file.webkitRelativePath || file.name)}`;
     const response = await fetch(resolveAddress(collectionAddress(this.name, rest)), { method: "POST", body: file })
       .catch(() => { throw new Error("The server does not answer; is it still running?"); });
+    if (this.run !== run) return; // they were removed meanwhile
     if (response.status === 404 && !isAgain) { // gone after an hour without use
       this.forget();
       await this.make();
-      this.on.start(this.name);
+      await this.on.start(this.name);
       await this.send(file, run, true);
     } else if (response.ok) {
       const facts = await response.json();
@@ -156,6 +165,7 @@ export class OwnPhotos {
 
   show() {
     const { run } = this;
+    if (!run || run.isHalted) return;
     const share = run.done / run.photos.length;
     write(this.words, `Reading your photos: ${run.done} of ${run.photos.length}`);
     write(this.bad, run.bad.length ? faults(run.bad) : this.isShared ? "Everyone who visits this page sees them."
@@ -168,7 +178,6 @@ export class OwnPhotos {
   /** Done, stopped or failed: what came of it stays in sight until it is dismissed. */
   end() {
     const { run } = this;
-    if (!run) return;
     this.run = null;
     const parts = [`${run.added} ${run.added === 1 ? "photo" : "photos"} added`];
     if (run.known) parts.push(`${run.known} there already`);
@@ -179,7 +188,7 @@ export class OwnPhotos {
     write(this.bad, [run.reason, faults(run.bad)].filter(Boolean).join(" "));
     this.bar.hidden = this.stop.hidden = true;
     this.dismiss.hidden = false;
-    this.on.end(run);
+    return this.on.end();
   }
 
   async remove() {
@@ -202,7 +211,7 @@ function faults(bad) {
 
 /**
  * While photos are dragged over the tab: one half asks with the photo, the other keeps it to be searched.
- * on: {ask(file), keep(files), isShown()} -> the veil, in the top layer
+ * on: {ask(file), keep(files), gather(promise of files), isShown()} -> the veil, in the top layer
  */
 export function dropHalves(on) {
   const half = (name, sign, words, hint) => make("div", { class: "veil-half", "data-half": name },
@@ -241,7 +250,7 @@ export function dropHalves(on) {
     event.preventDefault();
     const name = over(event);
     const isFolder = [...event.dataTransfer.items].some((item) => item.webkitGetAsEntry?.()?.isDirectory);
-    const files = await filesOf(event.dataTransfer);
+    const files = await on.gather(filesOf(event.dataTransfer));
     if (name === "ask" && !isFolder && files.length === 1) on.ask(files[0]);
     else on.keep(files);
   });

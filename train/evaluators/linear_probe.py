@@ -25,23 +25,35 @@ def evaluate(subject: Subject, photos: PhotoSet, *, resolution: int = RESOLUTION
 
 
 def classify(known: Tensor, labels: Tensor, asking: Tensor) -> Tensor:
-    """known (P, D) with labels (P,), asking (Q, D) -> classes (Q,).
+    """known (P, D) with labels (P,), asking (Q, D) -> classes (Q,)."""
+    weight, bias = learn(known, labels, num_classes=int(labels.max()) + 1)
+    return (asking @ weight.T + bias).argmax(dim=1)
 
-    Minimises cross-entropy + |W|^2 / 2P from zero: convex, so nothing is drawn.
+
+def learn(known: Tensor, labels: Tensor, *, num_classes: int, shares: Tensor | None = None,
+          num_examples: int | None = None) -> tuple[Tensor, Tensor]:
+    """known (P, D) with labels (P,) -> weight (C, D) and bias (C,) for features as they come.
+
+    Minimises, over standardised features, cross-entropy + |W|^2 / 2P from zero: convex, so nothing is drawn.
+    shares: (P,) what each counts for, summing to 1 (default: evenly). num_examples: another P for the penalty, where
+    several rows are of one example.
     """
     mean, std = known.mean(dim=0), known.std(dim=0, correction=0).clamp_min(1e-6)
-    known, asking = (known - mean) / std, (asking - mean) / std
-    num_classes = int(labels.max()) + 1
+    known = (known - mean) / std
+    if shares is None:
+        shares = torch.full((len(known),), 1 / len(known))
     weight = torch.zeros(num_classes, known.shape[1], requires_grad=True)
     bias = torch.zeros(num_classes, requires_grad=True)
     optimizer = torch.optim.LBFGS([weight, bias], max_iter=NUM_ITERATIONS, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        loss = F.cross_entropy(known @ weight.T + bias, labels) + weight.square().sum() / (2 * len(known))
+        loss = F.cross_entropy(known @ weight.T + bias, labels, reduction="none") @ shares
+        loss = loss + weight.square().sum() / (2 * (num_examples or len(known)))
         loss.backward()
         return loss
 
     with torch.enable_grad():
         optimizer.step(closure)
-    return (asking @ weight.detach().T + bias.detach()).argmax(dim=1)
+    scaled = weight.detach() / std
+    return scaled, bias.detach() - scaled @ mean
