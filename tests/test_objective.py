@@ -20,6 +20,7 @@ from train.objective.granularity import group_balance_loss, group_low_rank, grou
 from train.objective.koleo import koleo_loss
 from train.objective.low_rank import low_rank_loss
 from train.objective.reconstruction import code_loss, pixel_loss
+from train.objective.seams import seam_loss
 from train.objective.set_alignment import set_alignment_loss
 from train.objective.summary_alignment import summary_alignment_loss
 from train.objective.vector_quantization import codebook_loss, straight_through
@@ -262,6 +263,17 @@ def test_group_balance_is_zero_where_every_group_has_its_share():
 def test_code_loss_is_a_mean_cross_entropy():
     logits, codes = rand(2, 9, 8), torch.randint(8, (2, 9), generator=generator())
     torch.testing.assert_close(code_loss(logits, codes), F.cross_entropy(logits.mT, codes))
+
+
+def test_seams_are_steps_between_squares_that_the_photo_has_not():
+    image = torch.rand(2, 3, 64, 96, generator=generator())
+    assert seam_loss(image, image, stride=16) == 0
+    assert seam_loss(image + 0.2, image, stride=16) < 1e-6, "another tone everywhere is no seam"
+    squares = F.interpolate(torch.rand(2, 3, 4, 6, generator=generator(1)), scale_factor=16.0)
+    flat = torch.full_like(squares, 0.5)
+    blurred = F.avg_pool2d(squares, 15, stride=1, padding=7, count_include_pad=False)
+    assert seam_loss(squares, flat, stride=16) > 1.5 * seam_loss(blurred, flat, stride=16) > 0
+    assert seam_loss(squares[..., :16, :16], flat[..., :16, :16], stride=16) == 0, "one square has no neighbour"
 
 
 def test_a_gradient_goes_straight_through_a_code():

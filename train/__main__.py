@@ -1,4 +1,4 @@
-"""python -m train --recipe NAME --data SOURCE --out FOLDER: train a STELLAR or its tokenizer."""
+"""python -m train --recipe NAME --data SOURCE --out FOLDER: train a STELLAR, its tokenizer, or a small peer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from train.recipes import NAMES, recipe
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog="python -m train", description="Train a STELLAR, or its tokenizer.")
+    made = argparse.ArgumentParser(prog="python -m train",
+                                   description="Train a STELLAR, its tokenizer, or what it is compared with.")
     made.add_argument("--recipe", required=True, help=f"one of {', '.join(NAMES)}")
     made.add_argument("--data", help="a folder of photos, Parquet files, or a hub data set's name")
     made.add_argument("--out", type=Path, help="the run's folder; runs/RECIPE unless given")

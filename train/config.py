@@ -13,7 +13,11 @@ from model.config import DecoderConfig, StellarConfig, TokenizerConfig
 
 STELLAR_LOSSES = ("reconstruction", "clustering", "summary_clustering", "set_alignment", "summary_alignment", "koleo",
                   "distillation", "low_rank", "granularity")
-TOKENIZER_LOSSES = ("reconstruction", "codebook", "perceptual", "adversarial")
+TOKENIZER_LOSSES = ("reconstruction", "seams", "codebook", "perceptual", "adversarial")
+# What a run can train (train/learners.py), and the losses that each knows.
+LOSSES = {"stellar": STELLAR_LOSSES, "tokenizer": TOKENIZER_LOSSES, "titok": ("reconstruction", "codebook", "koleo"),
+          "mae": ("reconstruction",)}
+BASELINES = ("titok", "mae")
 
 
 # Whose assignments are another loss's targets. Such a loss can count for nothing and still be computed.
@@ -182,6 +186,42 @@ class OptimizerConfig:
 
 
 @dataclass(frozen=True)
+class TransformerConfig:
+    """A plain ViT's sizes."""
+
+    width: int = 192
+    depth: int = 5
+    num_heads: int = 3
+    mlp_width: int = 768
+
+    def __post_init__(self) -> None:
+        require_least(self, "baseline: ", 1, "width", "depth", "num_heads", "mlp_width")
+        require(self.width % self.num_heads == 0,
+                f"baseline: a width of {self.width} cannot be split among {self.num_heads} heads")
+
+
+@dataclass(frozen=True)
+class BaselineConfig:
+    """A TiTok's sizes, or a MAE's (model/baselines/), which both take squares of `native_size`.
+
+    `num_tokens` are a TiTok's codes, each one of `num_codes` of width `code_width`, or the patches that a MAE sees.
+    """
+
+    encoder: TransformerConfig = field(default_factory=TransformerConfig)
+    decoder: TransformerConfig = field(default_factory=TransformerConfig)
+    native_size: int = 224
+    patch_size: int = 16
+    num_tokens: int = 32
+    num_codes: int = 4096
+    code_width: int = 12
+
+    def __post_init__(self) -> None:
+        require_least(self, "baseline.", 1, "native_size", "patch_size", "num_tokens", "num_codes", "code_width")
+        require(self.native_size % self.patch_size == 0,
+                f"baseline.native_size {self.native_size} is no multiple of its patch size, {self.patch_size}")
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """One run. `weights` names the losses in use and how much each counts; a loss that is not there is not computed.
     Clustering at weight 0 is computed for the alignment loss whose targets its assignments are, and counts for nothing.
@@ -194,13 +234,15 @@ class TrainConfig:
     low-rank loss's gradient that reaches the patch features, 0..1: at 0 L S follows X alone. `precision` "auto" is bf16
     where the device multiplies bfloat16 faster, else "no" (float32). `frozen` names what keeps its weights, by the
     beginnings of parameters' names: `--set 'frozen=["encoder","localizer"]'` with the reconstruction alone trains a
-    decoder on what is there, "encoder.blocks.0" is one block.
+    decoder on what is there, "encoder.blocks.0" is one block. `trains` says what: a STELLAR, a tokenizer, or what
+    STELLAR is compared with, whose sizes are then `baseline` instead of `model`.
     """
 
     recipe: str
     weights: dict[str, float]
     trains: str = "stellar"
     model: StellarConfig = field(default_factory=StellarConfig)
+    baseline: BaselineConfig | None = None
     init: str | None = None
     stem_weights: str | None = "nano"
     tokenizer_weights: str | None = None
@@ -223,6 +265,7 @@ class TrainConfig:
     picture_every: int = 500
 
     def __post_init__(self) -> None:
+        require(self.trains in LOSSES, f"trains must be one of {', '.join(LOSSES)}, found {self.trains!r}")
         self.check_numbers()
         self.check_sizes()
         self.check_losses()
@@ -242,6 +285,12 @@ class TrainConfig:
         require_positive(self.model, "model.", "localization_temperature")
         sides = [*self.views.resolutions, *([self.views.local_resolution] if self.views.num_local else [])]
         patches = {"patch size": self.model.patch_size}
+        if self.trains in BASELINES:
+            require(self.baseline is not None, f"a {self.trains} run needs baseline, its sizes")
+            require(sides == [self.baseline.native_size],
+                    f"a {self.trains} run takes squares of baseline.native_size, {self.baseline.native_size} px; "
+                    f"views.resolutions must name that alone and views.num_local be 0, found {sides}")
+            patches = {}
         if self.trains == "tokenizer" and self.model.tokenizer is not None:
             patches["tokenizer's stride"] = self.model.tokenizer.stride
         for what, patch in patches.items():
@@ -249,21 +298,32 @@ class TrainConfig:
                 require(side % patch == 0, f"a side of {side} px is no multiple of the {what}, {patch}")
 
     def check_losses(self) -> None:
-        known = {"stellar": STELLAR_LOSSES, "tokenizer": TOKENIZER_LOSSES}
-        if self.trains not in known:
-            raise RecipeError(f"trains must be one of {', '.join(known)}, found {self.trains!r}")
         if not self.weights:
             raise RecipeError("no loss is left; give at least one a weight")
         for name, weight in self.weights.items():
-            if name not in known[self.trains]:
-                raise RecipeError(f"there is no loss {name!r}{suggestion(name, known[self.trains])}; "
-                                  f"a {self.trains} run knows {', '.join(known[self.trains])}")
+            if name not in LOSSES[self.trains]:
+                raise RecipeError(f"there is no loss {name!r}{suggestion(name, LOSSES[self.trains])}; "
+                                  f"a {self.trains} run knows {', '.join(LOSSES[self.trains])}")
             served = weight == 0 and TARGETS.get(name) in self.weights
             require(weight > 0 or served, f"the weight of {name} is {weight:g}; leave a loss out with --without {name}")
         if self.trains == "tokenizer":
             require(self.model.tokenizer is not None, "a tokenizer run needs model.tokenizer")
             require(self.model.stem is not None, "a tokenizer run needs model.stem: its frozen features judge pictures")
-            return
+        elif self.trains in BASELINES:
+            self.check_baseline()
+        else:
+            self.check_stellar()
+
+    def check_baseline(self) -> None:
+        require("reconstruction" in self.weights, f"a {self.trains} run needs reconstruction: it is what it learns")
+        require(not self.frozen, f"frozen names parts of a STELLAR; a {self.trains} run has none")
+        if self.trains == "mae":
+            num_patches = (self.baseline.native_size // self.baseline.patch_size) ** 2
+            require(self.baseline.num_tokens < num_patches,
+                    f"baseline.num_tokens is {self.baseline.num_tokens} of {num_patches} patches: a MAE learns from "
+                    "those that it does not see")
+
+    def check_stellar(self) -> None:
         weights, views = self.weights, self.views
         for targets, alignment in TARGETS.items():
             require(alignment not in weights or targets in weights,
@@ -419,5 +479,5 @@ def convert(name: str, hint: object, value: object) -> object:
     return value
 
 
-__all__ = ["DataConfig", "DecoderConfig", "OptimizerConfig", "PrototypesConfig", "RecipeError", "StellarConfig",
-           "TeacherConfig", "TokenizerConfig", "TrainConfig", "ViewsConfig"]
+__all__ = ["BaselineConfig", "DataConfig", "DecoderConfig", "OptimizerConfig", "PrototypesConfig", "RecipeError",
+           "StellarConfig", "TeacherConfig", "TokenizerConfig", "TrainConfig", "TransformerConfig", "ViewsConfig"]

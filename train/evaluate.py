@@ -14,9 +14,14 @@ from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 import torch
+from torch import nn
 from tqdm import tqdm
 
+from model.checkpoint import CheckpointError
 from model.files import write_whole
+from model.probe import beside
+from model.stellar import Stellar
+from train.concept_probe import learn_probe
 from train.evaluators import (
     Unavailable,
     Value,
@@ -30,7 +35,7 @@ from train.evaluators import (
 )
 from train.evaluators.photo_set import PhotoSet
 from train.evaluators.pooled import RESOLUTION, pool_photos
-from train.subjects import StellarSubject, Subject, TimmSubject
+from train.subjects import BaselineSubject, StellarSubject, Subject, TimmSubject, baseline_kind
 
 BAD_INPUT = 2  # the exit status of anything a person can mend
 MOST_NAMED = 5  # bad photos named on standard error; the files name them all
@@ -105,7 +110,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog="protocols:\n" + "".join(f"  {name:<16}{in_short(protocol)}\n"
                                         for name, protocol in PROTOCOLS.items()))
     parser.add_argument("checkpoints", metavar="CHECKPOINT", nargs="*",
-                        help="a name, a file or a folder; label=FILE names it in the table")
+                        help="a name, a file or a folder, of a STELLAR or of what it is compared with (titok, mae); "
+                             "label=FILE names it in the table")
     parser.add_argument("--data", metavar="FOLDER", action="append", required=True,
                         help="photos: in a folder a class, or with outlines NAME.txt beside NAME.jpg, or neither; "
                              "PROTOCOL=FOLDER for one protocol; may be repeated")
@@ -121,6 +127,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch-size", type=int, default=8, metavar="N", help="photos at a time (default: 8)")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn (default: 0)")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="and FILE.md beside it")
+    parser.add_argument("--save-probe", action="store_true",
+                        help="learn the classes' names for single concepts too, and leave them beside the checkpoint, "
+                             "where `python -m index build` finds them")
     return parser
 
 
@@ -128,13 +137,20 @@ def run(options: argparse.Namespace, *, command: str) -> dict:
     """The whole evaluation -> what the JSON holds. Raises ValueError, one sentence, for what a person can mend."""
     check(options)
     sets = photos_of(options.data, options.protocol, limit=options.limit)
+    if options.save_probe and "linear_probe" not in sets:
+        raise ValueError(f"--save-probe learns with the linear_probe protocol, which needs {NEEDED['classes']}; give "
+                         "--data one.")
     subjects = open_subjects(options)
+    check_baselines(subjects, sets)
     models = [Scores(subject.name, subject.sha256) for subject in subjects]
+    stem = shipped_stem(options.device) if "reconstruction" in sets else None
     with tqdm(total=len(subjects) * sum(len(photos) for photos in counted(sets)), unit="photo", file=sys.stderr,
               disable=None) as bar:
         for subject, model in zip(subjects, models, strict=True):
-            for name, value in evaluate_subject(subject, sets, options, bar):
+            for name, value in evaluate_subject(subject, sets, options, bar, stem=stem):
                 model.add(name, value)
+            if options.save_probe and subject.stellar is not None:
+                save_probe(subject, sets["linear_probe"], options)
     skipped = {path: reason for photos in sets.values() for path, reason in photos.skipped.items()}
     if skipped:
         print(f"{len(skipped)} photos could not be read and were left out: "
@@ -229,7 +245,8 @@ def suits(photos: PhotoSet, protocol: Protocol) -> bool:
 
 
 def open_subjects(options: argparse.Namespace) -> list[Subject]:
-    subjects: list[Subject] = [StellarSubject.open(source, device=options.device) for source in options.checkpoints]
+    subjects: list[Subject] = [(BaselineSubject if baseline_kind(source) else StellarSubject).open(
+        source, device=options.device) for source in options.checkpoints]
     subjects += [TimmSubject.open(spec, device=options.device, seed=options.seed) for spec in options.peer]
     names: set[str] = set()
     for subject in subjects:  # columns of one name could not be told apart
@@ -244,8 +261,24 @@ def open_subjects(options: argparse.Namespace) -> list[Subject]:
     return subjects
 
 
-def evaluate_subject(subject: Subject, sets: dict[str, PhotoSet], options: argparse.Namespace,
-                     bar: tqdm) -> Iterator[tuple[str, Value]]:
+def check_baselines(subjects: Sequence[Subject], sets: dict[str, PhotoSet]) -> None:
+    others = [name for name in sets if name != "reconstruction"]
+    for subject in subjects:
+        if others and isinstance(subject, BaselineSubject):
+            raise ValueError(f"{subject.name} has no concepts, it only reconstructs; give --protocol reconstruction.")
+
+
+def shipped_stem(device: str) -> nn.Module | None:
+    """nano's, which judges every model's pictures alike; None, and each is judged by its own, where nano is missing."""
+    try:
+        return getattr(Stellar.load("nano", device=device, dtype="float32").encoder.embedding, "stem", None)
+    except CheckpointError:
+        return None
+
+
+def evaluate_subject(subject: Subject, sets: dict[str, PhotoSet], options: argparse.Namespace, bar: tqdm, *,
+                     stem: nn.Module | None = None) -> Iterator[tuple[str, Value]]:
+    """`stem` judges reconstructions."""
     pooled = {}  # what the k-NN and the linear probe ask is the same, so it is had once a folder
     for name, photos in sets.items():
         protocol = PROTOCOLS[name]
@@ -258,8 +291,22 @@ def evaluate_subject(subject: Subject, sets: dict[str, PhotoSet], options: argpa
                 pooled[key] = pool_photos(subject, photos, resolution=protocol.resolution,
                                           batch_size=options.batch_size)
             shared["pooled"] = pooled[key]
+        if name == "reconstruction":
+            shared["stem"] = stem
         yield from protocol.evaluate(subject, photos, resolution=protocol.resolution or options.resolution,
                                      batch_size=options.batch_size, seed=options.seed, **shared)
+
+
+def save_probe(subject: Subject, photos: PhotoSet, options: argparse.Namespace) -> None:
+    """Beside the checkpoint. Raises ValueError where it cannot be written."""
+    path = beside(subject.stellar.path)
+    photos.progress = lambda count: None  # the bar counts what the table is made of
+    try:
+        learn_probe(subject, photos, resolution=options.resolution, batch_size=options.batch_size).save(path)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written ({error.strerror}); evaluate a copy of the checkpoint in a folder "
+                         "of yours.") from error
+    print(f"{path}: {len(photos.class_names)} words for the concepts of {subject.name}", file=sys.stderr)
 
 
 def counted(sets: dict[str, PhotoSet]) -> Iterator[PhotoSet]:
@@ -316,7 +363,7 @@ def markdown(report: dict) -> str:
 def shown(name: str, value: float | None) -> str:
     if value is None:
         return "–"
-    if name.endswith("/count"):
+    if name.endswith(("/count", "/tokens", "/bits", "/bytes")):
         return f"{value:.0f}"
     return f"{value:.2f}" if "psnr" in name or "rfid" in name else f"{value:.3f}"
 

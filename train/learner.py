@@ -23,6 +23,7 @@ from train.objective.low_rank import low_rank_loss
 from train.objective.reconstruction import code_loss, pixel_loss
 from train.objective.set_alignment import set_alignment_loss
 from train.objective.summary_alignment import summary_alignment_loss
+from train.pictures import factorized
 from train.prototypes import Prototypes, perplexity
 from train.sinkhorn import assign
 from train.views import Colours
@@ -127,6 +128,13 @@ class Learner(nn.Module):
             aligned = self.summary_alignment(summaries.unflatten(0, views.local.shape[:2]), summary_assignments)
             losses["summary_alignment"] = losses.get("summary_alignment", 0) + aligned
         return losses, metrics
+
+    def sheet(self, images: Tensor) -> Tensor:
+        """Photo, feature maps, concept maps and reconstruction: uint8 (3, height, width)."""
+        factorization = self.stellar(images)
+        decoded = self.stellar.decode(factorization) if self.stellar.decoder is not None else None
+        groups = self.config.token_groups if "granularity" in self.weights else ()
+        return factorized(images, factorization, decoded, groups)
 
     def factorization_losses(self, factorization: Factorization, views: Views) -> dict[str, Tensor]:
         """Those that look at the clean view alone."""

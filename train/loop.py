@@ -6,7 +6,6 @@ import io
 import math
 import re
 import time
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,14 +19,12 @@ from tqdm import tqdm
 
 from model.files import write_whole
 from model.stellar import choose_device, choose_dtype
-from model.tokenizer import Tokenizer
-from train import pictures, starts
 from train.config import OptimizerConfig, RecipeError, TrainConfig
 from train.data import Batch, DataError, Plan, StreamedPhotos, batches, open_photos, seed_of
-from train.learner import Learner, make_views
+from train.learner import make_views
+from train.learners import build
 from train.run_folder import RunError, RunFolder, last_good, step_of
-from train.teachers import OnlineTeacher, build_store, some_photos
-from train.tokenizer_learner import TokenizerLearner
+from train.teachers import OnlineTeacher, build_store
 from train.views import Colours
 
 PICTURED = 4
@@ -122,7 +119,7 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
             if done % config.log_every == 0:
                 waited, began, seen, since_log = 0.0, time.monotonic(), 0, []
             pictured = done % config.picture_every == 0 or done == steps
-            if main and pictured and not sharded and isinstance(learner, Learner):
+            if main and pictured and not sharded:
                 with accelerator.autocast():
                     picture(learner, batch, out / "pictures" / f"step-{done:07d}.png", writer, done)
             if done % config.save_every == 0 or done == steps:
@@ -143,7 +140,7 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
     finished = out / "model.safetensors"
     exported = learner.exported if average is None else average.module
     if sharded:
-        prefix = "stellar." if config.trains == "stellar" else "tokenizer."
+        prefix = f"{config.trains}."
         whole = {name.removeprefix(prefix): tensor for name, tensor in accelerator.get_state_dict(model).items()
                  if name.startswith(prefix)}
         exported = type(exported)(exported.config)
@@ -171,43 +168,6 @@ def num_steps(config: TrainConfig, photos, world: int) -> int:
     if isinstance(photos, StreamedPhotos):
         raise RunError("a streamed data set has no known length; give steps instead of epochs")
     return max(1, round(config.epochs * len(photos) / (config.batch_size * world)))
-
-
-def build(config: TrainConfig, photos) -> Learner | TokenizerLearner:
-    """The learner with its starting weights; the same on every process."""
-    if config.trains == "tokenizer":
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            learner = TokenizerLearner(Tokenizer(config.model.tokenizer), starts.open_stem(config), config)
-        if config.init is not None:
-            learner.start_from(Tokenizer.load(config.init))
-        elif config.model.tokenizer.linear_path:
-            learner.start_from_patches(starts.fitted(sample(photos), config.model.tokenizer.stride))
-        return learner.train()
-    stellar = starts.start(config)
-    if config.model.stem is not None and (config.init is None or starts.is_vit(config.init)):
-        starts.tokens_from_clusters(stellar, starts.fitted(sample(photos), config.model.patch_size), seed=config.seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed + 1)
-        learner = Learner(stellar, config)
-    if config.init is not None and Path(config.init).is_dir():
-        starts.load_heads(learner, Path(config.init))
-    learner.stellar.requires_grad_(True)
-    if config.model.stem is not None:
-        stellar.encoder.embedding.stem.requires_grad_(False)
-    for part in config.frozen:
-        named = [parameter for name, parameter in stellar.named_parameters() if f"{name}.".startswith(f"{part}.")]
-        if not named:
-            raise RecipeError(f"frozen names {part!r}, and this model has no parameter of that name; it has "
-                              f"{', '.join(name for name, _ in stellar.named_children())}")
-        for parameter in named:
-            parameter.requires_grad_(False)
-    return learner.train()
-
-
-def sample(photos) -> Iterable[Tensor]:
-    """Some readable photos: of a stream the first ones, else evenly spaced."""
-    return photos.some() if isinstance(photos, StreamedPhotos) else some_photos(photos)
 
 
 def teachers(config: TrainConfig, photos, cache: Path, accelerator: Accelerator) -> tuple[list, list[OnlineTeacher]]:
@@ -238,8 +198,9 @@ def online_targets(online: list[OnlineTeacher], images: Tensor, patch_size: int)
 
 
 # The ViT's own parameters, what a start brings; and those that no weight decay pulls, besides vectors.
-VIT = re.compile(r"stellar\.encoder\.(embedding\.patch|positions|summary_token|blocks|norm)\b.*")
-QUERIES = re.compile(r"stellar\.encoder\.(tokens|summary_token|positions)")
+VIT = re.compile(r"stellar\.encoder\.(embedding\.patch|positions|summary_token|blocks|norm)\b.*"
+                 r"|titok\.(encoder|tokens)\b.*")
+QUERIES = re.compile(r".*\.(tokens|summary_token|cls_token|mask_token|positions|token_positions)")
 
 
 def parameter_groups(learner: nn.Module, config: OptimizerConfig) -> list[dict]:
@@ -328,15 +289,11 @@ def move_into(source: Path, target: Path) -> None:
 
 
 @torch.no_grad()
-def picture(learner: Learner, batch: Batch, path: Path, writer, step: int) -> None:
-    images = batch.clean[:PICTURED]
+def picture(learner: nn.Module, batch: Batch, path: Path, writer, step: int) -> None:
     was_training = learner.training
     learner.eval()
-    factorization = learner.stellar(images)
-    decoded = learner.stellar.decode(factorization) if learner.stellar.decoder is not None else None
+    sheet = learner.sheet(batch.clean[:PICTURED])
     learner.train(was_training)
-    groups = learner.config.token_groups if "granularity" in learner.weights else ()
-    sheet = pictures.sheet(images, factorization, decoded, groups)
     content = io.BytesIO()
     Image.fromarray(sheet.movedim(0, -1).numpy()).save(content, format="PNG")
     write_whole(path, content.getvalue())

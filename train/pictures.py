@@ -1,8 +1,9 @@
-"""What a run looks like: photo, feature map, concept map and reconstruction of a few photos, side by side."""
+"""What a run looks like: a few photos and what became of them, side by side."""
 
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
@@ -30,8 +31,8 @@ def concept_map(localization: Tensor, patch_grid: tuple[int, int]) -> Tensor:
     return colours[localization.argmax(dim=1)].mT.unflatten(1, patch_grid)
 
 
-def sheet(images: Tensor, factorization: Factorization, decoded: Tensor | None,
-          groups: tuple[int, ...] = ()) -> Tensor:
+def factorized(images: Tensor, factorization: Factorization, decoded: Tensor | None,
+               groups: tuple[int, ...] = ()) -> Tensor:
     """(B, 3, H, W) in 0..1 and what became of it -> uint8 (3, height, width): a row a photo.
 
     With `groups`, a concept map for each group of tokens in the place of one for all.
@@ -45,7 +46,18 @@ def sheet(images: Tensor, factorization: Factorization, decoded: Tensor | None,
         cells += [concept_map(part, grid) for part in parts]
         if decoded is not None:
             cells.append(decoded[i].cpu().float())
-        resized = [F.interpolate(cell[None], size=(SIDE, SIDE), mode="nearest" if cell.shape[-1] < SIDE / 2 else "area")
-                   for cell in cells]
-        rows.append(torch.cat(resized, dim=-1)[0])
-    return (torch.cat(rows, dim=1).clamp(0, 1) * 255).round().byte()
+        rows.append(cells)
+    return sheet(rows)
+
+
+def beside(*columns: Tensor) -> Tensor:
+    """Some (B, 3, H, W) in 0..1, of any sizes -> uint8 (3, height, width): a row a photo, a column each."""
+    return sheet(zip(*(column.cpu().float() for column in columns), strict=True))
+
+
+def sheet(rows: Iterable[Iterable[Tensor]]) -> Tensor:
+    """Rows of pictures (3, H, W) in 0..1 -> uint8 (3, height, width). What is coarse keeps its squares."""
+    resized = [torch.cat([F.interpolate(cell[None], size=(SIDE, SIDE),
+                                        mode="nearest" if cell.shape[-1] < SIDE / 2 else "area")[0]
+                          for cell in cells], dim=-1) for cells in rows]
+    return (torch.cat(resized, dim=1).clamp(0, 1) * 255).round().byte()

@@ -6,21 +6,21 @@ import torch
 import torch.nn.functional as F
 from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor, nn
-from torch import distributed as dist
 from torch.func import functional_call
 
 from model.encoder import STEM_MEAN, STEM_STD, normalise
 from model.tokenizer import Tokenizer
 from train.config import RecipeError, TrainConfig
 from train.learner import Views
+from train.moving_codebook import follow
+from train.objective.seams import seam_loss
 from train.objective.vector_quantization import codebook_loss, straight_through
+from train.pictures import beside
 from train.prototypes import perplexity
-from train.sinkhorn import in_group
 
 # A code whose moving average of patches a step is below this is dead, and is set to what the encoder says of some
 # patch now.
 ALIVE = 0.03
-DECAY = 0.98
 FITTED_PATCHES = 200_000  # that the codes are first fitted to
 
 
@@ -53,6 +53,8 @@ class TokenizerLearner(nn.Module):
         self.tokenizer = tokenizer.requires_grad_(True)
         # The principal components that it starts as: codes then stand still while the decoder learns them.
         tokenizer.encoder.requires_grad_(not tokenizer.config.linear_encoder)
+        # Those of another run may be what a STELLAR's decoder has learnt to predict: they stay what they mean.
+        self.codes_stand = tokenizer.config.linear_encoder and config.init is not None
         self.stem = stem.eval().requires_grad_(False)
         self.critic = Critic(stem.feature_info.channels()) if "adversarial" in config.weights else None
         num_codes, code_width = tokenizer.config.num_codes, tokenizer.config.code_width
@@ -116,6 +118,10 @@ class TokenizerLearner(nn.Module):
         self.stem.eval()
         return self
 
+    def sheet(self, images: Tensor) -> Tensor:
+        """The photos, and what comes back through the codes."""
+        return beside(images, self.tokenizer.decode(self.tokenizer.encode(images)))
+
     def features(self, image: Tensor) -> list[Tensor]:
         """(B, 3, H, W) in 0..1 -> the stem's stages, each of unit variance over its channels."""
         seen = normalise(image, STEM_MEAN, STEM_STD).contiguous(memory_format=torch.channels_last)
@@ -125,13 +131,15 @@ class TokenizerLearner(nn.Module):
     def forward(self, views: Views) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         image, weights = views.image, self.config.weights
         hidden = self.tokenizer.encoder(image).float()
-        if self.training:
+        if self.training and not self.codes_stand:
             self.follow(hidden.detach())
         codes = self.tokenizer.quantize(hidden.detach())
         chosen = F.embedding(codes, self.tokenizer.codebook).movedim(-1, 1)
         decoded = self.tokenizer.decoder(straight_through(hidden, chosen)).float()
 
         losses = {"reconstruction": F.l1_loss(decoded, image), "codebook": codebook_loss(hidden, chosen)}
+        if "seams" in weights:
+            losses["seams"] = seam_loss(decoded, image, stride=self.tokenizer.config.stride)
         if "perceptual" in weights or "adversarial" in weights:
             with torch.no_grad():
                 real = self.features(image)
@@ -147,23 +155,7 @@ class TokenizerLearner(nn.Module):
                    "psnr": -10 * F.mse_loss(decoded.detach().clamp(0, 1), image).log10()}
         return {name: loss for name, loss in losses.items() if name in self.loss_weights}, metrics
 
-    @torch.no_grad()
     def follow(self, hidden: Tensor) -> None:
-        """Codes become the moving means of what chose them, dead ones the encodings of random patches of this batch;
-        the same on every process."""
-        found = hidden.movedim(1, -1).flatten(0, -2)
-        codebook = self.tokenizer.codebook
-        candidates = found[torch.randint(len(found), (len(codebook),), device=found.device)]
-        if in_group():
-            dist.broadcast(candidates, src=0)
-        dead = self.counts < ALIVE
-        codebook[dead], self.sums[dead], self.counts[dead] = candidates[dead], candidates[dead], 1.0
-        codes = self.tokenizer.quantize(hidden).flatten()
-        counts = torch.bincount(codes, minlength=len(codebook)).float()
-        sums = torch.zeros_like(self.sums).index_add_(0, codes, found)
-        if in_group():
-            dist.all_reduce(counts)
-            dist.all_reduce(sums)
-        self.counts.lerp_(counts, 1 - DECAY)
-        self.sums.lerp_(sums, 1 - DECAY)
-        codebook.copy_(self.sums / self.counts.clamp_min(1e-6)[:, None])
+        """(B, code_width, h, w) encoded: the codes follow."""
+        follow(self.tokenizer.codebook, self.counts, self.sums, hidden.movedim(1, -1).flatten(0, -2),
+               lambda: self.tokenizer.quantize(hidden).flatten(), alive=ALIVE)

@@ -22,7 +22,7 @@ def recipe() -> TrainConfig:
         trains="tokenizer",
         model=StellarConfig(width=256, depth=1, num_heads=4, mlp_width=1024, stem="tf_efficientnet_lite0",
                             tokenizer=NARROW),
-        weights={"reconstruction": 1.0, "perceptual": 0.03},
+        weights={"reconstruction": 1.0, "seams": 0.5, "perceptual": 0.1},
         views=ViewsConfig(resolutions=(128,), scale=(0.2, 1.0), num_masked=0, num_local=0),
         optimizer=OptimizerConfig(learning_rate=2e-3, final_learning_rate=2e-5, warmup=0.03, weight_decay=1e-4,
                                   betas=(0.9, 0.95), clip=1.0, average=0.995),
