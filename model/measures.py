@@ -35,7 +35,9 @@ def stem_distance(stem: nn.Module, made: Tensor, photo: Tensor) -> Tensor:
 @torch.no_grad()
 def stem_directions(stem: nn.Module, picture: Tensor) -> list[Tensor]:
     """(B, 3, H, W) in 0..1 -> for each stride (B, rows, cols, channels): its features, normed and of unit length."""
-    maps = stem(normalise(picture.to(next(stem.parameters()).dtype), STEM_MEAN, STEM_STD))
+    seen = normalise(picture.to(next(stem.parameters()).dtype), STEM_MEAN, STEM_STD)
+    # Channels last, as in the encoder: depthwise convolutions are three times as fast that way on a CPU.
+    maps = stem(seen.contiguous(memory_format=torch.channels_last))
     return [F.normalize(F.layer_norm(features.float().movedim(1, -1), features.shape[1:2]), dim=-1)
             for features in maps]
 

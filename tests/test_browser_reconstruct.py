@@ -270,6 +270,7 @@ def test_links_hold_examples_and_never_uploads(visit):
     assert visitor.find(f'[data-example="{SECOND}"]').get_attribute("aria-pressed") == "true"
     assert "2" not in visitor.kept() and "16 tokens" in visitor.words("mae")
     visitor.find('[data-action="link"]').click()
+    visitor.find('[data-status]:has-text("Link copied.")').wait_for()
     link = visitor.page.evaluate("navigator.clipboard.readText()")
     assert parse_qs(urlsplit(link).query) == {
         "tab": ["reconstruct"], "photo": [SECOND], "without": ["2"], "visible": ["16"]}
@@ -281,7 +282,7 @@ def test_links_hold_examples_and_never_uploads(visit):
     visitor.click('[data-chip="1"]')
     assert "photo" not in visitor.query and "without" not in visitor.query
     visitor.find('[data-action="link"]').click()
-    assert "uploads are never in a link" in visitor.find("[data-status]").inner_text()
+    visitor.find('[data-status]:has-text("uploads are never in a link")').wait_for()
 
 
 def test_the_photo_of_explore_is_carried_over(visit):
