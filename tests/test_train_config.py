@@ -259,7 +259,7 @@ def test_losses_that_lean_on_another_are_named(nano, base):
     ("model.stem=null", "needs model.stem"),
     ("views.resolutions=[144]", None),
     ("model.tokenizer.unshuffle=8", None),
-    ("weights.koleo=1", "no loss 'koleo'; a tokenizer run knows reconstruction, codebook"),
+    ("weights.koleo=1", "no loss 'koleo'; a tokenizer run knows reconstruction"),
 ])
 def test_a_tokenizers_run_has_rules_of_its_own(assignment, sentence):
     tokenizer = recipe("tokenizer")

@@ -38,8 +38,8 @@ const MEANT = [
     + "pixels. The slides set them side by side by count; the second axis of the curve sets them side by side by size."],
   ["Not made for the same", "STELLAR's tokens learn to say what is where, and the picture is a by-product. TiTok learns to rebuild and nothing "
     + "else, MAE to guess what is hidden. In thousands of bytes an ordinary JPEG is far ahead of all of them, as it should be."],
-  ["Small and homemade", "The small TiTok and MAE were trained for this page, on the few thousand photos that nano saw and with about its "
-    + "compute. They say little about the published ones; choose those under the pictures where their weights can be had."],
+  ["Small and homemade", "The small TiTok and MAE were trained for this page, on the few thousand photos that nano saw and with less "
+    + "compute than it had. They say little about the published ones; choose those under the pictures where their weights can be had."],
   ["Ceiling and floors", "VQ-GAN is the tokenizer whose codes STELLAR's decoder predicts, given every true code: about the best that STELLAR "
     + "could draw with it. SVD is the same decoder on the best features of the same rank. PCA and mean colours do without a network; what does not beat "
     + "them has not earned its weights."],
