@@ -7,6 +7,10 @@ from typing import Any
 
 from stellar_explorer.views.axes import number_in_words
 
+# By the name under which their architecture lies in the metadata (model/baselines/): what STELLAR is compared with.
+BASELINES = {"titok_config": ("TiTok", "codes in a row, and a picture from them; see Reconstruct"),
+             "mae_config": ("masked autoencoder", "some patches, the rest guessed; see Reconstruct")}
+
 
 def checkpoint_facts(path: Path, source: str) -> dict[str, Any]:
     """A checkpoint's header -> {line: [what it is in a few words], facts: [{label, value, hint}]}; no weights are read.
@@ -26,6 +30,10 @@ def checkpoint_facts(path: Path, source: str) -> dict[str, Any]:
     amount = f"{number_in_words(parameters / 1e6)} M parameters"
     size = f"{path.stat().st_size / 1e6:,.1f} MB"
     facts = [("Parameters", f"{number_in_words(parameters / 1e6)} M", f"in a file of {size}")]
+    for key, (what, told) in BASELINES.items():
+        if key in file.metadata:
+            facts.append(("Holds", f"a {what}", told))
+            return {"line": [amount, f"a {what}"], "facts": labelled(facts)}
     try:
         config = open_checkpoint(source).config
     except CheckpointError:

@@ -187,7 +187,8 @@ class Library:
                 yield Place(printable(display_name(model)), "checkpoint", path, path / "model.safetensors", model)
 
     def _shipped(self, problems: list[str]) -> Iterator[Place]:
-        for folder in folders(self.assets, problems):
+        """Those that the page offers first; behind them what they are compared with."""
+        for folder in sorted(folders(self.assets, problems), key=lambda folder: folder.name not in self.models):
             weights = folder / f"{folder.name}.safetensors"
             if weights.is_file():
                 yield Place(printable(folder.name), "checkpoint", folder, weights, str(weights))

@@ -46,9 +46,7 @@ def visit(browser, address):
         page.on("console", lambda message: message.type == "error" and problems.append(message.text))
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("dialog", lambda dialog: (problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.goto(address + query)
-        page.wait_for_selector('[data-stage][data-state="ready"][data-frame]')
-        page.get_by_role("tab", name="Models").click()
+        page.goto(f"{address}{query}{'&' if query else '?'}tab=models")  # on a phone the tab is in a menu
         page.wait_for_selector("[data-models-record][data-shown]")
         return page
 
