@@ -417,6 +417,10 @@ def test_a_tokenizer_trains_and_teaches_a_decoder(photos, tmp_path, paths, more)
     tokenizer = Tokenizer.load(path)
     codes = tokenizer.encode(torch.rand(2, 3, 32, 48))
     assert codes.shape == (2, 2, 3) and tokenizer.decode(codes).shape == (2, 3, 32, 48)
+    again = Tokenizer.load(run(replace(config, init=str(path), steps=2), tmp_path / "again", device="cpu", quiet=True))
+    stands = torch.equal(again.codebook, tokenizer.codebook)
+    assert stands == narrow.linear_encoder, "what a STELLAR's decoder predicts keeps its meaning"
+    assert not torch.equal(again.decoder.conv_out.weight, tokenizer.decoder.conv_out.weight)
 
     taught = tiny(photos, steps=2, tokenizer_weights=str(path))
     decoder = DecoderConfig(width=32, depth=1, num_heads=2, mlp_width=64, num_codes=32)

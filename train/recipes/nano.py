@@ -14,7 +14,7 @@ NANO = StellarConfig(width=384, depth=8, num_heads=6, mlp_width=1536, norm_eps=1
 
 
 def recipe() -> TrainConfig:
-    """The next nano: a frozen EfficientNet-Lite0 below the first eight blocks of a ViT-S, taught by two frozen models.
+    """The nano in assets/: a frozen EfficientNet-Lite0, the first eight blocks of a ViT-S, two frozen teachers.
 
     `python -m train --recipe nano --data FOLDER --out runs/nano`, with the tokenizer that a run of that recipe left
     (`--set tokenizer_weights=FILE`) or without one (`--without reconstruction`). It starts from a small DINOv2, by
@@ -22,8 +22,8 @@ def recipe() -> TrainConfig:
     learn slowly: what it knows of scenes is more than a few thousand photos tell (EXPERIMENTS.md has the figures). The
     stem and the tokens, set from clusters of patches, join between the two: the stem knows what things are, the ViT
     where they end. The teachers are named by timm, or by files: `--set teachers.0.weights=FILE`.
-    Tokens come in three groups of 2, 4 and 10: see objective/granularity.py. The nano in assets/ is older: 256 wide,
-    made by a prototype.
+    Tokens come in three groups of 2, 4 and 10: see objective/granularity.py. The shipped decoder learnt afterwards, by
+    itself; assets/nano/README.md has the command and what came of it all.
     """
     return TrainConfig(
         recipe="nano",

@@ -15,7 +15,8 @@ def recipe() -> TrainConfig:
     `python -m train --recipe tokenizer --data FOLDER --out runs/tokenizer`, a second a step. Codes are K-means of the
     patches' principal components; what is learnt is MaskGIT-VQGAN's decoder, narrow, its pixels unshuffled by 4. The
     published encoder needs a thousand steps to get where that begins, and codes that move under a decoder of a few
-    thousand steps leave it showing their seams. The perceptual loss looks through nano's frozen stem.
+    thousand steps leave it showing their seams. The perceptual loss looks through nano's frozen stem, and
+    `seams` smooths where squares meet. With `--init` another run's codes stand still, and only their decoder learns.
     """
     return TrainConfig(
         recipe="tokenizer",
