@@ -58,3 +58,23 @@ def browser():
         chromium = running.chromium.launch(executable_path=path, args=list(BROWSER_OPTIONS))
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def visit(request, browser, address):
+    """-> a function that opens the page as the module's own `Visitor(browser, address, **options)`, which has a browser
+    `context` and what went wrong in its console, `problems`. At the end there may be none but what the test expects:
+    words in `visit.expected`.
+    """
+    visitors, expected = [], []
+
+    def visit(**options):
+        visitors.append(request.module.Visitor(browser, address, **options))
+        return visitors[-1]
+
+    visit.expected = expected
+    yield visit
+    problems = [problem for visitor in visitors for problem in visitor.problems]
+    for visitor in visitors:
+        visitor.context.close()
+    assert not [problem for problem in problems if not any(words in problem for words in expected)]

@@ -128,23 +128,6 @@ class Visitor:
             {"name": name, "mimeType": "image/png", "buffer": data}])
 
 
-@pytest.fixture
-def visit(browser, address):
-    """-> a function that opens the tab; at the end, nothing may be in any console but what the test expects."""
-    visitors, expected = [], []
-
-    def visit(**options) -> Visitor:
-        visitors.append(Visitor(browser, address, **options))
-        return visitors[-1]
-
-    visit.expected = expected
-    yield visit
-    problems = [problem for visitor in visitors for problem in visitor.problems]
-    for visitor in visitors:
-        visitor.context.close()
-    assert not [problem for problem in problems if not any(words in problem for words in expected)]
-
-
 def differ(one: np.ndarray, other: np.ndarray) -> bool:
     return one.shape != other.shape or int(np.abs(one - other).max()) > 4
 

@@ -80,19 +80,6 @@ class Visitor:
         return self.find("[data-status]").inner_text()
 
 
-@pytest.fixture
-def visit(browser, address):
-    visitors = []
-
-    def visit(**options):
-        visitors.append(Visitor(browser, address, **options))
-        return visitors[-1]
-    yield visit
-    for visitor in visitors:
-        visitor.context.close()
-        assert not visitor.problems
-
-
 def test_nothing_is_asked_before_a_visitor_comes_near_and_a_step_is_asked_once(visit):
     visitor = visit()
     visitor.page.wait_for_timeout(1000)

@@ -103,23 +103,6 @@ class Visitor:
         return self.find('[data-chip][aria-pressed="true"]').evaluate_all("(all) => all.map((one) => one.dataset.chip)")
 
 
-@pytest.fixture
-def visit(browser, address):
-    """-> a function that opens the tab; at the end, nothing may be in any console but what the test expects."""
-    visitors, expected = [], []
-
-    def visit(**options) -> Visitor:
-        visitors.append(Visitor(browser, address, **options))
-        return visitors[-1]
-
-    visit.expected = expected
-    yield visit
-    problems = [problem for visitor in visitors for problem in visitor.problems]
-    for visitor in visitors:
-        visitor.context.close()
-    assert not [problem for problem in problems if not any(words in problem for words in expected)]
-
-
 def test_every_picture_comes_with_its_numbers(visit):
     visitor = visit()
     names = visitor.find("[data-picture]").evaluate_all("(all) => all.map((one) => one.dataset.picture)")

@@ -104,23 +104,6 @@ class Visitor:
         self.settle()
 
 
-@pytest.fixture
-def visit(browser, address):
-    """-> a function that opens the tab; at the end, nothing may be in any console but what the test expects."""
-    visitors, expected = [], []
-
-    def visit(**options) -> Visitor:
-        visitors.append(Visitor(browser, address, **options))
-        return visitors[-1]
-
-    visit.expected = expected
-    yield visit
-    problems = [problem for visitor in visitors for problem in visitor.problems]
-    for visitor in visitors:
-        visitor.context.close()
-    assert not [problem for problem in problems if not any(words in problem for words in expected)]
-
-
 # Asking
 
 
