@@ -10,6 +10,7 @@ import { icon, make, write } from "./elements.js";
 import { openGrid, tokensByMass } from "./factorization.js";
 import { gather } from "./gather.js";
 import { takeForReconstruct } from "./handover.js";
+import { introduction } from "./introduction.js";
 import { Gone, fetchSettings, resolveAddress } from "./package.js";
 import { CopyDialog } from "./recipes.js";
 import { COMPARED, readReconstruct, writeReconstruct } from "./reconstruct_address.js";
@@ -117,23 +118,11 @@ class ReconstructTab {
     this.root.setAttribute("role", "region");
     this.root.setAttribute("aria-label", "A photo rebuilt from its concepts, and by others");
     this.root.replaceChildren(
-      this.introduction(), this.gather.element, this.alertBar, this.toolbar(), this.says(), this.progress, this.main, this.concepts(),
+      introduction(INTRODUCTION, INTRODUCTION_SEEN), this.gather.element, this.alertBar, this.toolbar(), this.says(), this.progress, this.main, this.concepts(),
       make("section", { class: "rebuilt-scale", "aria-label": "For scale" },
         make("div", { class: "section-head" }, make("h3", {}, "For scale"),
           make("span", { class: "hint" }, "a ceiling, floors, and ordinary files of as many bytes")), this.others),
       this.curve.element, this.numbers.element, this.smallPrint(), this.copyDialog.element);
-  }
-
-  introduction() {
-    const seen = storage((store) => store.getItem(INTRODUCTION_SEEN));
-    const element = make("div", { class: "introduction", hidden: seen === "yes", "data-introduction": "" }, make("p", {}, INTRODUCTION),
-      make("button", {
-        type: "button", class: "quiet-button", "aria-label": "Hide this introduction", onclick: () => {
-          element.hidden = true;
-          storage((store) => store.setItem(INTRODUCTION_SEEN, "yes"));
-        },
-      }, icon("close")));
-    return element;
   }
 
   toolbar() {
@@ -543,14 +532,5 @@ class ReconstructTab {
     write(label, "Copied");
     setTimeout(() => write(label, "Copy link"), 1600);
     this.say(this.study.photo.example ? "Link copied." : "Link copied, without the photo: uploads are never in a link.");
-  }
-}
-
-/** Storage may be refused in a frame of another site; then nothing is remembered. */
-function storage(use) {
-  try {
-    return use(window.localStorage);
-  } catch {
-    return null;
   }
 }

@@ -8,6 +8,7 @@ import { choice, slider } from "./controls.js";
 import { icon, make, uniqueId, write } from "./elements.js";
 import { gather } from "./gather.js";
 import { openInEdit, takeFound } from "./handover.js";
+import { introduction } from "./introduction.js";
 import { listenToKeys } from "./keyboard.js";
 import { Gone, fetchSettings } from "./package.js";
 import { CopyDialog } from "./recipes.js";
@@ -117,23 +118,11 @@ class RetrieveTab {
     this.root.setAttribute("role", "region");
     this.root.setAttribute("aria-label", "Find a concept in other photos");
     this.root.replaceChildren(
-      this.introduction(), this.gather.element, this.alertBar, this.toolbar(), this.own.element, this.own.chooser,
+      introduction(INTRODUCTION, INTRODUCTION_SEEN), this.gather.element, this.alertBar, this.toolbar(), this.own.element, this.own.chooser,
       make("div", { class: "retrieve-body" }, this.asking(), this.found()), this.copyDialog.element, veil);
     listenToKeys({
       isShown: () => this.isShown() && this.photo !== null, step: (by) => this.step(by), letGo: () => this.letGo(), hold: () => {},
     });
-  }
-
-  introduction() {
-    const seen = storage((store) => store.getItem(INTRODUCTION_SEEN));
-    const element = make("div", { class: "introduction", hidden: seen === "yes", "data-introduction": "" }, make("p", {}, INTRODUCTION),
-      make("button", {
-        type: "button", class: "quiet-button", "aria-label": "Hide this introduction", onclick: () => {
-          element.hidden = true;
-          storage((store) => store.setItem(INTRODUCTION_SEEN, "yes"));
-        },
-      }, icon("close")));
-    return element;
   }
 
   toolbar() {
@@ -848,13 +837,4 @@ function countIn(shown, { results, num_photos: all, k }, least) {
   const hits = least > 0 && shown < results.length ? `${shown} of ${isAll ? number : `the best ${number}`} hits`
     : isAll ? `${number} ${results.length === 1 ? "hit" : "hits"}` : `The best ${number} hits`;
   return `${hits} in ${all.toLocaleString("en")} ${all === 1 ? "photo" : "photos"}, the best at ${best.score.toFixed(2)}`;
-}
-
-/** Storage may be refused in a frame of another site; then nothing is remembered. */
-function storage(use) {
-  try {
-    return use(window.localStorage);
-  } catch {
-    return null;
-  }
 }

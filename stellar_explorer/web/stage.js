@@ -13,6 +13,7 @@ import { icon, make, uniqueId, write } from "./elements.js";
 import { openGrid, patchAt, similarityTo, strongestTokens, tokensByMass } from "./factorization.js";
 import { gather } from "./gather.js";
 import { findInRetrieve, openInEdit, openTabOfAddress, seeRebuilt } from "./handover.js";
+import { introduction } from "./introduction.js";
 import { listenToKeys, panelKeys } from "./keyboard.js";
 import { LAYERS, Overlay } from "./layers.js";
 import { numbersStrip, secondsInWords } from "./numbers.js";
@@ -117,7 +118,7 @@ class Stage {
     this.root.setAttribute("role", "region");
     this.root.setAttribute("aria-label", "A photo and its concepts");
     this.root.replaceChildren(
-      this.introduction(), this.gather.element, this.alertBar, this.toolbar,
+      introduction(INTRODUCTION, INTRODUCTION_SEEN), this.gather.element, this.alertBar, this.toolbar,
       make("div", { class: "status-row" }, this.status, this.actions), this.progress, this.panelsRow,
       make("section", { class: "concepts", "aria-label": "Concepts" }, chipsHead, this.chips.element),
       this.controls.element, this.numbers.element, this.copyDialog.element,
@@ -184,19 +185,6 @@ class Stage {
       type: "button", class: "button", "data-action": "edit", title: "Opens Edit with this photo: move, erase and swap its concepts, and see it drawn anew",
       onclick: () => this.edit(),
     }, icon("edit"), make("span", {}, "Edit this photo"));
-  }
-
-  introduction() {
-    const seen = storage((store) => store.getItem(INTRODUCTION_SEEN));
-    const element = make("div", { class: "introduction", hidden: seen === "yes", "data-introduction": "" },
-      make("p", {}, INTRODUCTION),
-      make("button", {
-        type: "button", class: "quiet-button", "aria-label": "Hide this introduction", onclick: () => {
-          element.hidden = true;
-          storage((store) => store.setItem(INTRODUCTION_SEEN, "yes"));
-        },
-      }, icon("close")));
-    return element;
   }
 
   emptyState() {
@@ -680,13 +668,4 @@ class Stage {
 /** Very wide photos get fewer columns. */
 function shapeOf(aspect) {
   return aspect > 4.5 ? "panorama" : aspect > 2.2 ? "wide" : aspect < 0.5 ? "tall" : "usual";
-}
-
-/** Storage may be refused in a frame of another site; then nothing is remembered. */
-function storage(use) {
-  try {
-    return use(window.localStorage);
-  } catch {
-    return null;
-  }
 }
