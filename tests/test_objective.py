@@ -22,6 +22,7 @@ from train.objective.low_rank import low_rank_loss
 from train.objective.reconstruction import code_loss, pixel_loss
 from train.objective.seams import seam_loss
 from train.objective.set_alignment import set_alignment_loss
+from train.objective.sharpness import sharpness_loss
 from train.objective.summary_alignment import summary_alignment_loss
 from train.objective.vector_quantization import codebook_loss, straight_through
 from train.prototypes import Prototypes, perplexity
@@ -249,6 +250,17 @@ def test_groups_tell_the_photo_each_by_itself():
     parts = group_low_rank(found, groups)
     torch.testing.assert_close(sum(masses[..., i, None] * part for i, part in enumerate(parts)), found.low_rank)
     torch.testing.assert_close(parts[0], found.semantics[:, :1].expand(-1, 9, -1))
+
+
+def test_sharpness_is_the_doubt_inside_a_group_and_not_between_groups():
+    groups = (1, 2, 3)
+    decided = torch.tensor([0.2, 0.5, 0, 0, 0.3, 0]).expand(2, 9, 6)
+    undecided = torch.tensor([0.4, 0.15, 0.15, 0.1, 0.1, 0.1]).expand(2, 9, 6)
+    assert sharpness_loss(decided, groups) == 0
+    torch.testing.assert_close(sharpness_loss(undecided, groups), torch.tensor(1.0))
+    torch.testing.assert_close(sharpness_loss((decided + undecided) / 2, (6,)), sharpness_loss(
+        ((decided + undecided) / 2)[..., torch.randperm(6)], (6,)))
+    assert sharpness_loss(decided, (1,) * 6) == 0 and sharpness_loss(0 * undecided, groups).isfinite()
 
 
 def test_group_balance_is_zero_where_every_group_has_its_share():

@@ -20,12 +20,14 @@ from tests.weights import write_reference
 from train.config import RecipeError, TrainConfig
 from train.starts import (
     STEM_GAIN,
+    SUMMARY_LOUDNESS,
     fitted,
     load_start,
     open_stem,
     open_tokenizer,
     resized_positions,
     start,
+    summary_from_photos,
     tokens_from_clusters,
 )
 
@@ -378,6 +380,29 @@ def test_tokens_need_photos_and_patches():
         tokens_from_clusters(stellar, [], seed=0)
     with pytest.raises(RecipeError, match="3 patches cannot be clustered into 4 tokens"):
         tokens_from_clusters(stellar, [torch.rand(1, 3, 64, 64)], seed=0)
+
+
+@torch.no_grad()
+def test_a_late_stems_summary_starts_as_what_tells_photos_apart(shipped_stem):
+    """Each direction counts alike, what all photos share is silent, and the seed decides how they lie in the width."""
+    stellar = start(config(replace(HYBRID, join_block=1), stem_weights="nano"))
+    images = [torch.rand(1, 3, 64, 96) * shade + tint for shade in (0.2, 0.6) for tint in (0.0, 0.1, 0.3)]
+    before = torch.get_rng_state()
+    summary_from_photos(stellar, images, seed=0)
+    assert torch.equal(torch.get_rng_state(), before)
+    told = torch.cat([stellar.encoder.embedding.project_late(stellar.encoder.embedding.stem_features(image))[:, 0]
+                      for image in images])
+    torch.testing.assert_close(told.mean(dim=0), torch.zeros(told.shape[1]), atol=1e-3, rtol=0)
+    spread = torch.linalg.svdvals(told) / (len(images) - 1) ** 0.5
+    torch.testing.assert_close(spread[:5], torch.full((5,), SUMMARY_LOUDNESS), atol=0.05, rtol=0)
+    assert spread[5:].max() < 0.01
+    weight = stellar.encoder.embedding.summary_proj.weight.clone()
+    summary_from_photos(stellar, images, seed=0)
+    assert torch.equal(stellar.encoder.embedding.summary_proj.weight, weight)
+    summary_from_photos(stellar, images[:1] * 3, seed=0)  # nothing tells them apart: as it was
+    assert torch.equal(stellar.encoder.embedding.summary_proj.weight, weight)
+    with pytest.raises(RecipeError, match="no photo could be read"):
+        summary_from_photos(stellar, [], seed=0)
 
 
 # The tokenizer

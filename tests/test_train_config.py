@@ -246,12 +246,18 @@ def test_what_does_not_go_together_is_said(nano, assignments, sentence):
     assert "\n" not in str(caught.value)
 
 
+def test_nano11_is_nano_with_more_blocks_and_sharper_masks(nano):
+    other = recipe("nano11")
+    assert (other.model.depth, other.model.join_block) == (11, 8)
+    assert sum(part.startswith("encoder.blocks.") for part in other.frozen) == other.model.join_block
+    assert set(other.weights) - set(nano.weights) == {"sharpness"} and set(nano.weights) < set(other.weights)
+    assert other.token_groups == nano.token_groups and other.model.decoder == nano.model.decoder
+
+
 def test_losses_that_lean_on_another_are_named(nano, base):
-    with pytest.raises(RecipeError, match="granularity needs distillation"):
-        nano.without("distillation")
     with pytest.raises(RecipeError, match="both numbers are 0"):
         base.override(["views.num_masked=0", "views.num_local=0"], without=["set_alignment"])
-    assert "distillation" not in nano.without("distillation", "granularity").weights
+    assert "distillation" not in nano.without("distillation").weights
 
 
 @pytest.mark.parametrize(("assignment", "sentence"), [

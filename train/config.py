@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from model.config import DecoderConfig, StellarConfig, TokenizerConfig
 
 STELLAR_LOSSES = ("reconstruction", "clustering", "summary_clustering", "set_alignment", "summary_alignment", "koleo",
-                  "distillation", "low_rank", "granularity")
+                  "distillation", "low_rank", "granularity", "sharpness")
 TOKENIZER_LOSSES = ("reconstruction", "seams", "codebook", "perceptual", "adversarial")
 # What a run can train (train/learners.py), and the losses that each knows.
 LOSSES = {"stellar": STELLAR_LOSSES, "tokenizer": TOKENIZER_LOSSES, "titok": ("reconstruction", "codebook", "koleo"),
@@ -229,13 +229,13 @@ class TrainConfig:
     Give `steps`, or `epochs` for data whose length is known. `init` is where the weights start: None (from scratch), a
     timm ViT ("timm:NAME", or a safetensors file of one), or a STELLAR (a name, file or folder that `Stellar.load`
     takes; a run's folder brings its training heads along). `stem_weights`: timm names in a safetensors file, "nano" for
-    the stem inside the shipped model, None for timm's download. `token_groups` are the sizes of the granularity loss's
-    groups of tokens, `group_shares` how much of a patch each group is to hold. `low_rank_pull` is the share of the
-    low-rank loss's gradient that reaches the patch features, 0..1: at 0 L S follows X alone. `precision` "auto" is bf16
-    where the device multiplies bfloat16 faster, else "no" (float32). `frozen` names what keeps its weights, by the
-    beginnings of parameters' names: `--set 'frozen=["encoder","localizer"]'` with the reconstruction alone trains a
-    decoder on what is there, "encoder.blocks.0" is one block. `trains` says what: a STELLAR, a tokenizer, or what
-    STELLAR is compared with, whose sizes are then `baseline` instead of `model`.
+    the stem inside the shipped model, None for timm's download. `token_groups` are the sizes of the groups of tokens of
+    the granularity and sharpness losses, `group_shares` how much of a patch each group is to hold. `low_rank_pull` is
+    the share of the low-rank loss's gradient that reaches the patch features, 0..1: at 0 L S follows X alone.
+    `precision` "auto" is bf16 where the device multiplies bfloat16 faster, else "no" (float32). `frozen` names what
+    keeps its weights, by the beginnings of parameters' names: `--set 'frozen=["encoder","localizer"]'` with the
+    reconstruction alone trains a decoder on what is there, "encoder.blocks.0" is one block. `trains` says what: a
+    STELLAR, a tokenizer, or what STELLAR is compared with, whose sizes are then `baseline` instead of `model`.
     """
 
     recipe: str
@@ -335,12 +335,11 @@ class TrainConfig:
                 "summary_alignment needs masked views or local crops; both numbers are 0")
         require("reconstruction" not in weights or self.model.decoder is not None, "reconstruction needs model.decoder")
         require("distillation" not in weights or len(self.teachers) > 0, "distillation needs teachers")
-        if "granularity" in weights:
-            require("distillation" in weights,
-                    "granularity needs distillation: each group of tokens predicts the teachers")
-            groups = self.token_groups
+        groups = self.token_groups
+        if {"granularity", "sharpness"} & set(weights):
             require(sum(groups) == self.model.num_tokens and min(groups) > 0,
                     f"token_groups must sum to the {self.model.num_tokens} tokens, found {list(groups)}")
+        if "granularity" in weights:
             shares = self.group_shares
             require(len(shares) == len(groups) and abs(sum(shares) - 1) < 1e-6 and min(shares) > 0,
                     f"group_shares must be {len(groups)} positive shares that sum to 1, found {list(shares)}")

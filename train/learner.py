@@ -22,6 +22,7 @@ from train.objective.koleo import koleo_loss
 from train.objective.low_rank import low_rank_loss
 from train.objective.reconstruction import code_loss, pixel_loss
 from train.objective.set_alignment import set_alignment_loss
+from train.objective.sharpness import sharpness_loss
 from train.objective.summary_alignment import summary_alignment_loss
 from train.pictures import factorized
 from train.prototypes import Prototypes, perplexity
@@ -141,18 +142,25 @@ class Learner(nn.Module):
         losses, targets = {}, views.targets
         if "koleo" in self.weights:
             losses["koleo"] = koleo_loss(factorization.semantics)
+        features = factorization.patch_features
         if "low_rank" in self.weights:
             # L S follows X: were X to follow L S as fast, it would become as simple as sixteen tokens can tell.
-            features = factorization.patch_features
             pulled = features.detach().lerp(features, self.config.low_rank_pull)
             losses["low_rank"] = low_rank_loss(pulled, factorization.low_rank)
         if "distillation" in self.weights:
             of_patches = self.taught((factorization.patch_features, factorization.low_rank), targets)
             losses["distillation"] = of_patches + self.taught_summary(factorization.summary, views.summaries)
+        groups = self.config.token_groups
         if "granularity" in self.weights:
-            groups = self.config.token_groups
-            losses["granularity"] = (self.taught(tuple(group_low_rank(factorization, groups)), targets)
-                                     + group_balance_loss(factorization.localization, groups, self.config.group_shares))
+            parts = tuple(group_low_rank(factorization, groups))
+            # No pull here: two tokens tell less than sixteen, and X must not become as simple as they are.
+            told = sum(low_rank_loss(features.detach(), part) for part in parts) / len(parts)
+            if "distillation" in self.weights:
+                told = told + self.taught(parts, targets)
+            losses["granularity"] = told + group_balance_loss(factorization.localization, groups,
+                                                              self.config.group_shares)
+        if "sharpness" in self.weights:
+            losses["sharpness"] = sharpness_loss(factorization.localization, groups)
         return losses
 
     def taught(self, features: tuple[Tensor, ...], targets: tuple[Tensor, ...]) -> Tensor:

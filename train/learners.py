@@ -63,7 +63,10 @@ def build_tokenizer(config: TrainConfig, photos) -> TokenizerLearner:
 def build_stellar(config: TrainConfig, photos) -> Learner:
     stellar = starts.start(config)
     if config.model.stem is not None and (config.init is None or starts.is_vit(config.init)):
-        starts.tokens_from_clusters(stellar, starts.fitted(sample(photos), config.model.patch_size), seed=config.seed)
+        images = starts.fitted(sample(photos), config.model.patch_size)
+        starts.tokens_from_clusters(stellar, images, seed=config.seed)
+        if stellar.encoder.stem_is_late:
+            starts.summary_from_photos(stellar, images, seed=config.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed + 1)
         learner = Learner(stellar, config)

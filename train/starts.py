@@ -175,9 +175,11 @@ def load_vit(stellar: Stellar, source: str) -> None:
         tell_stem(stellar.encoder.embedding)
 
 
-# How loud the coarsest stride begins in the patches and in the summary, by a DINOv2 ViT-S after five blocks, whose
-# patches differ by about 1. EXPERIMENTS.md has what more and less of it do.
+# How loud the coarsest stride begins in the patches and in the summary, by a DINOv2 ViT-S after five to eight
+# blocks, whose patches differ by about 1. EXPERIMENTS.md has what more and less of it do.
 STEM_GAIN, SUMMARY_GAIN = 0.12, 0.5
+# Of what photos' summaries differ by, how many directions a late stem's summary begins with, and how loud each is.
+SUMMARY_DIRECTIONS, SUMMARY_LOUDNESS = 96, 4.0
 
 
 def tell_stem(embedding: HybridEmbedding) -> None:
@@ -300,6 +302,33 @@ def tokens_from_clusters(stellar: Stellar, images: list[Tensor], *, seed: int) -
     spread = centres - centres.mean(dim=0)
     length = patches.norm(dim=1).mean().to(spread)
     stellar.encoder.tokens.copy_(length * spread / spread.norm(dim=1, keepdim=True).clamp_min(1e-6))
+
+
+@torch.no_grad()
+def summary_from_photos(stellar: Stellar, images: list[Tensor], *, seed: int) -> None:
+    """Where a stem joins late, the summary's projection becomes what photos differ by: the principal components of the
+    coarsest stride's mean, each as loud as the others, turned at random into the width.
+
+    images: (1, 3, H, W) each, in 0..1. What all photos share is silent then, and what tells them apart is louder than
+    what the blocks after it add.
+    """
+    embedding = stellar.encoder.embedding
+    if not images:
+        raise RecipeError("no photo could be read, so there is nothing to set the summary from")
+    means = torch.cat([embedding.stem_features(image)["32"].mean(dim=1) for image in images]).float()
+    centre = means.mean(dim=0)
+    _, values, directions = torch.linalg.svd(means - centre, full_matrices=False)
+    deviations = values / max(len(means) - 1, 1) ** 0.5
+    if deviations[0] < 1e-4 * means.norm(dim=1).mean():
+        return  # one photo, or the same one again: nothing tells them apart
+    kept = min(SUMMARY_DIRECTIONS, stellar.config.width, int((deviations > 1e-3 * deviations[0]).sum()))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        turned = nn.init.orthogonal_(torch.empty(stellar.config.width, kept))
+    projection = embedding.summary_proj
+    weight = SUMMARY_LOUDNESS * turned @ (directions[:kept] / deviations[:kept, None])
+    projection.weight.copy_(weight)
+    projection.bias.copy_(-weight @ centre)
 
 
 def fitted(photos: Iterable[Tensor], patch_size: int) -> list[Tensor]:

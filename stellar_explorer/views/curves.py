@@ -47,6 +47,7 @@ MEANINGS = {
     "losses/low_rank": Meaning("Low rank", "share of variance",
                                "What localization × semantics leaves unexplained of the patch features."),
     "losses/granularity": Meaning("Granularity", "", "Whether few tokens tell the photo coarsely and many finely."),
+    "losses/sharpness": Meaning("Sharpness", "share of the most", "How undecided patches are among a group's tokens."),
     "losses/codebook": Meaning("Codebook", "", "How far the features are from the codes that stand for them."),
     "losses/perceptual": Meaning("Perceptual", "", "The difference of photo and rebuilt photo, in frozen features."),
     "losses/adversarial": Meaning("Adversarial", "", "How well the critic tells the rebuilt photo from the photo."),
