@@ -148,7 +148,7 @@ class Learner(nn.Module):
             pulled = features.detach().lerp(features, self.config.low_rank_pull)
             losses["low_rank"] = low_rank_loss(pulled, factorization.low_rank)
         if "distillation" in self.weights:
-            of_patches = self.taught((factorization.patch_features, factorization.low_rank), targets)
+            of_patches = self.taught((features, factorization.low_rank), targets)
             losses["distillation"] = of_patches + self.taught_summary(factorization.summary, views.summaries)
         groups = self.config.token_groups
         if "granularity" in self.weights:

@@ -24,6 +24,7 @@ from train.backbones import BackboneError, fill, load_timm
 from train.config import RecipeError, TrainConfig
 from train.photos import fit
 from train.run_folder import RunFolder
+from train.teachers import Whitening
 
 
 def start(config: TrainConfig) -> Stellar:
@@ -316,19 +317,17 @@ def summary_from_photos(stellar: Stellar, images: list[Tensor], *, seed: int) ->
     if not images:
         raise RecipeError("no photo could be read, so there is nothing to set the summary from")
     means = torch.cat([embedding.stem_features(image)["32"].mean(dim=1) for image in images]).float()
-    centre = means.mean(dim=0)
-    _, values, directions = torch.linalg.svd(means - centre, full_matrices=False)
-    deviations = values / max(len(means) - 1, 1) ** 0.5
-    if deviations[0] < 1e-4 * means.norm(dim=1).mean():
+    apart = (means - means.mean(dim=0)).square().sum(dim=1).mean().sqrt()
+    if apart < 1e-4 * means.norm(dim=1).mean():
         return  # one photo, or the same one again: nothing tells them apart
-    kept = min(SUMMARY_DIRECTIONS, stellar.config.width, int((deviations > 1e-3 * deviations[0]).sum()))
+    width = stellar.config.width
+    whitening = Whitening.of(means, min(SUMMARY_DIRECTIONS, width))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        turned = nn.init.orthogonal_(torch.empty(stellar.config.width, kept))
-    projection = embedding.summary_proj
-    weight = SUMMARY_LOUDNESS * turned @ (directions[:kept] / deviations[:kept, None])
-    projection.weight.copy_(weight)
-    projection.bias.copy_(-weight @ centre)
+        turned = nn.init.orthogonal_(torch.empty(width, whitening.projection.shape[1]))
+    weight = SUMMARY_LOUDNESS * turned @ whitening.projection.mT
+    embedding.summary_proj.weight.copy_(weight)
+    embedding.summary_proj.bias.copy_(-weight @ whitening.mean)
 
 
 def fitted(photos: Iterable[Tensor], patch_size: int) -> list[Tensor]:

@@ -13,6 +13,12 @@ NANO = StellarConfig(width=384, depth=8, num_heads=6, mlp_width=1536, norm_eps=1
                      tokenizer=NARROW)
 
 
+def before_the_join(model: StellarConfig) -> tuple[str, ...]:
+    """The names, as TrainConfig.frozen takes them, of what comes before the tokens: it needs no backward pass then."""
+    return ("encoder.embedding.patch", "encoder.positions", "encoder.summary_token",
+            *(f"encoder.blocks.{i}" for i in range(model.join_block)))
+
+
 def recipe() -> TrainConfig:
     """The nano in assets/: a frozen EfficientNet-Lite0, the first eight blocks of a ViT-S, two frozen teachers.
 
@@ -32,8 +38,7 @@ def recipe() -> TrainConfig:
         tokenizer_weights="nano",
         weights={"reconstruction": 0.05, "clustering": 0.08, "summary_clustering": 0.04, "set_alignment": 0.08,
                  "koleo": 0.02, "distillation": 1.0, "low_rank": 0.3, "granularity": 1.0},
-        frozen=("encoder.embedding.patch", "encoder.positions", "encoder.summary_token",
-                *(f"encoder.blocks.{i}" for i in range(NANO.join_block))),
+        frozen=before_the_join(NANO),
         teachers=(
             TeacherConfig(name="vit_small_patch14_dinov2.lvd142m", block=10, resolution=336, width=96,
                           summary_weight=0.0),

@@ -19,11 +19,10 @@ def recipe() -> TrainConfig:
     EXPERIMENTS.md has what a run came to.
     """
     made = nano.recipe()
-    frozen = ("encoder.embedding.patch", "encoder.positions", "encoder.summary_token",
-              *(f"encoder.blocks.{i}" for i in range(NANO11.join_block)))
     vit, lite0 = made.teachers
     return replace(
-        made, recipe="nano11", model=NANO11, frozen=frozen, teachers=(vit, replace(lite0, summary_weight=1.0)),
+        made, recipe="nano11", model=NANO11, frozen=nano.before_the_join(NANO11),
+        teachers=(vit, replace(lite0, summary_weight=1.0)),
         weights={**made.weights, "low_rank": 0.5, "granularity": 0.5, "sharpness": 0.15},
         # X drops a little of what sixteen tokens cannot tell: L S then explains 0.75 of it, and outlines stay.
         low_rank_pull=0.12,
