@@ -23,6 +23,7 @@ from train.objective.reconstruction import code_loss, pixel_loss
 from train.objective.seams import seam_loss
 from train.objective.set_alignment import set_alignment_loss
 from train.objective.sharpness import sharpness_loss
+from train.objective.simplicity import simplicity_loss
 from train.objective.summary_alignment import summary_alignment_loss
 from train.objective.vector_quantization import codebook_loss, straight_through
 from train.prototypes import Prototypes, perplexity
@@ -236,6 +237,18 @@ def test_low_rank_loss_gains_nothing_by_patch_features_that_are_all_alike():
     assert losses[0] < losses[1] < losses[2]
 
 
+def test_simplicity_ends_where_enough_is_explained_and_moves_the_patch_features_alone():
+    features, low_rank = rand(2, 9, 8).requires_grad_(), (0.5 * rand(2, 9, 8)).requires_grad_()
+    explained = 1 - low_rank_loss(features, low_rank).item()
+    assert simplicity_loss(features, low_rank, explained - 0.01) == 0
+    short = simplicity_loss(features, low_rank, explained + 0.1)
+    assert short.item() == pytest.approx(0.1, abs=1e-5)
+    short.backward()
+    assert features.grad.any() and low_rank.grad is None
+    moved = (features - 0.1 * features.grad / features.grad.norm()).detach()
+    assert simplicity_loss(moved, low_rank, explained + 0.1) < short
+
+
 def factorization(localization: torch.Tensor, semantics: torch.Tensor) -> Factorization:
     num_patches = localization.shape[1]
     return Factorization(semantics=semantics, localization=localization, summary=semantics[:, 0],
@@ -254,13 +267,21 @@ def test_groups_tell_the_photo_each_by_itself():
 
 def test_sharpness_is_the_doubt_inside_a_group_and_not_between_groups():
     groups = (1, 2, 3)
-    decided = torch.tensor([0.2, 0.5, 0, 0, 0.3, 0]).expand(2, 9, 6)
+    rows = [[0.2, 0.5, 0, 0, 0.3, 0], [0.2, 0, 0.5, 0.3, 0, 0], [0.2, 0.5, 0, 0, 0, 0.3]]
+    decided = torch.tensor(rows).repeat(2, 2, 1)
+    evenly = torch.cat([decided, decided.roll(1, 1)[..., [0, 2, 1, 3, 4, 5]]])
     undecided = torch.tensor([0.4, 0.15, 0.15, 0.1, 0.1, 0.1]).expand(2, 9, 6)
-    assert sharpness_loss(decided, groups) == 0
+    torch.testing.assert_close(sharpness_loss(evenly, groups), torch.tensor(0.0))
     torch.testing.assert_close(sharpness_loss(undecided, groups), torch.tensor(1.0))
-    torch.testing.assert_close(sharpness_loss((decided + undecided) / 2, (6,)), sharpness_loss(
-        ((decided + undecided) / 2)[..., torch.randperm(6)], (6,)))
-    assert sharpness_loss(decided, (1,) * 6) == 0 and sharpness_loss(0 * undecided, groups).isfinite()
+    assert 0 < sharpness_loss((evenly + undecided[:1, :1]) / 2, groups) < 1
+    assert sharpness_loss(evenly, (1,) * 6) == 0 and sharpness_loss(0 * undecided, groups).isfinite()
+
+
+def test_sharpness_misses_a_token_that_no_patch_of_the_batch_belongs_to():
+    """Tokens may well be missing from a photo: the other one of the batch has them."""
+    one, other = torch.tensor([1.0, 0.0]).expand(1, 4, 2), torch.tensor([0.0, 1.0]).expand(1, 4, 2)
+    assert sharpness_loss(torch.cat([one, other]), (2,)) == 0
+    torch.testing.assert_close(sharpness_loss(torch.cat([one, one]), (2,)), torch.tensor(1.0))
 
 
 def test_group_balance_is_zero_where_every_group_has_its_share():

@@ -11,10 +11,11 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from model.config import StellarConfig
 from tests.weights import write_timm
 from train.backbones import BackboneError
-from train.config import TeacherConfig
-from train.data import FolderPhotos
+from train.config import TeacherConfig, TrainConfig
+from train.data import FolderPhotos, StreamedPhotos
 from train.photos import fit
 from train.teachers import (
     OnlineTeacher,
@@ -24,6 +25,7 @@ from train.teachers import (
     Whitening,
     append_each,
     build_store,
+    lessons,
     resample,
 )
 
@@ -326,3 +328,37 @@ def test_an_online_teacher_without_a_summary_has_none_and_without_photos_is_said
     assert teacher.summaries(torch.rand(2, 3, 32, 32)).shape == (2, 0)
     with pytest.raises(TeacherError, match="no photo to look at"):
         OnlineTeacher(config(weights), [], CPU)
+
+
+class Stream(StreamedPhotos):
+    def __init__(self) -> None:
+        """Of no source."""
+
+
+def test_lessons_are_whole_photos_and_what_every_teacher_says_of_them(photos, weights, tmp_path):
+    both = (config(weights), config(weights, "test_efficientnet", summary_weight=0.0))
+    run = TrainConfig(recipe="smoke", weights={"distillation": 1.0}, teachers=both, steps=1,
+                      model=replace(StellarConfig(), native_size=64))
+    stores = [store_of(teacher, photos, tmp_path) for teacher in both]
+    found = list(lessons(run, photos, stores, []))
+    assert len(found) == COUNT
+    for lesson in found:
+        num_patches = lesson.image.shape[2] // 16 * (lesson.image.shape[3] // 16)
+        assert [tuple(target.shape) for target in lesson.targets] == [(1, num_patches, 8)] * 2
+        assert [tuple(whole.shape) for whole in lesson.summaries] == [(1, 4), (1, 0)]
+    streamed = Stream()
+    streamed.some = lambda: [photos.read(i) for i in range(2)]
+    online = [OnlineTeacher(teacher, streamed.some(), CPU) for teacher in both]
+    for lesson, stored in zip(lessons(run, streamed, [], online), found, strict=False):
+        assert torch.equal(lesson.image, stored.image)
+        assert [tuple(target.shape) for target in lesson.targets] == [tuple(target.shape) for target in stored.targets]
+        assert [tuple(whole.shape) for whole in lesson.summaries] == [(1, 4), (1, 0)]
+
+
+def test_a_photo_that_cannot_be_read_is_no_lesson(photos, weights, tmp_path):
+    for i in range(COUNT):
+        Image.fromarray(photos.read(i).movedim(0, -1).numpy()).save(tmp_path / f"{i}.png")
+    (tmp_path / "3.png").write_bytes(b"no picture")
+    seen, teacher = FolderPhotos(tmp_path), config(weights)
+    run = TrainConfig(recipe="smoke", weights={"distillation": 1.0}, teachers=(teacher,), steps=1)
+    assert len(list(lessons(run, seen, [store_of(teacher, seen, tmp_path / "cache")], []))) == COUNT - 1

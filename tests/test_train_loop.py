@@ -21,12 +21,23 @@ from model.config import DecoderConfig, StellarConfig, TokenizerConfig
 from model.stellar import Stellar
 from model.tokenizer import Tokenizer
 from train import loop
-from train.config import DataConfig, OptimizerConfig, PrototypesConfig, RecipeError, TrainConfig, ViewsConfig
+from train.config import (
+    DataConfig,
+    OptimizerConfig,
+    PrototypesConfig,
+    RecipeError,
+    TeacherConfig,
+    TrainConfig,
+    ViewsConfig,
+)
 from train.data import DataError, open_photos
 from train.learner import Learner, Views
 from train.loop import learning_rate, parameter_groups, run, set_learning_rate
+from train.objective.distillation import distillation_loss
 from train.recipes import recipe
 from train.run_folder import RunError, RunFolder
+from train.starts import heads_from_lessons
+from train.teachers import Lesson
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -243,18 +254,44 @@ def test_what_is_left_out_is_neither_built_nor_computed(photos, left_out):
     assert (learner.stellar.decoder is None) == ("reconstruction" not in config.weights)
 
 
-def test_the_pull_is_how_much_of_the_low_rank_gradient_reaches_the_patch_features(photos):
-    """Of the loss's value nothing changes; at 0 the last norm's gradient comes through L S alone."""
-    found = {}
-    for pull in (0.0, 0.5, 1.0):
-        config = tiny(photos).override([f"low_rank_pull={pull}"], without=set(tiny(photos).weights) - {"low_rank"})
-        learner = loop.build(config, [])
-        losses, _ = learner(views(4))
-        losses["low_rank"].backward()
-        found[pull] = losses["low_rank"].detach(), learner.stellar.encoder.norm.weight.grad
-    (none, apart), (half, between), (whole, together) = found[0.0], found[0.5], found[1.0]
-    assert none == half == whole and not torch.allclose(apart, together)
-    torch.testing.assert_close(between, (apart + together) / 2)
+@pytest.mark.parametrize(("progress", "moves"), [(0.49, False), (0.5, True)])
+def test_patch_features_give_way_from_the_share_of_the_run_that_is_set(photos, progress, moves):
+    """Before it the loss is told and moves nothing."""
+    config = tiny(photos).override(["weights.simplicity=1", "explained=0.9", "simplicity_from=0.5"],
+                                   without=set(tiny(photos).weights))
+    learner = loop.build(config, [])
+    losses, metrics = learner(replace(views(4), progress=progress))
+    assert losses["simplicity"].item() == pytest.approx(0.9 - metrics["explained_variance"].item())
+    assert losses["simplicity"].requires_grad == moves
+    if moves:
+        losses["simplicity"].backward()
+        assert learner.stellar.encoder.norm.weight.grad.any()
+
+
+def test_teaching_heads_start_as_what_the_model_already_knows_of_the_teachers(photos):
+    """A target that is linear in what the model says is predicted before the first step."""
+    teachers = (TeacherConfig(name="one", width=6, summary_width=5),
+                TeacherConfig(name="other", width=4, summary_weight=0.0))
+    config = replace(tiny(photos), weights={"distillation": 1.0}, teachers=teachers)
+    learner = loop.build(config, [])
+    image, draw = views(4).image, torch.Generator().manual_seed(0)
+    image = torch.cat([image, image.flip(3), image.flip(2), 1 - image, image.roll(1, 1), image**2])
+    with torch.no_grad():
+        seen = learner.stellar(image)
+        told = [seen.patch_features @ torch.randn(32, width, generator=draw) + 1 for width in (6, 4)]
+        whole = seen.summary @ torch.randn(32, 5, generator=draw)
+    lessons = [Lesson(image[i, None], tuple(target[i, None] for target in told),
+                      (whole[i, None], whole[i, None, :0])) for i in range(len(image))]
+    taught = replace(views(4), image=image, targets=tuple(told), summaries=(whole, whole[:, :0]))
+    before = learner(taught)[0]["distillation"]
+    heads_from_lessons(learner, lessons)
+    features, summary = seen.patch_features, seen.summary
+    assert all(distillation_loss(head(features), target) < 0.05
+               for head, target in zip(learner.teaching, told, strict=True))
+    assert distillation_loss(learner.summary_teaching["0"](summary), whole) < 0.05
+    assert learner(taught)[0]["distillation"] < before / 2
+    with pytest.raises(RecipeError, match="nothing to learn from"):
+        heads_from_lessons(learner, [])
 
 
 def test_every_trained_parameter_gets_a_gradient(photos):

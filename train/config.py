@@ -12,12 +12,13 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from model.config import DecoderConfig, StellarConfig, TokenizerConfig
 
 STELLAR_LOSSES = ("reconstruction", "clustering", "summary_clustering", "set_alignment", "summary_alignment", "koleo",
-                  "distillation", "low_rank", "granularity", "sharpness")
+                  "distillation", "low_rank", "granularity", "sharpness", "simplicity")
 TOKENIZER_LOSSES = ("reconstruction", "seams", "codebook", "perceptual", "adversarial")
 # What a run can train (train/learners.py), and the losses that each knows.
 LOSSES = {"stellar": STELLAR_LOSSES, "tokenizer": TOKENIZER_LOSSES, "titok": ("reconstruction", "codebook", "koleo"),
           "mae": ("reconstruction",)}
 BASELINES = ("titok", "mae")
+START = "start"  # the teacher of this name
 
 
 # Whose assignments are another loss's targets. Such a loss can count for nothing and still be computed.
@@ -140,7 +141,8 @@ class TeacherConfig:
     `block`'s patch tokens, normed; a network of stages the stages `stages`, joined at stride 16. The whole photo is
     looked at with its long side at `resolution`, whitened to `width` dimensions, and resampled to each crop. The
     summary learns the whole photo's mean feature (of the last stage), whitened over photos to `summary_width`
-    dimensions; not where `summary_weight` is 0.
+    dimensions; not where `summary_weight` is 0. The name "start" is the run's own start, asked as a plain ViT about
+    the crop itself (train/start_teacher.py): only `width` and `weight` count then.
     """
 
     name: str
@@ -157,6 +159,8 @@ class TeacherConfig:
         require(len(self.stages) > 0, f"the teacher {self.name} needs at least one of its stages")
         require_least(self, f"the teacher {self.name}: ", 1, "resolution", "width", "summary_width")
         require_least(self, f"the teacher {self.name}: ", 0, "weight", "summary_weight")
+        require(self.name != START or not self.summary_weight,
+                "the teacher start says nothing of whole photos; its summary_weight must be 0")
 
 
 @dataclass(frozen=True)
@@ -230,8 +234,9 @@ class TrainConfig:
     timm ViT ("timm:NAME", or a safetensors file of one), or a STELLAR (a name, file or folder that `Stellar.load`
     takes; a run's folder brings its training heads along). `stem_weights`: timm names in a safetensors file, "nano" for
     the stem inside the shipped model, None for timm's download. `token_groups` are the sizes of the groups of tokens of
-    the granularity and sharpness losses, `group_shares` how much of a patch each group is to hold. `low_rank_pull` is
-    the share of the low-rank loss's gradient that reaches the patch features, 0..1: at 0 L S follows X alone.
+    the granularity and sharpness losses, `group_shares` how much of a patch each group is to hold. `explained` is the
+    share of X's variance, 0..1, up to which the simplicity loss makes X give way to L S, and `simplicity_from` the
+    share of the run, 0..1, after which it begins.
     `precision` "auto" is bf16 where the device multiplies bfloat16 faster, else "no" (float32). `frozen` names what
     keeps its weights, by the beginnings of parameters' names: `--set 'frozen=["encoder","localizer"]'` with the
     reconstruction alone trains a decoder on what is there, "encoder.blocks.0" is one block. `trains` says what: a
@@ -253,7 +258,8 @@ class TrainConfig:
     teachers: tuple[TeacherConfig, ...] = ()
     token_groups: tuple[int, ...] = ()
     group_shares: tuple[float, ...] = ()
-    low_rank_pull: float = 0.0
+    explained: float = 0.78
+    simplicity_from: float = 0.0
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     batch_size: int = 128
     steps: int | None = None
@@ -270,13 +276,17 @@ class TrainConfig:
         self.check_sizes()
         self.check_losses()
 
+    @property
+    def timm_teachers(self) -> tuple[TeacherConfig, ...]:
+        return tuple(teacher for teacher in self.teachers if teacher.name != START)
+
     def check_numbers(self) -> None:
         if (self.steps is None) == (self.epochs is None):
             raise RecipeError("give either steps or epochs")
         require_positive(self, "", "epochs" if self.steps is None else "steps")
         require_least(self, "", 1, "batch_size", "log_every", "save_every", "picture_every")
         require_least(self, "", 0, "seed")
-        require_share(self, "", "low_rank_pull")
+        require_share(self, "", "explained", "simplicity_from")
         require(self.precision in ("auto", "bf16", "no"),
                 f"precision must be auto, bf16 or no, found {self.precision!r}")
 
@@ -335,6 +345,7 @@ class TrainConfig:
                 "summary_alignment needs masked views or local crops; both numbers are 0")
         require("reconstruction" not in weights or self.model.decoder is not None, "reconstruction needs model.decoder")
         require("distillation" not in weights or len(self.teachers) > 0, "distillation needs teachers")
+        require(START not in [teacher.name for teacher in self.teachers[:-1]], "the teacher start must be the last one")
         groups = self.token_groups
         if {"granularity", "sharpness"} & set(weights):
             require(sum(groups) == self.model.num_tokens and min(groups) > 0,

@@ -23,11 +23,16 @@ from train.objective.low_rank import low_rank_loss
 from train.objective.reconstruction import code_loss, pixel_loss
 from train.objective.set_alignment import set_alignment_loss
 from train.objective.sharpness import sharpness_loss
+from train.objective.simplicity import simplicity_loss
 from train.objective.summary_alignment import summary_alignment_loss
 from train.pictures import factorized
 from train.prototypes import Prototypes, perplexity
 from train.sinkhorn import assign
+from train.start_teacher import StartTeacher
 from train.views import Colours
+
+# What L S says of a patch predicts the teachers too, at this share of what X counts for.
+LOW_RANK_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,8 @@ class Views:
     """A step's input on the device, pictures in 0..1.
 
     image (B, 3, S, S); masked (B, V, 3, S, S), colours changed, of which each view keeps the patches `kept` (B, V, M);
-    local (B, C, 3, s, s); targets: a (B, N, d) a teacher, summaries a (B, d). V or C can be 0.
+    local (B, C, 3, s, s); targets: a (B, N, d) a teacher, summaries a (B, d). V or C can be 0. `progress` is the share
+    of the run's steps that are behind, 0..1.
     """
 
     image: Tensor
@@ -44,9 +50,10 @@ class Views:
     local: Tensor
     targets: tuple[Tensor, ...]
     summaries: tuple[Tensor, ...]
+    progress: float = 1.0
 
 
-def make_views(batch: Batch, colours: Colours, *, patch_size: int, mask_ratio: float) -> Views:
+def make_views(batch: Batch, colours: Colours, *, patch_size: int, mask_ratio: float, progress: float = 1.0) -> Views:
     """A batch that is on its device -> Views. Colours and masks draw from torch's generator."""
     rows, cols = (side // patch_size for side in batch.clean.shape[-2:])
     photos, num_masked = batch.masked.shape[:2]
@@ -58,6 +65,7 @@ def make_views(batch: Batch, colours: Colours, *, patch_size: int, mask_ratio: f
         local=colours(batch.local) if batch.local.shape[1] else batch.local,
         targets=batch.targets,
         summaries=batch.summaries,
+        progress=progress,
     )
 
 
@@ -67,7 +75,7 @@ class Learner(nn.Module):
     forward(Views) -> (losses, metrics): unweighted scalars by the recipe's names, and figures worth a curve.
     """
 
-    def __init__(self, stellar: Stellar, config: TrainConfig) -> None:
+    def __init__(self, stellar: Stellar, config: TrainConfig, start_teacher: StartTeacher | None = None) -> None:
         super().__init__()
         self.config, self.weights = config, frozenset(config.weights)
         self.stellar = stellar.train()
@@ -76,6 +84,7 @@ class Learner(nn.Module):
                  "predictor_width": settings.predictor_width}
         self.prototypes = Prototypes(width, **sizes) if "clustering" in self.weights else None
         self.summary_prototypes = Prototypes(width, **sizes) if "summary_clustering" in self.weights else None
+        self.start_teacher = start_teacher
         taught = config.teachers if "distillation" in self.weights else ()
         self.teaching = nn.ModuleList(nn.Linear(width, teacher.width) for teacher in taught)
         self.summary_teaching = nn.ModuleDict({str(i): nn.Linear(width, teacher.summary_width)
@@ -102,6 +111,7 @@ class Learner(nn.Module):
         metrics = {
             "mass_entropy": torch.special.entr(factorization.mass.detach().float()).sum(-1).mean(),
             "heaviest_mass": factorization.mass.detach().amax(-1).mean(),
+            "rarest_mass": factorization.mass.detach().mean(0).min(),
             "explained_variance": 1 - low_rank_loss(factorization.patch_features.detach(),
                                                     factorization.low_rank.detach()),
         }
@@ -139,21 +149,24 @@ class Learner(nn.Module):
 
     def factorization_losses(self, factorization: Factorization, views: Views) -> dict[str, Tensor]:
         """Those that look at the clean view alone."""
-        losses, targets = {}, views.targets
+        losses, targets = {}, self.targets(views.image, views.targets)
         if "koleo" in self.weights:
             losses["koleo"] = koleo_loss(factorization.semantics)
         features = factorization.patch_features
         if "low_rank" in self.weights:
             # L S follows X: were X to follow L S as fast, it would become as simple as sixteen tokens can tell.
-            pulled = features.detach().lerp(features, self.config.low_rank_pull)
-            losses["low_rank"] = low_rank_loss(pulled, factorization.low_rank)
+            losses["low_rank"] = low_rank_loss(features.detach(), factorization.low_rank)
+        if "simplicity" in self.weights:
+            begun = views.progress >= self.config.simplicity_from
+            losses["simplicity"] = simplicity_loss(features if begun else features.detach(), factorization.low_rank,
+                                                   self.config.explained)
         if "distillation" in self.weights:
-            of_patches = self.taught((features, factorization.low_rank), targets)
-            losses["distillation"] = of_patches + self.taught_summary(factorization.summary, views.summaries)
+            told = self.taught((features,), targets) + LOW_RANK_SHARE * self.taught((factorization.low_rank,), targets)
+            losses["distillation"] = told + self.taught_summary(factorization.summary, views.summaries)
         groups = self.config.token_groups
         if "granularity" in self.weights:
             parts = tuple(group_low_rank(factorization, groups))
-            # No pull here: two tokens tell less than sixteen, and X must not become as simple as they are.
+            # X stays as it is: two tokens tell less than sixteen, and it must not become as simple as they are.
             told = sum(low_rank_loss(features.detach(), part) for part in parts) / len(parts)
             if "distillation" in self.weights:
                 told = told + self.taught(parts, targets)
@@ -162,6 +175,10 @@ class Learner(nn.Module):
         if "sharpness" in self.weights:
             losses["sharpness"] = sharpness_loss(factorization.localization, groups)
         return losses
+
+    def targets(self, image: Tensor, of_timm: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Those of timm's models and, where the recipe has it, the start's: a (B, N, d) for each of its teachers."""
+        return of_timm if self.start_teacher is None else (*of_timm, self.start_teacher(image))
 
     def taught(self, features: tuple[Tensor, ...], targets: tuple[Tensor, ...]) -> Tensor:
         """Several (B, N, D) against every teacher's (B, N, d): the weighted sum over teachers of the mean loss."""

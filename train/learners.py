@@ -18,6 +18,7 @@ from train.config import RecipeError, TrainConfig
 from train.data import StreamedPhotos
 from train.learner import Learner, Views
 from train.mae_learner import MaeLearner
+from train.start_teacher import StartTeacher
 from train.teachers import some_photos
 from train.titok_learner import TiTokLearner
 from train.tokenizer_learner import TokenizerLearner
@@ -67,9 +68,13 @@ def build_stellar(config: TrainConfig, photos) -> Learner:
         starts.tokens_from_clusters(stellar, images, seed=config.seed)
         if stellar.encoder.stem_is_late:
             starts.summary_from_photos(stellar, images, seed=config.seed)
+    start_teacher = None
+    if "distillation" in config.weights and config.teachers != config.timm_teachers:
+        images = starts.fitted(sample(photos), config.model.patch_size)
+        start_teacher = StartTeacher(stellar.encoder, config.teachers[-1].width, images)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed + 1)
-        learner = Learner(stellar, config)
+        learner = Learner(stellar, config, start_teacher)
     if config.init is not None and Path(config.init).is_dir():
         starts.load_heads(learner, Path(config.init))
     learner.stellar.requires_grad_(True)

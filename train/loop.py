@@ -24,7 +24,8 @@ from train.data import Batch, DataError, Plan, StreamedPhotos, batches, open_pho
 from train.learner import make_views
 from train.learners import build
 from train.run_folder import RunError, RunFolder, last_good, step_of
-from train.teachers import OnlineTeacher, build_store
+from train.starts import heads_from_lessons
+from train.teachers import OnlineTeacher, build_store, lessons
 from train.views import Colours
 
 PICTURED = 4
@@ -57,6 +58,10 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
         folder.open(config, {"photos": getattr(photos, "fingerprint", None), "processes": accelerator.num_processes})
     accelerator.wait_for_everyone()
     last_saved = (folder.saved() or [None])[-1]
+    # A run's folder to start from has brought its heads along.
+    brought = config.init is not None and Path(config.init).is_dir()
+    if "distillation" in config.weights and last_saved is None and not brought:
+        heads_from_lessons(learner, lessons(config, photos, stores, online))
     optimizer = torch.optim.AdamW(parameter_groups(learner, config.optimizer), lr=config.optimizer.learning_rate,
                                   betas=config.optimizer.betas)
     model, optimizer = accelerator.prepare(learner, optimizer)
@@ -89,7 +94,8 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
             # Every draw of a step comes from this seed, so a resumed run draws what an unbroken one would.
             torch.manual_seed(seed_of(config.seed, 4, step, plan.rank))
             names, batch = batch.names, batch.to(accelerator.device)
-            views = make_views(batch, colours, patch_size=config.model.patch_size, mask_ratio=config.views.mask_ratio)
+            views = make_views(batch, colours, patch_size=config.model.patch_size, mask_ratio=config.views.mask_ratio,
+                               progress=step / steps)
             if online:
                 views = replace(views, **online_targets(online, views.image, config.model.patch_size))
 
@@ -175,7 +181,7 @@ def teachers(config: TrainConfig, photos, cache: Path, accelerator: Accelerator)
     if "distillation" not in config.weights:
         return [], []
     if isinstance(photos, StreamedPhotos):
-        return [], [OnlineTeacher(teacher, photos.some(), accelerator.device) for teacher in config.teachers]
+        return [], [OnlineTeacher(teacher, photos.some(), accelerator.device) for teacher in config.timm_teachers]
 
     def tell(name: str, done: int, count: int) -> None:
         tqdm.write(f"{name}: {done} of {count} photos looked at")
@@ -185,7 +191,7 @@ def teachers(config: TrainConfig, photos, cache: Path, accelerator: Accelerator)
     for turn in range(accelerator.num_processes):
         if turn == accelerator.process_index:
             stores = [build_store(teacher, photos, cache, device=accelerator.device, progress=tell)
-                      for teacher in config.teachers]
+                      for teacher in config.timm_teachers]
         accelerator.wait_for_everyone()
     return stores, []
 

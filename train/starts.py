@@ -24,7 +24,7 @@ from train.backbones import BackboneError, fill, load_timm
 from train.config import RecipeError, TrainConfig
 from train.photos import fit
 from train.run_folder import RunFolder
-from train.teachers import Whitening
+from train.teachers import Lesson, Whitening
 
 
 def start(config: TrainConfig) -> Stellar:
@@ -165,9 +165,9 @@ def load_vit(stellar: Stellar, source: str) -> None:
         scaled = f"{block}.attn.proj" if ".ls1." in name else f"{block}.mlp.fc2"
         for part in {f"{scaled}.weight", f"{scaled}.bias"} & set(ours):
             ours[part] = scale.view(-1, *[1] * (ours[part].ndim - 1)) * ours[part]
-    if num_blocks(ours) > depth:
-        ours = {name: tensor for name, tensor in ours.items() if not name.startswith("encoder.norm.")
-                and not (name.startswith("encoder.blocks.") and int(name.split(".")[2]) >= depth)}
+    # The last norm stays where blocks go: the channels that it quietens are loud after every late block.
+    ours = {name: tensor for name, tensor in ours.items()
+            if not (name.startswith("encoder.blocks.") and int(name.split(".")[2]) >= depth)}
     embedding = ours["encoder.embedding.patch.weight"]
     if embedding.shape[-2:] != patch.weight.shape[-2:]:
         ours["encoder.embedding.patch.weight"] = resample_patch_embed(embedding, list(patch.weight.shape[-2:]))
@@ -176,22 +176,21 @@ def load_vit(stellar: Stellar, source: str) -> None:
         tell_stem(stellar.encoder.embedding)
 
 
-# How loud the coarsest stride begins in the patches and in the summary, by a DINOv2 ViT-S after five to eight
-# blocks, whose patches differ by about 1. EXPERIMENTS.md has what more and less of it do.
-STEM_GAIN, SUMMARY_GAIN = 0.12, 0.5
+# How loud the coarsest stride begins in the patches, by a DINOv2 ViT-S after five to eight blocks, whose patches
+# differ by about 1. EXPERIMENTS.md has what more and less of it do.
+STEM_GAIN = 0.12
 # Of what photos' summaries differ by, how many directions a late stem's summary begins with, and how loud each is.
-SUMMARY_DIRECTIONS, SUMMARY_LOUDNESS = 96, 4.0
+SUMMARY_DIRECTIONS, SUMMARY_LOUDNESS = 192, 4.0
 
 
 def tell_stem(embedding: HybridEmbedding) -> None:
     """Projections for a ViT that already knows something: silent, but for a late stem's coarsest stride, which is
-    rotated into the width, so that its angles stay what they were."""
+    rotated into the width, so that its angles stay what they were. Of a whole photo `summary_from_photos` tells it."""
     for projection in [*embedding.proj.values(), *([embedding.summary_proj] if embedding.summary_proj else [])]:
         nn.init.zeros_(projection.weight)
         nn.init.zeros_(projection.bias)
     if embedding.summary_proj is not None:
         nn.init.orthogonal_(embedding.proj["32"].weight, gain=STEM_GAIN)
-        nn.init.orthogonal_(embedding.summary_proj.weight, gain=SUMMARY_GAIN)
 
 
 def check_heads(source: str, found: int, wanted: int) -> None:
@@ -308,7 +307,7 @@ def tokens_from_clusters(stellar: Stellar, images: list[Tensor], *, seed: int) -
 @torch.no_grad()
 def summary_from_photos(stellar: Stellar, images: list[Tensor], *, seed: int) -> None:
     """Where a stem joins late, the summary's projection becomes what photos differ by: the principal components of the
-    coarsest stride's mean, each as loud as the others, turned at random into the width.
+    coarsest stride's mean, each as loud as the others after the last norm, turned at random into the width.
 
     images: (1, 3, H, W) each, in 0..1. What all photos share is silent then, and what tells them apart is louder than
     what the blocks after it add.
@@ -325,9 +324,50 @@ def summary_from_photos(stellar: Stellar, images: list[Tensor], *, seed: int) ->
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         turned = nn.init.orthogonal_(torch.empty(width, whitening.projection.shape[1]))
+    # The last norm weighs channels; what it makes louder is told more quietly, so that angles arrive as they were.
+    gains = stellar.encoder.norm.weight.abs()
     weight = SUMMARY_LOUDNESS * turned @ whitening.projection.mT
+    weight = weight * (gains.mean() / gains.clamp_min(0.1 * gains.mean()))[:, None]
     embedding.summary_proj.weight.copy_(weight)
     embedding.summary_proj.bias.copy_(-weight @ whitening.mean)
+
+
+@torch.no_grad()
+def heads_from_lessons(learner: nn.Module, lessons: Iterable[Lesson]) -> None:
+    """Sets a learner's teaching heads by ridge regression of what the teachers say of some photos on what it says.
+
+    Heads that begin at random pull a trained encoder this way and that, and tokens that are told apart by little end
+    in each other's place: after 150 steps some were dead and X had lost most of what it came with.
+    """
+    patches, summaries, targets, wholes = [], [], [], []
+    for lesson in lessons:
+        factorization = learner.stellar(lesson.image)
+        patches.append(factorization.patch_features[0, ::LESSON_PATCHES])
+        summaries.append(factorization.summary[0])
+        targets.append([target[0, ::LESSON_PATCHES] for target in learner.targets(lesson.image, lesson.targets)])
+        wholes.append([whole[0] for whole in lesson.summaries])
+    if not patches:
+        raise RecipeError("no photo could be read by the model and its teachers, so there is nothing to learn from")
+    for head, found in zip(learner.teaching, zip(*targets, strict=True), strict=True):
+        set_linear(head, torch.cat(patches), torch.cat(found))
+    for i, head in learner.summary_teaching.items():
+        set_linear(head, torch.stack(summaries), torch.stack([whole[int(i)] for whole in wholes]))
+
+
+LESSON_PATCHES = 3  # every third patch of a photo is enough
+RIDGE = 0.01  # by the mean variance of a channel
+
+
+def set_linear(head: nn.Linear, inputs: Tensor, outputs: Tensor) -> None:
+    """(M, D), (M, d): ridge regression."""
+    inputs, outputs = inputs.double(), outputs.double()
+    centre, middle = inputs.mean(dim=0), outputs.mean(dim=0)
+    apart = inputs - centre
+    gram = apart.mT @ apart / len(inputs)
+    penalty = (RIDGE * gram.diagonal().mean()).clamp_min(1e-6) * torch.eye(len(gram), dtype=gram.dtype)
+    weight = torch.linalg.solve(gram + penalty, apart.mT @ (outputs - middle) / len(inputs)).mT
+    head.weight.copy_(weight)
+    head.bias.copy_(middle - weight @ centre)
 
 
 def fitted(photos: Iterable[Tensor], patch_size: int) -> list[Tensor]:

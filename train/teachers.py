@@ -6,7 +6,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -19,10 +19,12 @@ from torch import Tensor
 from model.files import write_whole
 from model.stellar import choose_dtype
 from train.backbones import Backbone, sha256_of
-from train.config import TeacherConfig
+from train.config import TeacherConfig, TrainConfig
+from train.data import StreamedPhotos
 from train.photos import fit
 
 WHITENING_PHOTOS = 256
+LESSONS = 400  # photos that teaching heads start from: more than a summary has channels
 WHITENING_PATCHES = 64  # of each
 # What a network of stages says of a whole photo is at its best near the size it was trained at.
 SUMMARY_RESOLUTION = 224
@@ -272,7 +274,7 @@ class OnlineTeacher:
     """For streams, which cannot be looked at beforehand: the teacher sees each crop as the model does."""
 
     def __init__(self, config: TeacherConfig, photos: Iterable[Tensor], device: torch.device) -> None:
-        self.teacher = Teacher(config).to(device)
+        self.device, self.teacher = device, Teacher(config).to(device)
         kept = list(photos)
         self.whitening = fit_whitening(self.teacher, kept, device)
         self.summary_whitening = None
@@ -303,3 +305,41 @@ class OnlineTeacher:
             features = self.teacher.features(self.resized(images, self.teacher.resolution))
         whole = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).expand(len(images), -1)
         return resample(self.whitening(features), whole, patch_grid)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A whole photo, image (1, 3, H, W) in 0..1, and what each timm teacher says of it: a (1, N, d), and a (1, d) that
+    is 0 wide where the summary learns nothing of that teacher."""
+
+    image: Tensor
+    targets: tuple[Tensor, ...]
+    summaries: tuple[Tensor, ...]
+
+
+def lessons(config: TrainConfig, photos, stores: list[TargetStore], online: list[OnlineTeacher]) -> Iterable[Lesson]:
+    """Of up to LESSONS readable photos, evenly spaced; of a stream, where `online` is asked, the first ones."""
+    patch_size = config.model.patch_size
+
+    def image_of(photo: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        image = fit(photo, resolution=config.model.native_size, patch_size=patch_size)[None]
+        return image, (image.shape[2] // patch_size, image.shape[3] // patch_size)
+
+    if isinstance(photos, StreamedPhotos):
+        for photo in photos.some():
+            image, grid = image_of(photo)
+            yield Lesson(image, tuple(teacher.targets(image.to(teacher.device), grid).cpu() for teacher in online),
+                         tuple(teacher.summaries(image.to(teacher.device)).cpu() for teacher in online))
+        return
+    wholes = [store.whitened_summaries(teacher.summary_width if teacher.summary_weight else 0)
+              for store, teacher in zip(stores, config.timm_teachers, strict=True)]
+    whole_photo = torch.tensor([0.0, 0.0, 1.0, 1.0])
+    for index in range(0, len(photos), max(1, len(photos) // LESSONS)):
+        if not all(store.holds(index) for store in stores):
+            continue
+        try:
+            image, grid = image_of(photos.read(index))
+        except UNREADABLE:
+            continue
+        yield Lesson(image, tuple(store.crop(index, whole_photo, grid)[None].float() for store in stores),
+                     tuple(whole[index][None] for whole in wholes))

@@ -48,6 +48,8 @@ MEANINGS = {
                                "What localization × semantics leaves unexplained of the patch features."),
     "losses/granularity": Meaning("Granularity", "", "Whether few tokens tell the photo coarsely and many finely."),
     "losses/sharpness": Meaning("Sharpness", "share of the most", "How undecided patches are among a group's tokens."),
+    "losses/simplicity": Meaning("Simplicity", "share of variance",
+                                 "How much more of the patch features the low-rank features should explain."),
     "losses/codebook": Meaning("Codebook", "", "How far the features are from the codes that stand for them."),
     "losses/perceptual": Meaning("Perceptual", "", "The difference of photo and rebuilt photo, in frozen features."),
     "losses/adversarial": Meaning("Adversarial", "", "How well the critic tells the rebuilt photo from the photo."),

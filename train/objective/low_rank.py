@@ -10,8 +10,8 @@ def low_rank_loss(patch_features: Tensor, low_rank: Tensor) -> Tensor:
     over photos; 0 when X = L S, 1 when L S tells no more than X's mean.
 
     Ours, not the paper's (which hopes that the other losses bring X and L S together). The learner gives it the patch
-    features detached. Whoever does not must leave the variance its gradient: patch features that all become alike would
-    otherwise lower the loss, and a young run would collapse.
+    features detached: L S follows X here, and objective/simplicity.py has the way back. The variance keeps its
+    gradient: patch features that all become alike would otherwise lower the loss, and a young run would collapse.
     """
     left = (patch_features - low_rank).float().square().sum(dim=(1, 2))
     variance = (patch_features - patch_features.mean(dim=1, keepdim=True)).float().square().sum(dim=(1, 2))
