@@ -32,7 +32,7 @@ def recipe() -> TrainConfig:
     Tokens come in three groups of 2, 4 and 10, each of which explains the patch features by itself
     (objective/granularity.py), with little doubt about which of its tokens a patch belongs to (objective/sharpness.py).
     First they find what is in X; only then X drops what they cannot tell (objective/simplicity.py). The published
-    clustering and alignment are left out: on a few thousand photos masks were better without them.
+    clustering and alignment are left out: what they cost masks or bring them here has not been told apart.
     The nano in assets/ is older: eight blocks, and what assets/nano/README.md says of it.
     """
     return TrainConfig(
