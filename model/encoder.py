@@ -172,10 +172,14 @@ class Encoder(nn.Module):
         resized = F.interpolate(square, size=patch_grid, mode="bicubic", align_corners=False, antialias=False)
         return resized.flatten(2).mT.to(native.dtype)
 
+    def placed(self, embedded: Tensor) -> Tensor:
+        """(B, D, rows, cols) of a whole picture -> (B, N, D) with positions."""
+        return embedded.flatten(2).mT + self.patch_positions(tuple(embedded.shape[-2:]))
+
     def embed(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) in 0..1 -> (B, 1 + N, D): the summary and the patches as the tokens find them."""
         embedded = self.embedding.of_pixels(image) if self.stem_is_late else self.embedding(image)
-        hidden = self.before_tokens(embedded.flatten(2).mT + self.patch_positions(tuple(embedded.shape[-2:])))
+        hidden = self.before_tokens(self.placed(embedded))
         if self.stem_is_late:
             hidden = hidden + self.embedding.project_late(self.embedding.stem_features(image))
         return hidden

@@ -162,6 +162,11 @@ class TeacherConfig:
         require(self.name != START or not self.summary_weight,
                 "the teacher start says nothing of whole photos; its summary_weight must be 0")
 
+    @property
+    def summary_size(self) -> int:
+        """`summary_width`, or 0 where the summary learns nothing of this teacher."""
+        return self.summary_width if self.summary_weight else 0
+
 
 @dataclass(frozen=True)
 class OptimizerConfig:
@@ -236,11 +241,11 @@ class TrainConfig:
     the stem inside the shipped model, None for timm's download. `token_groups` are the sizes of the groups of tokens of
     the granularity and sharpness losses, `group_shares` how much of a patch each group is to hold. `explained` is the
     share of X's variance, 0..1, up to which the simplicity loss makes X give way to L S, and `simplicity_from` the
-    share of the run, 0..1, after which it begins.
-    `precision` "auto" is bf16 where the device multiplies bfloat16 faster, else "no" (float32). `frozen` names what
-    keeps its weights, by the beginnings of parameters' names: `--set 'frozen=["encoder","localizer"]'` with the
-    reconstruction alone trains a decoder on what is there, "encoder.blocks.0" is one block. `trains` says what: a
-    STELLAR, a tokenizer, or what STELLAR is compared with, whose sizes are then `baseline` instead of `model`.
+    share of the run, 0..1, after which it begins. `precision` "auto" is bf16 where the device multiplies bfloat16
+    faster, else "no" (float32). `frozen` names what keeps its weights, by the beginnings of parameters' names:
+    `--set 'frozen=["encoder","localizer"]'` with the reconstruction alone trains a decoder on what is there,
+    "encoder.blocks.0" is one block. `trains` says what: a STELLAR, a tokenizer, or what STELLAR is compared with, whose
+    sizes are then `baseline` instead of `model`.
     """
 
     recipe: str

@@ -281,7 +281,7 @@ class Cropped(Dataset):
 
     def __init__(self, photos: FolderPhotos | TablePhotos, plan: Plan, config: TrainConfig, targets: list) -> None:
         self.photos, self.plan, self.config, self.targets = photos, plan, config, targets
-        self.summaries = [store.whitened_summaries(teacher.summary_width if teacher.summary_weight else 0)
+        self.summaries = [store.whitened_summaries(teacher.summary_size)
                           for store, teacher in zip(targets, config.timm_teachers, strict=False)]
 
     def __getitem__(self, key: tuple[int, int]) -> Sample | DataError:

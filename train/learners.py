@@ -63,19 +63,18 @@ def build_tokenizer(config: TrainConfig, photos) -> TokenizerLearner:
 
 def build_stellar(config: TrainConfig, photos) -> Learner:
     stellar = starts.start(config)
-    if config.model.stem is not None and (config.init is None or starts.is_vit(config.init)):
-        images = starts.fitted(sample(photos), config.model.patch_size)
+    fresh = config.model.stem is not None and (config.init is None or starts.is_vit(config.init))
+    taught_by_start = "distillation" in config.weights and config.teachers != config.timm_teachers
+    images = starts.fitted(sample(photos), config.model.patch_size) if fresh or taught_by_start else []
+    if fresh:
         starts.tokens_from_clusters(stellar, images, seed=config.seed)
         if stellar.encoder.stem_is_late:
             starts.summary_from_photos(stellar, images, seed=config.seed)
-    start_teacher = None
-    if "distillation" in config.weights and config.teachers != config.timm_teachers:
-        images = starts.fitted(sample(photos), config.model.patch_size)
-        start_teacher = StartTeacher(stellar.encoder, config.teachers[-1].width, images)
+    start_teacher = StartTeacher(stellar.encoder, config.teachers[-1].width, images) if taught_by_start else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed + 1)
         learner = Learner(stellar, config, start_teacher)
-    if config.init is not None and Path(config.init).is_dir():
+    if starts.brings_heads(config.init):
         starts.load_heads(learner, Path(config.init))
     learner.stellar.requires_grad_(True)
     if config.model.stem is not None:

@@ -24,7 +24,7 @@ from train.data import Batch, DataError, Plan, StreamedPhotos, batches, open_pho
 from train.learner import make_views
 from train.learners import build
 from train.run_folder import RunError, RunFolder, last_good, step_of
-from train.starts import heads_from_lessons
+from train.starts import brings_heads, heads_from_lessons
 from train.teachers import OnlineTeacher, build_store, lessons
 from train.views import Colours
 
@@ -58,9 +58,7 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
         folder.open(config, {"photos": getattr(photos, "fingerprint", None), "processes": accelerator.num_processes})
     accelerator.wait_for_everyone()
     last_saved = (folder.saved() or [None])[-1]
-    # A run's folder to start from has brought its heads along.
-    brought = config.init is not None and Path(config.init).is_dir()
-    if "distillation" in config.weights and last_saved is None and not brought:
+    if "distillation" in config.weights and last_saved is None and not brings_heads(config.init):
         heads_from_lessons(learner, lessons(config, photos, stores, online))
     optimizer = torch.optim.AdamW(parameter_groups(learner, config.optimizer), lr=config.optimizer.learning_rate,
                                   betas=config.optimizer.betas)

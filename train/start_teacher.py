@@ -32,7 +32,7 @@ class StartTeacher(nn.Module):
         encoder = self.encoder
         hybrid = isinstance(encoder.embedding, HybridEmbedding)
         embedded = encoder.embedding.of_pixels(image) if hybrid else encoder.embedding(image)
-        hidden = encoder.before_tokens(embedded.flatten(2).mT + encoder.patch_positions(tuple(embedded.shape[-2:])))
+        hidden = encoder.before_tokens(encoder.placed(embedded))
         for block in encoder.blocks[encoder.join_block :]:
             hidden = block(hidden)
         return encoder.norm(hidden)[:, 1:]

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import load_file
 from sklearn.cluster import KMeans
+from sklearn.linear_model import Ridge
 from timm.layers import resample_patch_embed
 from torch import Tensor, nn
 
@@ -91,6 +92,11 @@ def load_stellar(stellar: Stellar, source: str) -> None:
     if other.decoder is not None and other.config.decoder == config.decoder:
         tensors |= {f"decoder.{name}": tensor for name, tensor in other.decoder.state_dict().items()}
     merge(stellar, tensors, source)
+
+
+def brings_heads(init: str | None) -> bool:
+    """Whether a run's start is another run's folder, whose training heads come along."""
+    return init is not None and Path(init).is_dir()
 
 
 def load_heads(learner: nn.Module, run: Path) -> None:
@@ -332,6 +338,10 @@ def summary_from_photos(stellar: Stellar, images: list[Tensor], *, seed: int) ->
     embedding.summary_proj.bias.copy_(-weight @ whitening.mean)
 
 
+LESSON_PATCHES = 3  # every third patch of a photo is enough
+RIDGE = 0.01  # by the mean variance of a channel
+
+
 @torch.no_grad()
 def heads_from_lessons(learner: nn.Module, lessons: Iterable[Lesson]) -> None:
     """Sets a learner's teaching heads by ridge regression of what the teachers say of some photos on what it says.
@@ -354,20 +364,12 @@ def heads_from_lessons(learner: nn.Module, lessons: Iterable[Lesson]) -> None:
         set_linear(head, torch.stack(summaries), torch.stack([whole[int(i)] for whole in wholes]))
 
 
-LESSON_PATCHES = 3  # every third patch of a photo is enough
-RIDGE = 0.01  # by the mean variance of a channel
-
-
 def set_linear(head: nn.Linear, inputs: Tensor, outputs: Tensor) -> None:
     """(M, D), (M, d): ridge regression."""
-    inputs, outputs = inputs.double(), outputs.double()
-    centre, middle = inputs.mean(dim=0), outputs.mean(dim=0)
-    apart = inputs - centre
-    gram = apart.mT @ apart / len(inputs)
-    penalty = (RIDGE * gram.diagonal().mean()).clamp_min(1e-6) * torch.eye(len(gram), dtype=gram.dtype)
-    weight = torch.linalg.solve(gram + penalty, apart.mT @ (outputs - middle) / len(inputs)).mT
-    head.weight.copy_(weight)
-    head.bias.copy_(middle - weight @ centre)
+    found = Ridge(RIDGE * len(inputs) * inputs.var(dim=0, correction=0).mean().clamp_min(1e-4).item())
+    found.fit(inputs.double().numpy(), outputs.double().numpy())
+    head.weight.copy_(torch.from_numpy(found.coef_))
+    head.bias.copy_(torch.from_numpy(found.intercept_))
 
 
 def fitted(photos: Iterable[Tensor], patch_size: int) -> list[Tensor]:

@@ -331,7 +331,7 @@ def lessons(config: TrainConfig, photos, stores: list[TargetStore], online: list
             yield Lesson(image, tuple(teacher.targets(image.to(teacher.device), grid).cpu() for teacher in online),
                          tuple(teacher.summaries(image.to(teacher.device)).cpu() for teacher in online))
         return
-    wholes = [store.whitened_summaries(teacher.summary_width if teacher.summary_weight else 0)
+    wholes = [store.whitened_summaries(teacher.summary_size)
               for store, teacher in zip(stores, config.timm_teachers, strict=True)]
     whole_photo = torch.tensor([0.0, 0.0, 1.0, 1.0])
     for index in range(0, len(photos), max(1, len(photos) // LESSONS)):

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from train.objective.granularity import inside_groups
+
 
 def sharpness_loss(localization: Tensor, groups: tuple[int, ...]) -> Tensor:
     """(B, N, K) and the groups' sizes, which sum to K -> scalar in 0..2: the entropy of where a patch is inside a
@@ -19,10 +21,9 @@ def sharpness_loss(localization: Tensor, groups: tuple[int, ...]) -> Tensor:
     unlucky is never heard of again.
     """
     doubts = []
-    for part in localization.float().split(groups, dim=-1):
-        if part.shape[-1] > 1:
-            shares = part / part.sum(dim=-1, keepdim=True).clamp_min(1e-6)
-            most = math.log(part.shape[-1])
+    for shares in inside_groups(localization.float(), groups):
+        if shares.shape[-1] > 1:
+            most = math.log(shares.shape[-1])
             undecided = torch.special.entr(shares).sum(dim=-1).mean() / most
             used = torch.special.entr(shares.mean(dim=(0, 1))).sum() / most
             doubts.append(undecided + 1 - used)

@@ -13,12 +13,6 @@ NANO = StellarConfig(width=384, depth=11, num_heads=6, mlp_width=1536, norm_eps=
                      tokenizer=NARROW)
 
 
-def before_the_join(model: StellarConfig) -> tuple[str, ...]:
-    """The names, as TrainConfig.frozen takes them, of what comes before the tokens: it needs no backward pass then."""
-    return ("encoder.embedding.patch", "encoder.positions", "encoder.summary_token",
-            *(f"encoder.blocks.{i}" for i in range(model.join_block)))
-
-
 def recipe() -> TrainConfig:
     """The small hybrid: a frozen EfficientNet-Lite0, the first eleven blocks of a ViT-S, two frozen teachers.
 
@@ -42,7 +36,8 @@ def recipe() -> TrainConfig:
         tokenizer_weights="nano",
         weights={"reconstruction": 0.05, "koleo": 0.02, "distillation": 1.0, "low_rank": 0.3, "granularity": 0.5,
                  "sharpness": 0.3, "simplicity": 1.0},
-        frozen=before_the_join(NANO),
+        frozen=("encoder.embedding.patch", "encoder.positions", "encoder.summary_token",
+                *(f"encoder.blocks.{i}" for i in range(NANO.join_block))),
         teachers=(
             TeacherConfig(name="tf_efficientnet_lite0.in1k", resolution=384, width=160, weight=0.1, summary_weight=1.0,
                           summary_width=192),
