@@ -70,8 +70,8 @@ class PatchEmbedding(nn.Module):
         return embed_patches(self.patch, image, kept)
 
 
-class HybridEmbedding(nn.Module):
-    """The patch embedding plus a frozen convolutional stem's features at strides 8, 16 and 32.
+class HybridEmbedding(PatchEmbedding):
+    """The patch embedding, and a frozen convolutional stem's features at strides 8, 16 and 32 that join it.
 
     Each stride is brought to the stride-16 grid, normed over its channels and projected to the width; all are summed.
     The stem has its own normalisation (mean and deviation 0.5), the patch embedding ImageNet's. Where it joins late
@@ -79,12 +79,11 @@ class HybridEmbedding(nn.Module):
     """
 
     def __init__(self, width: int, patch_size: int, stem: str, *, late: bool = False) -> None:
-        super().__init__()
+        super().__init__(width, patch_size)
         if patch_size != 16:
             raise ValueError(f"a hybrid embedding has patches of 16 pixels, not {patch_size}")
         if not timm.is_model(stem):  # a name comes out of a file's metadata, and timm would ask a hub for "hf-hub:..."
             raise ValueError(f"timm has no model {stem!r} for a stem")
-        self.patch = nn.Conv2d(3, width, patch_size, stride=patch_size)
         self.stem = timm.create_model(stem, features_only=True, out_indices=(2, 3, 4), pretrained=False)
         channels = self.stem.feature_info.channels()
         # Stride 8 arrives as 2 x 2 positions a patch: they become channels.
@@ -98,19 +97,6 @@ class HybridEmbedding(nn.Module):
         super().train(mode)
         self.stem.eval()  # frozen: its batch norms keep the statistics they came with
         return self
-
-    def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) in 0..1 -> (B, D, rows, cols)."""
-        embedded = self.of_pixels(image)
-        return embedded + self.project(self.stem_features(image)).mT.unflatten(2, embedded.shape[-2:])
-
-    def of_pixels(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) in 0..1 -> (B, D, rows, cols): the patch embedding alone."""
-        return self.patch(normalise(image, IMAGENET_MEAN, IMAGENET_STD))
-
-    def of_patches(self, image: Tensor, kept: Tensor) -> Tensor:
-        """(B, 3, H, W) in 0..1 and the numbers of some patches, (B, M) -> (B, M, D): what of_pixels says of those."""
-        return embed_patches(self.patch, image, kept)
 
     def stem_maps(self, image: Tensor) -> dict[str, Tensor]:
         """(B, 3, H, W) in 0..1 -> for each stride (B, channels, rows, cols): the stem's own, on the patch grid."""
@@ -130,14 +116,13 @@ class HybridEmbedding(nn.Module):
         return {stride: self.norm[stride](maps.flatten(2).mT) for stride, maps in self.stem_maps(image).items()}
 
     def project(self, features: dict[str, Tensor]) -> Tensor:
-        """Of some patches or all, (B, M, channels) a stride -> (B, M, D)."""
+        """Of some patches or all, (B, M, channels) a stride -> (B, 1 + M, D): in front what the summary is told, which
+        is nothing where the stem joins at once."""
         parts = [self.proj[stride](feature) for stride, feature in features.items()]
-        return sum(parts[1:], start=parts[0])
-
-    def project_late(self, features: dict[str, Tensor]) -> Tensor:
-        """As project, with what the summary is told in front: (B, 1 + M, D)."""
-        summary = self.summary_proj(features["32"].mean(dim=1, keepdim=True))
-        return torch.cat([summary, self.project(features)], dim=1)
+        patches = sum(parts[1:], start=parts[0])
+        if self.summary_proj is None:
+            return F.pad(patches, (0, 0, 1, 0))
+        return torch.cat([self.summary_proj(features["32"].mean(dim=1, keepdim=True)), patches], dim=1)
 
 
 class Encoder(nn.Module):
@@ -155,7 +140,6 @@ class Encoder(nn.Module):
         else:
             self.embedding = HybridEmbedding(config.width, config.patch_size, config.stem,
                                              late=config.join_block > 0)
-        self.stem_is_late = config.stem is not None and config.join_block > 0
         self.summary_token = nn.Parameter(torch.zeros(1, 1, config.width))
         # In front the summary's own position, then the native grid's, row by row.
         self.positions = nn.Parameter(0.02 * torch.randn(1, 1 + config.native_grid**2, config.width))
@@ -172,33 +156,34 @@ class Encoder(nn.Module):
         resized = F.interpolate(square, size=patch_grid, mode="bicubic", align_corners=False, antialias=False)
         return resized.flatten(2).mT.to(native.dtype)
 
-    def placed(self, embedded: Tensor) -> Tensor:
-        """(B, D, rows, cols) of a whole picture -> (B, N, D) with positions."""
-        return embedded.flatten(2).mT + self.patch_positions(tuple(embedded.shape[-2:]))
-
     def embed(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) in 0..1 -> (B, 1 + N, D): the summary and the patches as the tokens find them."""
-        embedded = self.embedding.of_pixels(image) if self.stem_is_late else self.embedding(image)
-        hidden = self.before_tokens(self.placed(embedded))
-        if self.stem_is_late:
-            hidden = hidden + self.embedding.project_late(self.embedding.stem_features(image))
-        return hidden
+        return self.with_stem(self.before_join(image), image)
+
+    def before_join(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) in 0..1 -> (B, 1 + N, D): the summary and the patches as a plain ViT has them there."""
+        embedded = self.embedding(image)
+        return self.before_tokens(embedded.flatten(2).mT + self.patch_positions(tuple(embedded.shape[-2:])))
+
+    def with_stem(self, hidden: Tensor, image: Tensor) -> Tensor:
+        """What `before_join` says of a picture, and what the stem adds to it where there is one: (B, 1 + N, D)."""
+        if not isinstance(self.embedding, HybridEmbedding):
+            return hidden
+        return hidden + self.embedding.project(self.embedding.stem_features(image))
 
     def embed_some(self, image: Tensor, kept: Tensor) -> Tensor:
         """(B, 3, H, W) in 0..1 and the numbers of some patches, (B, M) -> (B, 1 + M, D): `embed` of a masked view.
 
         A stem looks at the whole picture all the same.
         """
-        patches = self.embedding.of_patches(image, kept)
-        features = {}
-        if isinstance(self.embedding, HybridEmbedding):
-            features = {stride: feature.gather(1, kept[..., None].expand(-1, -1, feature.shape[-1]))
-                        for stride, feature in self.embedding.stem_features(image).items()}
-            if not self.stem_is_late:
-                patches = patches + self.embedding.project(features)
         patch_grid = (image.shape[2] // self.patch_size, image.shape[3] // self.patch_size)
-        hidden = self.before_tokens(patches + self.patch_positions(patch_grid)[0, kept])
-        return hidden + self.embedding.project_late(features) if self.stem_is_late else hidden
+        positions = self.patch_positions(patch_grid)[0, kept]
+        hidden = self.before_tokens(self.embedding.of_patches(image, kept) + positions)
+        if not isinstance(self.embedding, HybridEmbedding):
+            return hidden
+        features = {stride: feature.gather(1, kept[..., None].expand(-1, -1, feature.shape[-1]))
+                    for stride, feature in self.embedding.stem_features(image).items()}
+        return hidden + self.embedding.project(features)
 
     def before_tokens(self, patches: Tensor) -> Tensor:
         """(B, N, D) with their positions -> (B, 1 + N, D): the summary in front, through the blocks without tokens."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from model import checkpoint
 from model.config import StellarConfig
 from model.decoder import Decoder
-from model.encoder import Encoder
+from model.encoder import Encoded, Encoder
 from model.factorization import Factorization
 from model.localizer import Localizer
 from model.tokenizer import Tokenizer
@@ -87,7 +87,10 @@ class Stellar(nn.Module):
 
     def forward(self, images: Tensor) -> Factorization:
         """(B, 3, H, W) in 0..1 on the model's device -> Factorization, with gradients; for callers use `factorize`."""
-        encoded = self.encoder(images)
+        return self.factorization(self.encoder(images), images)
+
+    def factorization(self, encoded: Encoded, images: Tensor) -> Factorization:
+        """What the encoder says of images, (B, 3, H, W), with where each token is."""
         return Factorization(
             semantics=encoded.semantics,
             localization=self.localizer(encoded.patch_features, encoded.semantics),

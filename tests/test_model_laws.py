@@ -515,8 +515,7 @@ def test_what_is_frozen_before_the_join_needs_no_backward_pass():
         frozen.requires_grad_(False)
     encoder.positions.requires_grad_(False)
     encoder.summary_token.requires_grad_(False)
-    before = encoder.before_tokens(encoder.embedding.of_pixels(photos(1, 32, 48)).flatten(2).mT)
-    assert not before.requires_grad
+    assert not encoder.before_join(photos(1, 32, 48)).requires_grad
     stellar(photos(1, 32, 48)).low_rank.square().sum().backward()
     assert encoder.embedding.summary_proj.weight.grad is not None and encoder.tokens.grad.abs().sum() > 0
 

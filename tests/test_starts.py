@@ -211,7 +211,7 @@ def test_a_stem_that_joins_late_tells_its_coarsest_stride_as_it_is(tmp_path, shi
     assert torch.equal(one.proj["32"].weight, again.proj["32"].weight)
     assert all(not one.proj[stride].weight.any() for stride in ("8", "16"))
     features = one.stem_features(torch.rand(3, 3, 64, 96))
-    told, known = one.project_late(features), features["32"]
+    told, known = one.project(features), features["32"]
     assert told.shape == (3, 1 + 24, TEST_VIT.width)
     lengths = told[:, 1:].norm(dim=-1) / known.norm(dim=-1)
     assert lengths.max() <= STEM_GAIN * 1.001 and lengths.min() > 0 and not told[:, 0].any()
@@ -366,7 +366,7 @@ def test_tokens_from_clusters_are_told_apart_by_what_photos_show():
     tokens = stellar.encoder.tokens.detach().clone()
     assert torch.equal(torch.get_rng_state(), before) and stellar.encoder.tokens.requires_grad
     with torch.no_grad():
-        lengths = torch.cat([stellar.encoder.embedding(image).norm(dim=1).flatten() for image in images])
+        lengths = torch.cat([stellar.encoder.embed(image)[0, 1:].norm(dim=1) for image in images])
     assert torch.allclose(tokens.norm(dim=1), tokens[0].norm()) and lengths.min() < tokens[0].norm() < lengths.max()
     unit = tokens / tokens[0].norm()
     assert (unit @ unit.T - 2 * torch.eye(4)).max() < 0.9
@@ -391,7 +391,7 @@ def test_a_late_stems_summary_starts_as_what_tells_photos_apart(shipped_stem):
     before = torch.get_rng_state()
     summary_from_photos(stellar, images, seed=0)
     assert torch.equal(torch.get_rng_state(), before)
-    told = torch.cat([stellar.encoder.embedding.project_late(stellar.encoder.embedding.stem_features(image))[:, 0]
+    told = torch.cat([stellar.encoder.embedding.project(stellar.encoder.embedding.stem_features(image))[:, 0]
                       for image in images]) * gains / gains.mean()
     torch.testing.assert_close(told.mean(dim=0), torch.zeros(told.shape[1]), atol=1e-3, rtol=0)
     spread = torch.linalg.svdvals(told) / (len(images) - 1) ** 0.5

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
+from torch import nn
 
 from model.config import DecoderConfig, StellarConfig, TokenizerConfig
 from model.stellar import Stellar
@@ -36,7 +37,7 @@ from train.loop import learning_rate, parameter_groups, run, set_learning_rate
 from train.objective.distillation import distillation_loss
 from train.recipes import recipe
 from train.run_folder import RunError, RunFolder
-from train.starts import heads_from_lessons
+from train.starts import brings_heads, heads_from_lessons
 from train.teachers import Lesson
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -115,6 +116,21 @@ def test_a_run_that_starts_from_anothers_folder_takes_its_heads_along(photos, un
     # A file has no heads, and neither has a run whose checkpoints are gone.
     from_file = loop.build(tiny(photos, init=str(unbroken / "model.safetensors"), seed=5), [])
     assert all(torch.equal(from_file.state_dict()[name], fresh.state_dict()[name]) for name in heads)
+
+
+def test_teaching_heads_that_a_start_lacks_are_known_to_be_missing(photos, tmp_path, unbroken):
+    """A run without a teacher, of another width or without checkpoints brings none, a file neither."""
+    def taught(width: int) -> nn.Module:
+        teacher = TeacherConfig(name="one", width=width, summary_weight=0.0)
+        return loop.build(tiny(photos, weights={"distillation": 1.0}, teachers=(teacher,)), [])
+
+    learner = taught(6)
+    assert not any(brings_heads(learner, init) for init in (None, str(unbroken), str(tmp_path)))
+    saved = tmp_path / "checkpoints" / "step-0000001"
+    saved.mkdir(parents=True)
+    save_file(learner.state_dict(), saved / "model.safetensors")
+    assert brings_heads(taught(6), str(tmp_path)) and not brings_heads(taught(5), str(tmp_path))
+    assert not brings_heads(taught(6), str(saved / "model.safetensors"))
 
 
 def test_what_is_frozen_keeps_its_weights_and_the_rest_learns(photos, tmp_path):

@@ -142,7 +142,8 @@ class TeacherConfig:
     looked at with its long side at `resolution`, whitened to `width` dimensions, and resampled to each crop. The
     summary learns the whole photo's mean feature (of the last stage), whitened over photos to `summary_width`
     dimensions; not where `summary_weight` is 0. The name "start" is the run's own start, asked as a plain ViT about
-    the crop itself (train/start_teacher.py): only `width` and `weight` count then.
+    the crop itself (train/start_teacher.py): only `width` and `weight` count then, and what comes before the join must
+    be `frozen`.
     """
 
     name: str
@@ -350,7 +351,8 @@ class TrainConfig:
                 "summary_alignment needs masked views or local crops; both numbers are 0")
         require("reconstruction" not in weights or self.model.decoder is not None, "reconstruction needs model.decoder")
         require("distillation" not in weights or len(self.teachers) > 0, "distillation needs teachers")
-        require(START not in [teacher.name for teacher in self.teachers[:-1]], "the teacher start must be the last one")
+        if "distillation" in weights:
+            self.check_start_teacher()
         groups = self.token_groups
         if {"granularity", "sharpness"} & set(weights):
             require(sum(groups) == self.model.num_tokens and min(groups) > 0,
@@ -359,6 +361,17 @@ class TrainConfig:
             shares = self.group_shares
             require(len(shares) == len(groups) and abs(sum(shares) - 1) < 1e-6 and min(shares) > 0,
                     f"group_shares must be {len(groups)} positive shares that sum to 1, found {list(shares)}")
+
+    def check_start_teacher(self) -> None:
+        """The start is last, and goes on from blocks that it shares with the model: those have to stand still."""
+        names = [teacher.name for teacher in self.teachers]
+        require(START not in names[:-1], "the teacher start must be the last one")
+        shared = ["encoder.embedding.patch", "encoder.positions", "encoder.summary_token",
+                  *(f"encoder.blocks.{i}" for i in range(self.model.join_block))]
+        learning = [name for name in shared
+                    if not any(f"{name}.".startswith(f"{part}.") for part in self.frozen)]
+        require(START not in names or not learning,
+                f"the teacher start needs what comes before the join frozen; frozen lacks {', '.join(learning)}")
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1)

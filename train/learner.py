@@ -106,8 +106,8 @@ class Learner(nn.Module):
         return self
 
     def forward(self, views: Views) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        factorization = self.stellar(views.image)
-        losses = self.factorization_losses(factorization, views)
+        factorization, before_join = self.factorize(views.image)
+        losses = self.factorization_losses(factorization, self.targets(before_join, views.targets), views)
         metrics = {
             "mass_entropy": torch.special.entr(factorization.mass.detach().float()).sum(-1).mean(),
             "heaviest_mass": factorization.mass.detach().amax(-1).mean(),
@@ -147,9 +147,17 @@ class Learner(nn.Module):
         groups = self.config.token_groups if "granularity" in self.weights else ()
         return factorized(images, factorization, decoded, groups)
 
-    def factorization_losses(self, factorization: Factorization, views: Views) -> dict[str, Tensor]:
-        """Those that look at the clean view alone."""
-        losses, targets = {}, self.targets(views.image, views.targets)
+    def factorize(self, image: Tensor) -> tuple[Factorization, Tensor]:
+        """(B, 3, H, W) in 0..1 -> what `stellar` says of it, and its encoder's `before_join`."""
+        encoder = self.stellar.encoder
+        before_join = encoder.before_join(image)
+        encoded = encoder.encode(encoder.with_stem(before_join, image))
+        return self.stellar.factorization(encoded, image), before_join
+
+    def factorization_losses(self, factorization: Factorization, targets: tuple[Tensor, ...],
+                             views: Views) -> dict[str, Tensor]:
+        """Those that look at the clean view alone; `targets` is a (B, N, d) for each teacher."""
+        losses = {}
         if "koleo" in self.weights:
             losses["koleo"] = koleo_loss(factorization.semantics)
         features = factorization.patch_features
@@ -176,9 +184,9 @@ class Learner(nn.Module):
             losses["sharpness"] = sharpness_loss(factorization.localization, groups)
         return losses
 
-    def targets(self, image: Tensor, of_timm: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def targets(self, before_join: Tensor, of_timm: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Those of timm's models and, where the recipe has it, the start's: a (B, N, d) for each of its teachers."""
-        return of_timm if self.start_teacher is None else (*of_timm, self.start_teacher(image))
+        return of_timm if self.start_teacher is None else (*of_timm, self.start_teacher(before_join))
 
     def taught(self, features: tuple[Tensor, ...], targets: tuple[Tensor, ...]) -> Tensor:
         """Several (B, N, D) against every teacher's (B, N, d): the weighted sum over teachers of the mean loss."""

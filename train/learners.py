@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -68,14 +67,13 @@ def build_stellar(config: TrainConfig, photos) -> Learner:
     images = starts.fitted(sample(photos), config.model.patch_size) if fresh or taught_by_start else []
     if fresh:
         starts.tokens_from_clusters(stellar, images, seed=config.seed)
-        if stellar.encoder.stem_is_late:
+        if config.model.join_block:
             starts.summary_from_photos(stellar, images, seed=config.seed)
     start_teacher = StartTeacher(stellar.encoder, config.teachers[-1].width, images) if taught_by_start else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed + 1)
         learner = Learner(stellar, config, start_teacher)
-    if starts.brings_heads(config.init):
-        starts.load_heads(learner, Path(config.init))
+    starts.load_heads(learner, config.init)
     learner.stellar.requires_grad_(True)
     if config.model.stem is not None:
         stellar.encoder.embedding.stem.requires_grad_(False)

@@ -53,13 +53,13 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
     stores, online = teachers(config, photos, cache or out.parent / "cache", accelerator)
 
     learner = build(config, photos)
+    last_saved = (folder.saved() or [None])[-1]
+    if "distillation" in config.weights and last_saved is None and not brings_heads(learner, config.init):
+        heads_from_lessons(learner, lessons(config, photos, stores, online))
     # Only now: what is wrong with the data, the teachers or the start leaves no folder behind.
     if accelerator.is_main_process:
         folder.open(config, {"photos": getattr(photos, "fingerprint", None), "processes": accelerator.num_processes})
     accelerator.wait_for_everyone()
-    last_saved = (folder.saved() or [None])[-1]
-    if "distillation" in config.weights and last_saved is None and not brings_heads(config.init):
-        heads_from_lessons(learner, lessons(config, photos, stores, online))
     optimizer = torch.optim.AdamW(parameter_groups(learner, config.optimizer), lr=config.optimizer.learning_rate,
                                   betas=config.optimizer.betas)
     model, optimizer = accelerator.prepare(learner, optimizer)

@@ -94,25 +94,31 @@ def load_stellar(stellar: Stellar, source: str) -> None:
     merge(stellar, tensors, source)
 
 
-def brings_heads(init: str | None) -> bool:
-    """Whether a run's start is another run's folder, whose training heads come along."""
-    return init is not None and Path(init).is_dir()
-
-
-def load_heads(learner: nn.Module, run: Path) -> None:
-    """A run's training heads out of its last checkpoint into another learner's, where it has the same.
-
-    Teaching heads and prototypes that begin at random would pull a trained encoder this way and that until they know
-    it. Where the run has no checkpoint (any more), they do begin so.
-    """
-    saved = RunFolder(run).saved()
+def heads_of_start(learner: nn.Module, init: str | None) -> dict[str, Tensor]:
+    """What a run's start brings for the learner's training heads, by the learner's names: of another run's folder those
+    in its last checkpoint that have the same shape; else nothing."""
+    saved = RunFolder(Path(init)).saved() if init is not None and Path(init).is_dir() else []
     if not saved or not (saved[-1] / "model.safetensors").is_file():
-        return
+        return {}
     own = {name: tensor for name, tensor in learner.state_dict().items() if not name.startswith("stellar.")}
     with safe_open(saved[-1] / "model.safetensors", "pt") as file:
         found = {name: file.get_tensor(name) for name in file.keys() if name in own}  # noqa: SIM118
-    learner.load_state_dict({name: tensor for name, tensor in found.items() if tensor.shape == own[name].shape},
-                            strict=False)
+    return {name: tensor for name, tensor in found.items() if tensor.shape == own[name].shape}
+
+
+def load_heads(learner: nn.Module, init: str | None) -> None:
+    """Training heads of a run's start into the learner's.
+
+    Teaching heads and prototypes that begin at random would pull a trained encoder this way and that until they know
+    it. Where the start brings none, prototypes do begin so, and teaching heads as `heads_from_lessons` says.
+    """
+    learner.load_state_dict(heads_of_start(learner, init), strict=False)
+
+
+def brings_heads(learner: nn.Module, init: str | None) -> bool:
+    """Whether a run's start brings each of the learner's teaching heads."""
+    taught = {name for name, _ in learner.named_parameters() if name.startswith(("teaching.", "summary_teaching."))}
+    return taught <= heads_of_start(learner, init).keys()
 
 
 def timm_file(source: str) -> bool:
@@ -351,10 +357,10 @@ def heads_from_lessons(learner: nn.Module, lessons: Iterable[Lesson]) -> None:
     """
     patches, summaries, targets, wholes = [], [], [], []
     for lesson in lessons:
-        factorization = learner.stellar(lesson.image)
+        factorization, before_join = learner.factorize(lesson.image)
         patches.append(factorization.patch_features[0, ::LESSON_PATCHES])
         summaries.append(factorization.summary[0])
-        targets.append([target[0, ::LESSON_PATCHES] for target in learner.targets(lesson.image, lesson.targets)])
+        targets.append([target[0, ::LESSON_PATCHES] for target in learner.targets(before_join, lesson.targets)])
         wholes.append([whole[0] for whole in lesson.summaries])
     if not patches:
         raise RecipeError("no photo could be read by the model and its teachers, so there is nothing to learn from")
