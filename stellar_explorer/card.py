@@ -32,4 +32,6 @@ def plain_markdown(text: str) -> str:
 
 def without_html(text: str) -> str:
     text = re.sub(r"!\[", "[", text)  # a picture becomes a link: opening a card asks no other host
+    # What lies beside a card in its folder is not beside the page: such a link would lead nowhere.
+    text = re.sub(r"\[([^]]*)\]\((?!https?://|mailto:|#)[^)]*\)", r"\1", text)
     return re.sub(r"<(?!https?://|mailto:)", "&lt;", text)

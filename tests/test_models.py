@@ -288,6 +288,12 @@ def test_a_card_holds_no_html_and_no_foreign_pictures():
     assert "`a<b>`" in card and "<b>code</b>\n# no heading" in card and "#### Next\n<https://example.org>" in card
 
 
+def test_a_card_links_to_pages_and_not_to_files_beside_it():
+    kept = "`[x](y)` [paper](https://example.org) [up](#top)"
+    card = plain_markdown(f"[All figures](evaluation.json), [code](../a.py) {kept}")
+    assert card == f"All figures, code {kept}"
+
+
 @pytest.mark.parametrize("text", ["", "---\nnever closed", "\ufeff---\na: b\n---\n", "```\n<b>"])
 def test_odd_cards(text):
     assert "license" not in plain_markdown(text)

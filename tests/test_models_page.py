@@ -153,6 +153,9 @@ def test_a_checkpoint_and_its_card(visit):
     page.locator(".models-kind").last.locator(".models-item").first.click()
     page.wait_for_function("() => document.querySelector('.models-facts')?.textContent.includes('16 px')")
     page.wait_for_function("() => document.querySelector('#models-card')?.textContent.includes('Licences')")
+    page.locator("[data-curve] svg").first.wait_for()  # the log of its run lies beside it
+    choose(page, "titok")
+    page.wait_for_function("() => document.querySelector('#models-card')?.textContent.includes('TiTok')")
     assert page.locator("[data-curve]").count() == 0
     choose(page, "hostile")
     page.locator('[data-jump="Card"]').click()

@@ -27,7 +27,7 @@ def recipe() -> TrainConfig:
     (objective/granularity.py), with little doubt about which of its tokens a patch belongs to (objective/sharpness.py).
     First they find what is in X; only then X drops what they cannot tell (objective/simplicity.py). The published
     clustering and alignment are left out: what they cost masks or bring them here has not been told apart.
-    The nano in assets/ is older: eight blocks, and what assets/nano/README.md says of it.
+    Half an hour on two cores; assets/nano/README.md says what came of it.
     """
     return TrainConfig(
         recipe="nano",
@@ -39,19 +39,19 @@ def recipe() -> TrainConfig:
         frozen=("encoder.embedding.patch", "encoder.positions", "encoder.summary_token",
                 *(f"encoder.blocks.{i}" for i in range(NANO.join_block))),
         teachers=(
-            TeacherConfig(name="tf_efficientnet_lite0.in1k", resolution=384, width=160, weight=0.1, summary_weight=1.0,
+            TeacherConfig(name="tf_efficientnet_lite0.in1k", resolution=384, width=160, weight=0.3, summary_weight=1.0,
                           summary_width=192),
             TeacherConfig(name="start", width=96, summary_weight=0.0),
         ),
         token_groups=(2, 4, 10),
         # The finest group holds the most, so that a patch's strongest concept is a part and not a half of the photo.
         group_shares=(0.28, 0.28, 0.44),
-        simplicity_from=0.65,
+        simplicity_from=0.75,
         data=DataConfig(num_workers=1),
         views=ViewsConfig(resolutions=(192, 224, 288), scale=(0.3, 1.0), num_masked=0, num_local=0,
                           jitter=(0.4, 0.2, 0.2, 0.0), blur_probability=0.0),
         optimizer=OptimizerConfig(learning_rate=1e-3, encoder_rate=0.2, final_learning_rate=1e-5, warmup=0.04,
-                                  clip=3.0, average=0.99),
+                                  clip=3.0),
         batch_size=16,
-        steps=1000,
+        steps=1500,
     )
