@@ -3,9 +3,10 @@
 import re
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 import pytest
 
-from stellar_explorer.collections import EXAMPLES, Collections
+from stellar_explorer.collections import EXAMPLES, RESOLUTION, Collections
 from stellar_explorer.examples import examples
 from stellar_explorer.pages.demo import build, launch
 from tests.fakes_collections import make_index, photo_bytes, tiny_explorer
@@ -105,6 +106,17 @@ class Visitor:
 
 
 # Asking
+
+
+def test_asks_at_first_with_what_is_in_the_photo_and_not_round_it(visit, explorer):
+    photo = explorer.example(FIRST).open()
+    analysis = explorer.analyse(photo, explorer.models[0], RESOLUTION)
+    edge = np.ones(analysis.patch_grid, bool)
+    edge[1:-1, 1:-1] = False
+    along = analysis.localization[edge.ravel()].mean(axis=0) / analysis.localization.mean(axis=0)
+    by_mass = sorted(range(len(along)), key=lambda token: -analysis.localization[:, token].sum())
+    foremost = next((token for token in by_mass if along[token] < 0.5), by_mass[0])
+    assert visit().chosen() == str(foremost)
 
 
 def test_opens_with_a_question_and_lights_the_hits(visit):

@@ -355,6 +355,7 @@ def test_the_browsers_numbers_are_pythons(visit, explorer, resolution):
         return {
             masks: thresholds.map((threshold) => tokens.map((token) => [...maths.tokenMask(grid, token, threshold)])),
             colours: [...maths.lowRankColours(grid, "photo", tokens)], strongest: [...grid.strongest],
+            inside: tokens.map((token) => maths.isInside(grid, token)),
         }; }""", [package(study).manifest["analysis"], thresholds])
     shares = analysis.localization.T
     for threshold, masks in zip(thresholds, found["masks"], strict=True):
@@ -366,6 +367,12 @@ def test_the_browsers_numbers_are_pythons(visit, explorer, resolution):
     chosen = np.array(found["strongest"])
     lost = shares.max(axis=0) - shares[chosen, np.arange(len(chosen))]
     assert lost.max() <= analysis.peak.max() / 255, "another concept than the strongest, by more than the rounding"
+    edge = np.ones(analysis.patch_grid, bool)
+    edge[1:-1, 1:-1] = False
+    along = shares[:, edge.ravel()].mean(axis=1) / shares.mean(axis=1)
+    clear = np.abs(along - 0.5) > 0.01
+    np.testing.assert_array_equal(np.array(found["inside"])[clear], along[clear] < 0.5)
+    assert {True, False} <= set(found["inside"])
 
 
 def test_the_picture_is_where_the_photo_is(visit):

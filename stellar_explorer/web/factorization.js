@@ -37,6 +37,20 @@ export function tokenCodes(grid, token) {
   return grid.codes.subarray(token * grid.numPatches, (token + 1) * grid.numPatches);
 }
 
+/** Whether a token's share of the patches along the edges is under half of its share of all: it is in the photo, not round it. */
+export function isInside({ rows, cols, numPatches, codes }, token) {
+  let all = 0, edge = 0;
+  for (let row = 0; row < rows; row++) {
+    for (let col = 0; col < cols; col++) {
+      const code = codes[token * numPatches + row * cols + col];
+      all += code;
+      if (row === 0 || col === 0 || row === rows - 1 || col === cols - 1) edge += code;
+    }
+  }
+  const numEdge = numPatches - Math.max(rows - 2, 0) * Math.max(cols - 2, 0);
+  return 2 * edge * numPatches < all * numEdge;
+}
+
 /** The code above which a patch holds the token: code * peak / 255 > threshold / K. */
 export function codeLimit(grid, token, threshold) {
   const peak = grid.peak[token];

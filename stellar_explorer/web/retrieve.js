@@ -420,7 +420,7 @@ class RetrieveTab {
 
   /**
    * Get a photo and ask with it. token: its concept, or box, or sameAs: the concept that was meant before another model
-   * looked; else its heaviest concept, or what the choice above says. While a row waits for a concept, the photo is a guest.
+   * looked; else its foremost concept, or what the choice above says. While a row waits for a concept, the photo is a guest.
    */
   take(load, { words = "Reading the photo…", ...asked } = {}) {
     this.alert(null);
@@ -448,7 +448,7 @@ class RetrieveTab {
     const chosen = sameAs ? (sameAs.model === photo.model ? sameAs.token : photo.conceptAt(...sameAs.centroid)) : token;
     this.kind = kind === "box" && !box ? "concept" : kind;
     const subject = this.kind === "photo" ? photo.whole() : this.kind === "box" ? photo.boxed(box)
-      : photo.concept(photo.has(chosen) ? chosen : photo.order[0]);
+      : photo.concept(photo.has(chosen) ? chosen : photo.foremost);
     if (push && !isFirst) this.remember();
     this.photo = photo;
     this.ask({ ...NOTHING, subject, rows: rows ?? [] });
@@ -494,7 +494,7 @@ class RetrieveTab {
     this.guest = null;
     if (!this.photo) return this.describe();
     const { subject } = this.question;
-    if (kind === "concept") this.ask({ ...this.question, subject: this.photo.concept(this.photo.has(subject?.token) ? subject.token : this.photo.order[0]) });
+    if (kind === "concept") this.ask({ ...this.question, subject: this.photo.concept(this.photo.has(subject?.token) ? subject.token : this.photo.foremost) });
     else if (kind === "photo") this.ask({ ...this.question, subject: this.photo.whole() });
     else this.describe(); // a box has to be drawn first
   }

@@ -1,6 +1,6 @@
 /** QueryPhoto: the photo that is asked about, whether it was analysed just now or lies in a collection. */
 
-import { openGrid, patchAt, tokensByMass } from "./factorization.js";
+import { isInside, openGrid, patchAt, tokensByMass } from "./factorization.js";
 import { Gone, fetchPackage, fetchPhoto, resolveAddress } from "./package.js";
 import { gridOfMasks } from "./retrieve_masks.js";
 
@@ -75,6 +75,11 @@ export class QueryPhoto {
 
   has(token) {
     return Number.isInteger(token) && this.order.includes(token);
+  }
+
+  /** What is asked with until another is chosen: the heaviest concept, but where one is in the photo not what is round it. */
+  get foremost() {
+    return this.order.find((token) => isInside(this.grid, token)) ?? this.order[0];
   }
 
   /** The concept under a place in 0..1, or null. */
