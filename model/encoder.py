@@ -165,11 +165,18 @@ class Encoder(nn.Module):
         embedded = self.embedding(image)
         return self.before_tokens(embedded.flatten(2).mT + self.patch_positions(tuple(embedded.shape[-2:])))
 
-    def with_stem(self, hidden: Tensor, image: Tensor) -> Tensor:
-        """What `before_join` says of a picture, and what the stem adds to it where there is one: (B, 1 + N, D)."""
+    def with_stem(self, hidden: Tensor, image: Tensor, kept: Tensor | None = None) -> Tensor:
+        """What `before_join` says of a picture, and what the stem adds to it where there is one: (B, 1 + N, D).
+
+        kept: the numbers of the patches that `hidden` is of, (B, M), where it is not of all.
+        """
         if not isinstance(self.embedding, HybridEmbedding):
             return hidden
-        return hidden + self.embedding.project(self.embedding.stem_features(image))
+        features = self.embedding.stem_features(image)
+        if kept is not None:
+            features = {stride: feature.gather(1, kept[..., None].expand(-1, -1, feature.shape[-1]))
+                        for stride, feature in features.items()}
+        return hidden + self.embedding.project(features)
 
     def embed_some(self, image: Tensor, kept: Tensor) -> Tensor:
         """(B, 3, H, W) in 0..1 and the numbers of some patches, (B, M) -> (B, 1 + M, D): `embed` of a masked view.
@@ -178,12 +185,7 @@ class Encoder(nn.Module):
         """
         patch_grid = (image.shape[2] // self.patch_size, image.shape[3] // self.patch_size)
         positions = self.patch_positions(patch_grid)[0, kept]
-        hidden = self.before_tokens(self.embedding.of_patches(image, kept) + positions)
-        if not isinstance(self.embedding, HybridEmbedding):
-            return hidden
-        features = {stride: feature.gather(1, kept[..., None].expand(-1, -1, feature.shape[-1]))
-                    for stride, feature in self.embedding.stem_features(image).items()}
-        return hidden + self.embedding.project(features)
+        return self.with_stem(self.before_tokens(self.embedding.of_patches(image, kept) + positions), image, kept)
 
     def before_tokens(self, patches: Tensor) -> Tensor:
         """(B, N, D) with their positions -> (B, 1 + N, D): the summary in front, through the blocks without tokens."""

@@ -231,6 +231,17 @@ class BaselineConfig:
                 f"baseline.native_size {self.native_size} is no multiple of its patch size, {self.patch_size}")
 
 
+def before_join(model: StellarConfig) -> tuple[str, ...]:
+    """The names, as `frozen` takes them, of what comes before the tokens: frozen, it needs no backward pass."""
+    return ("encoder.embedding.patch", "encoder.positions", "encoder.summary_token",
+            *(f"encoder.blocks.{i}" for i in range(model.join_block)))
+
+
+def is_part(name: str, part: str) -> bool:
+    """Whether a parameter or a module is the one that `TrainConfig.frozen` names, or in it."""
+    return f"{name}.".startswith(f"{part}.")
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """One run. `weights` names the losses in use and how much each counts; a loss that is not there is not computed.
@@ -366,10 +377,7 @@ class TrainConfig:
         """The start is last, and goes on from blocks that it shares with the model: those have to stand still."""
         names = [teacher.name for teacher in self.teachers]
         require(START not in names[:-1], "the teacher start must be the last one")
-        shared = ["encoder.embedding.patch", "encoder.positions", "encoder.summary_token",
-                  *(f"encoder.blocks.{i}" for i in range(self.model.join_block))]
-        learning = [name for name in shared
-                    if not any(f"{name}.".startswith(f"{part}.") for part in self.frozen)]
+        learning = [name for name in before_join(self.model) if not any(is_part(name, part) for part in self.frozen)]
         require(START not in names or not learning,
                 f"the teacher start needs what comes before the join frozen; frozen lacks {', '.join(learning)}")
 

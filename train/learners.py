@@ -13,7 +13,7 @@ from model.baselines.mae import Mae
 from model.baselines.titok import TiTok
 from model.tokenizer import Tokenizer
 from train import starts
-from train.config import RecipeError, TrainConfig
+from train.config import RecipeError, TrainConfig, is_part
 from train.data import StreamedPhotos
 from train.learner import Learner, Views
 from train.mae_learner import MaeLearner
@@ -78,7 +78,7 @@ def build_stellar(config: TrainConfig, photos) -> Learner:
     if config.model.stem is not None:
         stellar.encoder.embedding.stem.requires_grad_(False)
     for part in config.frozen:
-        named = [parameter for name, parameter in stellar.named_parameters() if f"{name}.".startswith(f"{part}.")]
+        named = [parameter for name, parameter in stellar.named_parameters() if is_part(name, part)]
         if not named:
             raise RecipeError(f"frozen names {part!r}, and this model has no parameter of that name; it has "
                               f"{', '.join(name for name, _ in stellar.named_children())}")

@@ -448,7 +448,7 @@ class RetrieveTab {
     const chosen = sameAs ? (sameAs.model === photo.model ? sameAs.token : photo.conceptAt(...sameAs.centroid)) : token;
     this.kind = kind === "box" && !box ? "concept" : kind;
     const subject = this.kind === "photo" ? photo.whole() : this.kind === "box" ? photo.boxed(box)
-      : photo.concept(photo.has(chosen) ? chosen : photo.foremost);
+      : photo.conceptOrForemost(chosen);
     if (push && !isFirst) this.remember();
     this.photo = photo;
     this.ask({ ...NOTHING, subject, rows: rows ?? [] });
@@ -494,7 +494,7 @@ class RetrieveTab {
     this.guest = null;
     if (!this.photo) return this.describe();
     const { subject } = this.question;
-    if (kind === "concept") this.ask({ ...this.question, subject: this.photo.concept(this.photo.has(subject?.token) ? subject.token : this.photo.foremost) });
+    if (kind === "concept") this.ask({ ...this.question, subject: this.photo.conceptOrForemost(subject?.token) });
     else if (kind === "photo") this.ask({ ...this.question, subject: this.photo.whole() });
     else this.describe(); // a box has to be drawn first
   }

@@ -77,11 +77,6 @@ export class QueryPhoto {
     return Number.isInteger(token) && this.order.includes(token);
   }
 
-  /** What is asked with until another is chosen: the heaviest concept, but where one is in the photo not what is round it. */
-  get foremost() {
-    return this.order.find((token) => isInside(this.grid, token)) ?? this.order[0];
-  }
-
   /** The concept under a place in 0..1, or null. */
   conceptAt(u, v) {
     const token = this.grid.strongest[patchAt(this.grid, u, v).patch];
@@ -101,6 +96,11 @@ export class QueryPhoto {
     const id = this.source.kind === "indexed" ? { concept: this.concepts[token].concept } : {};
     const of = this.word(token) ? null : this.title;
     return { ...this.source, ...id, token, label: this.label(token), of, picture: this.picture(token) };
+  }
+
+  /** A token's concept; where it has none, the heaviest, but where one is in the photo not what is round it. */
+  conceptOrForemost(token) {
+    return this.concept(this.has(token) ? token : this.order.find((one) => isInside(this.grid, one)) ?? this.order[0]);
   }
 
   whole() {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from model.config import DecoderConfig, StellarConfig
-from train.config import DataConfig, OptimizerConfig, TeacherConfig, TrainConfig, ViewsConfig
+from train.config import DataConfig, OptimizerConfig, TeacherConfig, TrainConfig, ViewsConfig, before_join
 from train.recipes.tokenizer import NARROW
 
 NANO = StellarConfig(width=384, depth=11, num_heads=6, mlp_width=1536, norm_eps=1e-6, stem="tf_efficientnet_lite0",
@@ -36,8 +36,7 @@ def recipe() -> TrainConfig:
         tokenizer_weights="nano",
         weights={"reconstruction": 0.05, "koleo": 0.02, "distillation": 1.0, "low_rank": 0.3, "granularity": 0.5,
                  "sharpness": 0.3, "simplicity": 1.0},
-        frozen=("encoder.embedding.patch", "encoder.positions", "encoder.summary_token",
-                *(f"encoder.blocks.{i}" for i in range(NANO.join_block))),
+        frozen=before_join(NANO),
         teachers=(
             TeacherConfig(name="tf_efficientnet_lite0.in1k", resolution=384, width=160, weight=0.3, summary_weight=1.0,
                           summary_width=192),
