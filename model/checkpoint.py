@@ -27,7 +27,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from model.config import DecoderConfig, StellarConfig, TokenizerConfig
+from model.config import ConceptHeadConfig, DecoderConfig, StellarConfig, TokenizerConfig
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 CONFIG_KEY = "stellar_config"
@@ -76,6 +76,8 @@ STELLAR_NAMES = {
     r"(encoder|decoder)\.norm\.(\w+)": [r"\1.layernorm.\2"],
     r"localizer\.patch_proj\.(\w+)": [r"dense_proj.\1"],
     r"localizer\.token_proj\.(\w+)": [r"sparse_proj.\1"],
+    r"concept_head\.fc1\.(\w+)": [r"clustering_head.predictor.layers.0.\1"],
+    r"concept_head\.fc2\.(\w+)": [r"clustering_head.predictor.layers.2.\1"],
     r"decoder\.input_proj\.(\w+)": [r"decoder_proj.\1"],
     r"decoder\.positions\.frequencies": [r"position_embedding.positional_encoding_gaussian_matrix"],
     r"decoder\.head\.(\w+)": [r"reconstruction_head.\1"],
@@ -105,7 +107,8 @@ TOKENIZER_NAMES = {
     r"tokenizer\.((?:encoder|decoder)\.(?:conv_in|mid|norm_out|conv_out)\..+)": [r"tokenizer.\1"],
 }
 # Training's, or never used: the ViT class that the reference borrows brings a pooler and unused embeddings.
-IGNORED = re.compile(r"(teacher_|clustering_head\.|cls_cluster_head\.|(en|de)coder\.pooler\.|decoder\.embeddings\.)")
+IGNORED = re.compile(r"(teacher_|clustering_head\.layer\.|cls_cluster_head\.|(en|de)coder\.pooler\.|"
+                     r"decoder\.embeddings\.)")
 # A decoder without its head cannot be used, and is left where it is.
 DECODER = re.compile(r"(decoder\.|decoder_proj\.|position_embedding\.|reconstruction_head\.)")
 
@@ -425,7 +428,16 @@ def published_config(file: TensorFile, *, num_heads: int | None, decoder_num_hea
 
     num_tokens, width = shape("encoder.tokens", 2)
     patch_size = shape("encoder.embedding.patch.weight", 4)[-1]
+    layers = ["concept_head.fc1.weight", "concept_head.fc2.weight"]
+    if any(map(has, layers)) and not all(map(has, layers)):
+        missing = next(published_names(layer, table)[0] for layer in layers if not has(layer))
+        raise CheckpointError(f"{file.path} has half a concept head: it lacks {missing}; load a whole checkpoint, or "
+                              "one without clustering_head")
     try:
+        concept_head = None
+        if has("concept_head.fc2.weight"):
+            concept_width, hidden_width = shape("concept_head.fc2.weight", 2)
+            concept_head = ConceptHeadConfig(hidden_width=hidden_width, width=concept_width)
         decoder = None
         if has("decoder.head.weight") and has("decoder.input_proj.weight"):
             decoder_width = shape("decoder.input_proj.weight", 2)[0]
@@ -445,6 +457,7 @@ def published_config(file: TensorFile, *, num_heads: int | None, decoder_num_hea
             patch_size=patch_size,
             native_size=isqrt(shape("encoder.positions", 3)[1] - 1) * patch_size,
             num_tokens=num_tokens,
+            concept_head=concept_head,
             decoder=decoder,
             tokenizer=tokenizer_config(file) if has("tokenizer.codebook") else None,
         )
@@ -510,10 +523,10 @@ def translate(
 
 
 def stored_dtype(name: str, tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
-    """The localizer and the decoder's frequencies stay float32 (`Localizer` says why), counts stay counts."""
+    """Localizer, concept head and the decoder's frequencies stay float32 (the two say why), counts stay counts."""
     if not tensor.is_floating_point():
         return tensor.dtype
-    if name.startswith("localizer.") or name == "decoder.positions.frequencies":
+    if name.startswith(("localizer.", "concept_head.")) or name == "decoder.positions.frequencies":
         return torch.float32
     return dtype
 

@@ -62,6 +62,36 @@ class TokenizerConfig:
         return cls(**{**values, "channel_multipliers": tuple(values["channel_multipliers"])})
 
 
+# What a concept head may see of a token; each is as wide as the encoder.
+CONCEPT_INPUTS = ("semantics", "patches", "summary")
+
+
+@dataclass(frozen=True)
+class ConceptHeadConfig:
+    """Factorization -> concepts of `width` channels; the defaults are the published predictor's.
+
+    inputs, side by side: a token's semantics, the mean patch features under its mask, the photo's summary.
+    standardized: a measured mean is taken off each channel of the inputs, and what is left divided by its deviation.
+    """
+
+    hidden_width: int = 2048
+    width: int = 256
+    inputs: tuple[str, ...] = ("semantics",)
+    standardized: bool = False
+
+    def __post_init__(self) -> None:
+        if self.hidden_width < 1 or self.width < 1:
+            raise ValueError(f"a concept head is at least 1 wide, found {self.hidden_width} and {self.width}")
+        unknown = [name for name in self.inputs if name not in CONCEPT_INPUTS]
+        if not self.inputs or unknown or len(set(self.inputs)) < len(self.inputs):
+            raise ValueError(f"a concept head's inputs are some of {', '.join(CONCEPT_INPUTS)}, each once, found "
+                             f"{', '.join(map(str, self.inputs)) or 'none'}")
+
+    def in_width(self, width: int) -> int:
+        """Of all inputs together, where the encoder has `width`."""
+        return width * len(self.inputs)
+
+
 @dataclass(frozen=True)
 class StellarConfig:
     """A whole STELLAR. `stem` names the timm model of a hybrid patch embedding, None a plain one.
@@ -82,6 +112,7 @@ class StellarConfig:
     localization_temperature: float = 0.06
     stem: str | None = None
     join_block: int = 0
+    concept_head: ConceptHeadConfig | None = None
     decoder: DecoderConfig | None = None
     tokenizer: TokenizerConfig | None = None
 
@@ -97,12 +128,20 @@ class StellarConfig:
         """Patches a side of the grid that the positions were learnt on."""
         return self.native_size // self.patch_size
 
+    @property
+    def concept_width(self) -> int:
+        """C, of the space where concepts are compared: the concept head's, or without one that of the semantics."""
+        return self.width if self.concept_head is None else self.concept_head.width
+
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> StellarConfig:
         values = json.loads(text)
+        if values.get("concept_head") is not None:
+            head = values["concept_head"]
+            values["concept_head"] = ConceptHeadConfig(**{**head, "inputs": tuple(head["inputs"])})
         if values.get("decoder") is not None:
             values["decoder"] = DecoderConfig(**values["decoder"])
         if values.get("tokenizer") is not None:

@@ -1,4 +1,4 @@
-"""Stellar: arranges the parts; load, save, factorize, decode."""
+"""Stellar: arranges the parts; load, save, factorize, compare, decode."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from os import PathLike
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model import checkpoint
+from model.concept_head import ConceptHead
 from model.config import StellarConfig
 from model.decoder import Decoder
 from model.encoder import Encoded, Encoder
@@ -20,7 +22,8 @@ from model.tokenizer import Tokenizer
 class Stellar(nn.Module):
     """Spatial-semantic factorization of an image (Zhao et al., ICML 2026, arXiv 2602.01905).
 
-    Parts: `encoder`, `localizer`, and where the checkpoint has them `decoder` and `tokenizer` (else None).
+    Parts: `encoder`, `localizer`, and where the checkpoint has them `concept_head`, `decoder` and `tokenizer` (else
+    None).
     """
 
     def __init__(self, config: StellarConfig) -> None:
@@ -28,6 +31,8 @@ class Stellar(nn.Module):
         self.config = config
         self.encoder = Encoder(config)
         self.localizer = Localizer(config.width, temperature=config.localization_temperature)
+        self.concept_head = None if config.concept_head is None else ConceptHead(
+            config.concept_head, width=config.width)
         self.decoder = None if config.decoder is None else Decoder(
             config.decoder, in_width=config.width, patch_size=config.patch_size)
         self.tokenizer = None if config.tokenizer is None else Tokenizer(config.tokenizer)
@@ -46,7 +51,8 @@ class Stellar(nn.Module):
     ) -> Stellar:
         """A model in eval mode from "nano", a published name, a file, a folder or a hub id ("owner/name[@revision]").
 
-        dtype "auto" is bfloat16 where the device multiplies it faster, else float32; the localizer is always float32.
+        dtype "auto" is bfloat16 where the device multiplies it faster, else float32; localizer and concept head are
+        always float32.
         num_heads, decoder_num_heads: for foreign files only, whose tensors do not tell; else width / 64.
         tokenizer: a file, or "published", for checkpoints whose decoder predicts codes and that carry no tokenizer.
         Raises CheckpointError (a ValueError) that names the file and what is wrong with it.
@@ -107,6 +113,11 @@ class Stellar(nn.Module):
         """
         check_images(images, self.patch_size)
         return self(images.to(self.device, self.dtype)).to(torch.float32)
+
+    def concepts(self, factorization: Factorization) -> Tensor:
+        """What concepts are compared by: (B, K, C), unit length, float32; the semantics themselves without a head."""
+        said = factorization.semantics if self.concept_head is None else self.concept_head(factorization)
+        return F.normalize(said.float(), dim=-1)
 
     @torch.no_grad()
     def decode(self, factorization: Factorization) -> Tensor:

@@ -9,7 +9,7 @@ import types
 import typing
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 
-from model.config import DecoderConfig, StellarConfig, TokenizerConfig
+from model.config import ConceptHeadConfig, DecoderConfig, StellarConfig, TokenizerConfig
 
 STELLAR_LOSSES = ("reconstruction", "clustering", "summary_clustering", "set_alignment", "summary_alignment", "koleo",
                   "distillation", "low_rank", "granularity", "sharpness", "simplicity")
@@ -515,5 +515,6 @@ def convert(name: str, hint: object, value: object) -> object:
     return value
 
 
-__all__ = ["BaselineConfig", "DataConfig", "DecoderConfig", "OptimizerConfig", "PrototypesConfig", "RecipeError",
-           "StellarConfig", "TeacherConfig", "TokenizerConfig", "TrainConfig", "TransformerConfig", "ViewsConfig"]
+__all__ = ["BaselineConfig", "ConceptHeadConfig", "DataConfig", "DecoderConfig", "OptimizerConfig", "PrototypesConfig",
+           "RecipeError", "StellarConfig", "TeacherConfig", "TokenizerConfig", "TrainConfig", "TransformerConfig",
+           "ViewsConfig"]

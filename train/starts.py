@@ -61,7 +61,7 @@ def start(config: TrainConfig) -> Stellar:
 
 
 def load_start(stellar: Stellar, source: str) -> None:
-    """Weights from a timm ViT or another STELLAR into one; its decoder too, where it has the same.
+    """Weights from a timm ViT or another STELLAR into one; its concept head and decoder too, where it has the same.
 
     Positions are resized to the model's own grid.
     """
@@ -88,7 +88,9 @@ def load_stellar(stellar: Stellar, source: str) -> None:
         raise RecipeError(f"{source} does not fit this recipe's model: it stands on the stem {other.config.stem}, "
                           f"the model on {config.stem or 'none'}")
     tensors = {name: tensor for name, tensor in other.state_dict().items()
-               if not name.startswith(("tokenizer.", "decoder."))}
+               if not name.startswith(("tokenizer.", "decoder.", "concept_head."))}
+    if other.concept_head is not None and other.config.concept_head == config.concept_head:
+        tensors |= {f"concept_head.{name}": tensor for name, tensor in other.concept_head.state_dict().items()}
     if other.decoder is not None and other.config.decoder == config.decoder:
         tensors |= {f"decoder.{name}": tensor for name, tensor in other.decoder.state_dict().items()}
     merge(stellar, tensors, source)
