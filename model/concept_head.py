@@ -40,8 +40,11 @@ class ConceptHead(nn.Module):
 
     def forward(self, factorization: Factorization) -> Tensor:
         """-> (B, K, C), not yet unit length."""
-        with torch.autocast(self.fc1.weight.device.type, enabled=False):
-            inputs = self.inputs(factorization)
+        return self.of_inputs(self.inputs(factorization))
+
+    def of_inputs(self, inputs: Tensor) -> Tensor:
+        """(..., the inputs' width) -> (..., C): what `forward` says of `inputs`."""
+        with torch.autocast(inputs.device.type, enabled=False):
             if self.config.standardized:
                 inputs = (inputs - self.mean) / self.deviation
             return self.fc2(F.gelu(self.fc1(inputs)))

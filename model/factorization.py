@@ -6,6 +6,9 @@ from dataclasses import dataclass, fields, replace
 
 from torch import Tensor
 
+# Of an even share of the photo, 1/K: a token with less than this part of it, and no patch in its mask, is not there.
+LEAST_SHARE = 1 / 4
+
 
 @dataclass(frozen=True)
 class Factorization:
@@ -59,6 +62,11 @@ class Factorization:
     def peak(self) -> Tensor:
         """(B, K): each token's largest value in the localization."""
         return self.localization.amax(dim=1)
+
+    @property
+    def present(self) -> Tensor:
+        """(B, K) bool: which tokens say something of some place of the photo; the others have next to no mass."""
+        return (self.mass >= LEAST_SHARE / self.num_tokens) | self.masks().flatten(2).any(dim=2)
 
     def masks(self, threshold: float = 1.0) -> Tensor:
         """(B, K, rows, cols) bool: where localization > threshold / K. A patch can lie in several masks, or in none."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 from hashlib import file_digest
 from os import PathLike
 from pathlib import Path
+
+import numpy as np
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -20,6 +23,13 @@ def write_whole(path: Path, content: bytes) -> None:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """One array as a .npy file, whole."""
+    content = io.BytesIO()
+    np.save(content, array)
+    write_whole(path, content.getvalue())
 
 
 def sha256_of(path: str | PathLike[str]) -> str:

@@ -67,7 +67,10 @@ def main(arguments: list[str] | None = None) -> int:
 def train(config: TrainConfig, given: argparse.Namespace) -> Path:
     from torch import OutOfMemoryError  # torch and accelerate take seconds: a mistyped recipe is told at once
 
-    from train.loop import run
+    if config.trains == "concepts":
+        from train.concept_run import run_concepts as run
+    else:
+        from train.loop import run
 
     out = given.out or Path("runs") / config.recipe
     try:

@@ -12,13 +12,14 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from model.config import ConceptHeadConfig, DecoderConfig, StellarConfig, TokenizerConfig
 
 STELLAR_LOSSES = ("reconstruction", "clustering", "summary_clustering", "set_alignment", "summary_alignment", "koleo",
-                  "distillation", "low_rank", "granularity", "sharpness", "simplicity")
+                  "distillation", "low_rank", "granularity", "sharpness", "simplicity", "relation")
 TOKENIZER_LOSSES = ("reconstruction", "seams", "codebook", "perceptual", "adversarial")
 # What a run can train (train/learners.py), and the losses that each knows.
 LOSSES = {"stellar": STELLAR_LOSSES, "tokenizer": TOKENIZER_LOSSES, "titok": ("reconstruction", "codebook", "koleo"),
-          "mae": ("reconstruction",)}
+          "mae": ("reconstruction",), "concepts": ("relation",)}
 BASELINES = ("titok", "mae")
-START = "start"  # the teacher of this name
+# The teachers of these names are parts of the run's own start.
+START, STEM = "start", "stem"
 
 
 # Whose assignments are another loss's targets. Such a loss can count for nothing and still be computed.
@@ -143,7 +144,8 @@ class TeacherConfig:
     summary learns the whole photo's mean feature (of the last stage), whitened over photos to `summary_width`
     dimensions; not where `summary_weight` is 0. The name "start" is the run's own start, asked as a plain ViT about
     the crop itself (train/start_teacher.py): only `width` and `weight` count then, and what comes before the join must
-    be `frozen`.
+    be `frozen`. The name "stem", which only a run of concepts knows, is the model's own stem, of which `stages` are
+    taken.
     """
 
     name: str
@@ -256,8 +258,11 @@ class TrainConfig:
     share of the run, 0..1, after which it begins. `precision` "auto" is bf16 where the device multiplies bfloat16
     faster, else "no" (float32). `frozen` names what keeps its weights, by the beginnings of parameters' names:
     `--set 'frozen=["encoder","localizer"]'` with the reconstruction alone trains a decoder on what is there,
-    "encoder.blocks.0" is one block. `trains` says what: a STELLAR, a tokenizer, or what STELLAR is compared with, whose
-    sizes are then `baseline` instead of `model`.
+    "encoder.blocks.0" is one block. `relation_temperature` is that of the relation loss, `relation_share` how much of
+    its gradient, 0..1, reaches what a concept head sees; without a head all of it does. `reconstruction_reaches` is
+    "both", or "semantics" for a reconstruction from which the localization learns nothing. `trains` says what: a
+    STELLAR, the concept head alone of a finished one, a tokenizer, or what STELLAR is compared with, whose sizes are
+    then `baseline` instead of `model`.
     """
 
     recipe: str
@@ -277,6 +282,9 @@ class TrainConfig:
     group_shares: tuple[float, ...] = ()
     explained: float = 0.78
     simplicity_from: float = 0.0
+    relation_temperature: float = 0.07
+    relation_share: float = 1.0
+    reconstruction_reaches: str = "both"
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     batch_size: int = 128
     steps: int | None = None
@@ -295,7 +303,7 @@ class TrainConfig:
 
     @property
     def timm_teachers(self) -> tuple[TeacherConfig, ...]:
-        return tuple(teacher for teacher in self.teachers if teacher.name != START)
+        return tuple(teacher for teacher in self.teachers if teacher.name not in (START, STEM))
 
     def check_numbers(self) -> None:
         if (self.steps is None) == (self.epochs is None):
@@ -303,7 +311,10 @@ class TrainConfig:
         require_positive(self, "", "epochs" if self.steps is None else "steps")
         require_least(self, "", 1, "batch_size", "log_every", "save_every", "picture_every")
         require_least(self, "", 0, "seed")
-        require_share(self, "", "explained", "simplicity_from")
+        require_share(self, "", "explained", "simplicity_from", "relation_share")
+        require_positive(self, "", "relation_temperature")
+        require(self.reconstruction_reaches in ("both", "semantics"),
+                f"reconstruction_reaches must be both or semantics, found {self.reconstruction_reaches!r}")
         require(self.precision in ("auto", "bf16", "no"),
                 f"precision must be auto, bf16 or no, found {self.precision!r}")
 
@@ -338,6 +349,8 @@ class TrainConfig:
             require(self.model.stem is not None, "a tokenizer run needs model.stem: its frozen features judge pictures")
         elif self.trains in BASELINES:
             self.check_baseline()
+        elif self.trains == "concepts":
+            self.check_concepts()
         else:
             self.check_stellar()
 
@@ -349,6 +362,15 @@ class TrainConfig:
             require(self.baseline.num_tokens < num_patches,
                     f"baseline.num_tokens is {self.baseline.num_tokens} of {num_patches} patches: a MAE learns from "
                     "those that it does not see")
+
+    def check_concepts(self) -> None:
+        require(self.model.concept_head is not None, "a concepts run needs model.concept_head, the head's sizes")
+        require(self.init is not None, "a concepts run needs --init CHECKPOINT, a finished model for its head")
+        require(len(self.teachers) == 1 and self.teachers[0].name != START,
+                "a concepts run has one teacher: a timm model's name, or stem for the model's own")
+        require(not self.frozen, "a concepts run trains the head alone; frozen has nothing to name")
+        require(not self.data.streaming, "a concepts run looks at every photo once and keeps what it saw; it takes no "
+                "stream")
 
     def check_stellar(self) -> None:
         weights, views = self.weights, self.views
@@ -362,6 +384,10 @@ class TrainConfig:
                 "summary_alignment needs masked views or local crops; both numbers are 0")
         require("reconstruction" not in weights or self.model.decoder is not None, "reconstruction needs model.decoder")
         require("distillation" not in weights or len(self.teachers) > 0, "distillation needs teachers")
+        require("relation" not in weights or ("distillation" in weights and len(self.timm_teachers) > 0),
+                "relation needs distillation and a timm teacher: the first one says which concepts are alike")
+        require(STEM not in [teacher.name for teacher in self.teachers],
+                "the teacher stem is for a concepts run; name the stem's whole network by timm's name here")
         if "distillation" in weights:
             self.check_start_teacher()
         groups = self.token_groups

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from model.concept_head import mean_under_masks
 from model.factorization import Factorization
 from model.stellar import Stellar
 from train.config import TrainConfig
@@ -21,6 +22,7 @@ from train.objective.granularity import group_balance_loss, group_low_rank
 from train.objective.koleo import koleo_loss
 from train.objective.low_rank import low_rank_loss
 from train.objective.reconstruction import code_loss, pixel_loss
+from train.objective.relation import START_SCALE, relation_loss
 from train.objective.set_alignment import set_alignment_loss
 from train.objective.sharpness import sharpness_loss
 from train.objective.simplicity import simplicity_loss
@@ -89,6 +91,9 @@ class Learner(nn.Module):
         self.teaching = nn.ModuleList(nn.Linear(width, teacher.width) for teacher in taught)
         self.summary_teaching = nn.ModuleDict({str(i): nn.Linear(width, teacher.summary_width)
                                                for i, teacher in enumerate(taught) if teacher.summary_weight})
+
+        # Of its logarithm: a scale stays above 0 whatever a step does.
+        self.relation_scale = nn.Parameter(torch.tensor(START_SCALE).log()) if "relation" in self.weights else None
 
     @property
     def exported(self) -> Stellar:
@@ -182,7 +187,23 @@ class Learner(nn.Module):
                                                               self.config.group_shares)
         if "sharpness" in self.weights:
             losses["sharpness"] = sharpness_loss(factorization.localization, groups)
+        if "relation" in self.weights:
+            losses["relation"] = self.relation(factorization, targets[0])
         return losses
+
+    def relation(self, factorization: Factorization, target: Tensor) -> Tensor:
+        """Concepts against what the first teacher, (B, N, d), says under their masks."""
+        present = factorization.present
+        said = mean_under_masks(target.float(), factorization.localization.detach())
+        photos = torch.arange(len(present), device=present.device)[:, None].expand_as(present)
+        concepts = self.stellar.concepts(with_gradient(factorization, self.concept_gradient))
+        return relation_loss(concepts[present], said[present], photos[present], scale=self.relation_scale.exp(),
+                             temperature=self.config.relation_temperature)
+
+    @property
+    def concept_gradient(self) -> float:
+        """The share of the relation loss' gradient that reaches the factorization."""
+        return 1.0 if self.stellar.concept_head is None else self.config.relation_share
 
     def targets(self, before_join: Tensor, of_timm: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Those of timm's models and, where the recipe has it, the start's: a (B, N, d) for each of its teachers."""
@@ -201,6 +222,8 @@ class Learner(nn.Module):
 
     def reconstruction(self, factorization: Factorization, image: Tensor) -> Tensor:
         decoder, tokenizer = self.stellar.decoder, self.stellar.tokenizer
+        if self.config.reconstruction_reaches == "semantics":
+            factorization = replace(factorization, localization=factorization.localization.detach())
         predicted = decoder(factorization.low_rank, factorization.patch_grid)
         if tokenizer is None:
             return pixel_loss(predicted, image)
@@ -238,3 +261,12 @@ class Learner(nn.Module):
     def summary_alignment(self, summaries: Tensor, assignments: Tensor) -> Tensor:
         return summary_alignment_loss(self.summary_prototypes(summaries), assignments,
                                       temperature=self.config.prototypes.prediction_temperature)
+
+
+def with_gradient(factorization: Factorization, share: float) -> Factorization:
+    """The same numbers, of whose gradient `share`, 0..1, goes on to what the factorization came from."""
+    def scaled(part: Tensor) -> Tensor:
+        return part if share == 1 else share * part + (1 - share) * part.detach()
+
+    return replace(factorization, **{name: scaled(getattr(factorization, name)) for name in
+                                     ("semantics", "localization", "patch_features", "summary")})

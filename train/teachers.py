@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.files import write_whole
+from model.files import write_array, write_whole
 from model.stellar import choose_dtype
 from train.backbones import Backbone, sha256_of
 from train.config import TeacherConfig, TrainConfig
@@ -75,6 +75,10 @@ class Whitening:
         projection = torch.zeros(samples.shape[1], width, dtype=torch.float64)
         projection[:, :kept] = directions[:kept].mT / deviations[:kept]
         return cls(mean.float(), projection.float())
+
+    def of_rows(self, features: Tensor) -> Tensor:
+        """(M, C) -> (M, width)."""
+        return (features - self.mean.to(features.device)) @ self.projection.to(features.device)
 
     def __call__(self, features: Tensor) -> Tensor:
         """(B, C, rows, cols) -> (B, width, rows, cols)."""
@@ -241,12 +245,6 @@ def append_each(path: Path, photos, look: Callable[[Tensor], np.ndarray],
                 progress(len(grids), len(photos))
     told.unlink()
     return np.array(grids, dtype=np.int64)
-
-
-def write_array(path: Path, array: np.ndarray) -> None:
-    content = io.BytesIO()
-    np.save(content, array)
-    write_whole(path, content.getvalue())
 
 
 def stored_whitening(teacher: Teacher, photos, folder: Path, device: torch.device) -> Whitening:

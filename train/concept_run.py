@@ -1,0 +1,136 @@
+"""The concept head alone, on a finished checkpoint: every photo is looked at once, then only the head learns."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from model.concept_head import ConceptHead
+from model.stellar import Stellar
+from train.concept_store import ConceptStore, build_concept_store
+from train.config import RecipeError, TrainConfig
+from train.data import Plan, open_photos, seed_of
+from train.loop import learning_rate
+from train.objective.relation import START_SCALE, relation_loss
+from train.run_folder import RunFolder
+from train.teachers import Whitening
+
+HELD_OUT = 20  # one photo in so many is looked at and not learnt from
+MOST_HELD_OUT = 512  # photos: their concepts are all compared with each other
+WHITENING_CONCEPTS = 100_000
+
+
+def run_concepts(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | None = None,
+                 device: str = "auto", quiet: bool = False) -> Path:
+    """Trains `config.init`'s concept head into the folder `out` and returns the path of the model with its new head.
+
+    What was seen of the photos is kept in `cache`, so a run that was stopped goes on there; its steps, a matter of
+    minutes, are taken again from the first. One process, on one device. Raises RecipeError, DataError, RunError,
+    BackboneError, TeacherError or CheckpointError (all ValueErrors) with one sentence.
+    """
+    folder = RunFolder(out)
+    folder.check(config, resume=resume)
+    photos = open_photos(config.data, seed=config.seed)
+    stellar = Stellar.load(config.init, device=device)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        head = ConceptHead(config.model.concept_head, width=stellar.config.width).to(stellar.device)
+
+    def tell(name: str, done: int, count: int) -> None:
+        if not quiet:
+            tqdm.write(f"{name}: {done} of {count} photos looked at")
+
+    [resolution] = config.views.resolutions
+    store = build_concept_store(stellar, head, config.teachers[0], photos, cache or out.parent / "cache",
+                                resolution=resolution, progress=tell)
+    folder.open(config, {"photos": photos.fingerprint, "processes": 1})
+    (out / "log.jsonl").unlink(missing_ok=True)  # of steps that are taken again
+    folder.status("running")
+    try:
+        learn(head, store, config, folder, quiet=quiet)
+    except BaseException as error:
+        folder.status("stopped", str(error) or type(error).__name__)
+        raise
+    # Opened anew: what was looked with may be rounded to bfloat16, and but for the head the file stays what it was.
+    whole = Stellar.load(config.init, device="cpu", dtype="float32")
+    whole.concept_head, whole.config = head.cpu(), replace(whole.config, concept_head=head.config)
+    finished = out / "model.safetensors"
+    whole.save(finished)
+    folder.status("finished")
+    return finished
+
+
+def learn(head: ConceptHead, store: ConceptStore, config: TrainConfig, folder: RunFolder, *, quiet: bool) -> None:
+    """The run, readable top to bottom."""
+    device = head.fc1.weight.device
+    held_out = torch.arange(len(store)) % HELD_OUT == HELD_OUT - 1
+    learnt = (~held_out).nonzero()[:, 0]
+    if len(learnt) < 2:
+        raise RecipeError(f"{len(store)} readable photos are too few: concepts are compared with those of other photos")
+    whitening = standardise(head, store, learnt, config.teachers[0].width)
+    scale = nn.Parameter(torch.tensor(START_SCALE, device=device).log())
+    decayed = [parameter for parameter in head.parameters() if parameter.ndim > 1]
+    others = [parameter for parameter in head.parameters() if parameter.ndim < 2]
+    optimizer = torch.optim.AdamW([{"params": decayed}, {"params": [*others, scale], "weight_decay": 0.0}],
+                                  lr=config.optimizer.learning_rate, betas=config.optimizer.betas,
+                                  weight_decay=config.optimizer.weight_decay)
+
+    def relation(photos: Tensor) -> Tensor:
+        seen, taught, numbers = (part.to(device) for part in concepts_of(store, photos))
+        return relation_loss(head.of_inputs(seen), whitening.of_rows(taught), numbers, scale=scale.exp(),
+                             temperature=config.relation_temperature)
+
+    plan = Plan(config.seed, config.batch_size, 0, 1, config.views.resolutions)
+    steps = config.steps or max(1, round(config.epochs * len(learnt) / config.batch_size))
+    unseen = held_out.nonzero()[:MOST_HELD_OUT, 0]
+    head.train().requires_grad_(True)
+    began, sums = time.monotonic(), []
+    for step in tqdm(range(steps), disable=quiet, desc=config.recipe, unit="step"):
+        rate = learning_rate(config, step, steps)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        chosen = torch.tensor([plan.index(position, len(learnt)) for position in plan.positions(step)])
+        torch.manual_seed(seed_of(config.seed, 4, step))
+        loss = relation(learnt[chosen.unique()])
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_([*head.parameters(), scale], config.optimizer.clip)
+        optimizer.step()
+        optimizer.zero_grad()
+        sums.append(loss.detach())
+
+        done = step + 1
+        if done % config.log_every == 0 or done == steps:
+            with torch.no_grad():
+                metrics = {"relation_of_others": relation(unseen).item()} if len(unseen) > 1 else {}
+            mean = torch.stack(sums).mean().item()
+            sums.clear()
+            folder.log({"step": done, "steps": steps, "time": time.time(), "losses": {"total": mean, "relation": mean},
+                        "learning_rate": rate, "gradient_norm": norm.item(),
+                        "photos_per_second": round(done * config.batch_size / (time.monotonic() - began), 3),
+                        "waiting": 0.0, "metrics": metrics | {"relation_scale": scale.exp().item()}})
+            folder.status("running")
+    head.eval().requires_grad_(False)
+
+
+def concepts_of(store: ConceptStore, photos: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Numbers of photos -> what is present in them: (M, F), (M, d), float32, and (M,) the photo of each."""
+    numbers = photos.numpy()
+    present = torch.from_numpy(store.present[numbers])
+    seen, taught = (torch.from_numpy(part[numbers]).float()[present] for part in (store.seen, store.taught))
+    return seen, taught, photos[:, None].expand_as(present)[present]
+
+
+def standardise(head: ConceptHead, store: ConceptStore, photos: Tensor, width: int) -> Whitening:
+    """Sets the head's mean and deviation, where it has them, and returns the teacher's whitening, of some photos."""
+    num_tokens = store.present.shape[1]
+    every = -(-len(photos) * num_tokens // WHITENING_CONCEPTS)
+    seen, taught, _ = concepts_of(store, photos[::every])
+    if head.config.standardized:
+        head.mean.copy_(seen.mean(dim=0))
+        head.deviation.copy_(seen.std(dim=0).clamp_min(1e-6) if len(seen) > 1 else torch.ones_like(head.deviation))
+    return Whitening.of(taught, width)
