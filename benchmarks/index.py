@@ -43,7 +43,7 @@ HITS, AT = 20, 10
 QUERIES, EXACT_QUERIES = 400, 20
 ADDED = 10_000
 SHARES = (0.1, 0.01, 0.001)
-MODEL = ModelIdentity("synthetic", "0" * 64, WIDTH, A_PHOTO, 448)
+MODEL = ModelIdentity("synthetic", "0" * 64, WIDTH, WIDTH, A_PHOTO, 448)
 
 
 @dataclass

@@ -119,7 +119,7 @@ def main() -> int:
     if options.near:
         queries.MOST_COMPARED = 0
     count = options.concepts // TOKENS
-    identity = ModelIdentity("synthetic", "0" * 64, options.width, TOKENS, 448)
+    identity = ModelIdentity("synthetic", "0" * 64, options.width, options.width, TOKENS, 448)
     ways = {"plain": {}, "label filter": {"where": Filter(labels=("7", "8", "9"))}, "folded": {"fold": True}}
     with tempfile.TemporaryDirectory() as place, ConceptIndex.create(Path(place) / "index", model=identity) as index:
         batch: list[EncodedPhoto] = []

@@ -5,7 +5,9 @@
 The photos are indexed first, in a folder that is gone afterwards or in one that a second run takes up (--index). Every
 photo asks for all others by cosine. Mean average precision at 20: of a query with R other photos of its label,
 the precision at the rank of each of them among the first 20, summed, over min(R, 20); the mean over all queries.
-`centred`: the same with the collection's mean vector taken off first, which an index does not do.
+`centred`: the same with the collection's mean vector taken off first, which an index does not do. Last, of the ten
+concepts of other photos that are nearest to a query's heaviest: the share that is of the same token, a photo once, and
+what chance would give, the same token's share of all the concepts of those photos.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from index.sets import set_score
 from index.sources import BadPhoto, Source, SourcePhoto, folder
 
 AT = 20
+HITS = 10
 
 
 def average_precision(scores: np.ndarray, relevant: np.ndarray, at: int = AT) -> float:
@@ -59,6 +62,23 @@ def by_heaviest(photos: list[np.ndarray], masses: list[np.ndarray]) -> np.ndarra
     """A photo scores by its concept that is nearest to the query's heaviest."""
     heaviest = np.stack([vectors[mass.argmax()] for vectors, mass in zip(photos, masses, strict=True)])
     return np.stack([(heaviest @ vectors.T).max(axis=1) for vectors in photos], axis=1)
+
+
+def same_token_hits(
+    photos: list[np.ndarray], masses: list[np.ndarray], tokens: list[np.ndarray], at: int = HITS
+) -> tuple[float, float]:
+    """Of the photos that are found first by each one's heaviest concept: the share of hits that are of its token, and
+    the share of its token among the concepts of all other photos. tokens: (n,) of each photo's concepts."""
+    found, expected = [], []
+    num_of_token = np.bincount(np.concatenate(tokens))
+    for query, (vectors, mass, own) in enumerate(zip(photos, masses, tokens, strict=True)):
+        asked, token = vectors[mass.argmax()], own[mass.argmax()]
+        others = [place for place in range(len(photos)) if place != query]
+        cosines = [photos[place] @ asked for place in others]
+        first = np.argsort([-scores.max() for scores in cosines], kind="stable")[:at]
+        found += [tokens[others[place]][cosines[place].argmax()] == token for place in first]
+        expected.append((num_of_token[token] - (own == token).sum()) / (num_of_token.sum() - len(own)))
+    return float(np.mean(found)), float(np.mean(expected))
 
 
 def by_best(photos: list[np.ndarray]) -> np.ndarray:
@@ -138,6 +158,7 @@ def main() -> int:
             vectors = [index.vectors([concept.id for concept in held]) for held in concepts]
             summaries = [index.summaries([photo.id]) for photo in found]
     masses = [np.array([concept.mass for concept in held]) for held in concepts]
+    tokens = [np.array([concept.token for concept in held]) for held in concepts]
     labels = np.unique([photo.label for photo in found], return_inverse=True)[1]
     ways = {
         "the heaviest concept": (partial(by_heaviest, masses=masses), vectors),
@@ -156,6 +177,9 @@ def main() -> int:
     for name, (score, given) in ways.items():
         values = [mean_average_precision(score(given), labels), mean_average_precision(score(centred(given)), labels)]
         print(f"| {name} | {' | '.join(f'{value:.3f}' for value in values)} |", flush=True)
+    same, expected = same_token_hits(vectors, masses, tokens)
+    print(f"\nof the same token, among the first {HITS} hits by the heaviest concept: {same:.1%} "
+          f"(expected by chance: {expected:.1%}; {same / expected:.1f} times)")
     return 0
 
 

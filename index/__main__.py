@@ -276,13 +276,14 @@ def _info(options: argparse.Namespace) -> int:
         nbytes = sum(file.stat().st_size for file in options.index.rglob("*") if file.is_file())
         told = {"photos": index.num_photos, "concepts": index.num_concepts, "labels": len(index.labels),
                 "bytes": nbytes, "version": index.version, "model": model.name, "sha256": model.sha256,
-                "resolution": model.resolution, "width": model.width, "tokens": model.num_tokens}
+                "resolution": model.resolution, "width": model.width, "summary_width": model.summary_width,
+                "tokens": model.num_tokens}
     if options.json:
         print(json.dumps(told))
     else:
         print(f"{options.index}: {_count(told['photos'], 'photo')}, {_count(told['concepts'], 'concept')}, "
               f"{_count(told['labels'], 'label')}, {nbytes / 1e6:.1f} MB\n"
-              f"model {model.name} (sha256 {model.sha256[:8]}), {model.num_tokens} tokens {model.width} wide, "
+              f"model {model.name} (weights {model.sha256[:8]}), {model.num_tokens} concepts {model.width} wide, "
               f"photos at {model.resolution} px; version {told['version']}")
     return 0
 

@@ -13,7 +13,6 @@ from index import staging
 from index.errors import ConceptIndexError
 from index.records import EncodedPhoto, ModelIdentity
 from index.sources import BadPhoto, Source, SourcePhoto
-from model.files import sha256_of
 from model.photo import MAX_RESOLUTION, MIN_RESOLUTION, printable
 
 if TYPE_CHECKING:
@@ -182,7 +181,7 @@ def open_or_create(
 def model_of(index: ConceptIndex, model: str | None = None) -> Stellar:
     """The model that an index was made with, from `model` or from where its name says. Raises ConceptIndexError where
     its weights are others or are not at hand."""
-    made_with = f"The index in {index.path} was made with {index.model.name} (sha256 {index.model.sha256[:8]})"
+    made_with = f"The index in {index.path} was made with {index.model.name} (weights {index.model.sha256[:8]})"
     try:
         stellar, sha256 = load(model or index.model.name)
     except ValueError as error:
@@ -190,23 +189,29 @@ def model_of(index: ConceptIndex, model: str | None = None) -> Stellar:
             raise
         raise ConceptIndexError(f"{made_with}, which is not at hand ({error}); name its file with --model.") from error
     if sha256 != index.model.sha256:
-        raise ConceptIndexError(f"{made_with}, and {display_name(model or index.model.name)} here is another "
-                                f"({sha256[:8]}); name the same weights with --model, or build another index.")
+        raise ConceptIndexError(f"{made_with}, and the concepts of {display_name(model or index.model.name)} here are "
+                                f"made by others ({sha256[:8]}); name the same weights with --model, or build it again "
+                                f"in a new folder: python -m index build PHOTOS --model {model or index.model.name} "
+                                "--out FOLDER.")
     return stellar
 
 
 def identity_of(model: str, stellar: Stellar, sha256: str, *, resolution: int) -> ModelIdentity:
-    """What an index says about the model it is made with. sha256: of the model's file, as `load` gives it."""
-    return ModelIdentity(name=display_name(model), sha256=sha256, width=stellar.config.width,
-                         num_tokens=stellar.num_tokens, resolution=resolution)
+    """What an index says about the model it is made with. sha256: of what makes its concepts, as `load` gives it."""
+    from model.thresholds import thresholds_of
+
+    return ModelIdentity(name=display_name(model), sha256=sha256, width=stellar.config.concept_width,
+                         summary_width=stellar.config.width, num_tokens=stellar.num_tokens, resolution=resolution,
+                         thresholds=thresholds_of(model))
 
 
 def load(model: str) -> tuple[Stellar, str]:
-    """A model by name, file, folder or hub id, and the sha256 of its file. Raises CheckpointError, a ValueError."""
+    """A model by name, file, folder or hub id, and the sha256 of what makes its concepts. Raises CheckpointError, a
+    ValueError."""
+    from model.identity import concepts_sha256
     from model.stellar import Stellar
 
-    path = model_file(model)
-    return Stellar.load(model), sha256_of(path)
+    return Stellar.load(model), concepts_sha256(model)
 
 
 def model_file(model: str) -> Path:

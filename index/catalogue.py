@@ -18,16 +18,18 @@ from index.errors import ConceptIndexError
 from index.records import ModelIdentity, Photo
 from index.thumbnails import ThumbnailPlace
 from model.files import sha256_of, write_whole
+from model.thresholds import ConceptThresholds
 
 FILE = "catalogue.sqlite"
 # Of the whole file, written when a writer closes: SQLite itself does not notice a flipped byte.
 SEAL = "catalogue.sha256"
-FORMAT = 1
+FORMAT = 2
 PATIENCE = 10  # seconds that SQLite waits for another process
 
 # Every row ends with a CRC-32 of its other values.
 SCHEMA = """
-CREATE TABLE model (name TEXT, sha256 TEXT, width INTEGER, num_tokens INTEGER, resolution INTEGER, crc INTEGER);
+CREATE TABLE model (name TEXT, sha256 TEXT, width INTEGER, summary_width INTEGER, num_tokens INTEGER,
+    resolution INTEGER, thresholds TEXT, crc INTEGER);
 CREATE TABLE state (version INTEGER, next_concept INTEGER, next_photo INTEGER, next_file INTEGER,
     num_concepts INTEGER, num_photos INTEGER, crc INTEGER);
 CREATE TABLE shards (number INTEGER PRIMARY KEY, first_photo INTEGER, num_photos INTEGER, num_concepts INTEGER,
@@ -138,7 +140,7 @@ class Catalogue:
         try:
             # In one transaction, and WAL is turned on afterwards: what is renamed is one whole file.
             connection.executescript(f"PRAGMA synchronous=FULL; BEGIN; PRAGMA user_version={FORMAT}; {SCHEMA} COMMIT;")
-            _insert(connection, "model", [astuple(model)])
+            _insert(connection, "model", [_model_row(model)])
             _insert(connection, "state", [astuple(State())])
             connection.execute("PRAGMA journal_mode=WAL")
         finally:
@@ -159,7 +161,7 @@ class Catalogue:
                 connection, f"SELECT {COLUMNS} FROM photos INDEXED BY removed_photos WHERE removed IS NOT NULL",
                 "photos", self.path)]
         contents = Contents(
-            State(*state), ModelIdentity(*model), tuple(ShardEntry(*row) for row in shards),
+            State(*state), _model_identity(model), tuple(ShardEntry(*row) for row in shards),
             tuple(FileEntry(*row) for row in files),
             np.array(sorted((entry.photo.id, entry.first_concept, entry.num_concepts) for entry in removed),
                      np.int64).reshape(-1, 3))
@@ -308,7 +310,7 @@ class Catalogue:
         if found != FORMAT:
             connection.close()
             raise ConceptIndexError(f"{self.path} is of format {found}, and this program reads format {FORMAT}; build "
-                                    "the index again, or use the program that made it.")
+                                    "the index again in a new folder: python -m index build PHOTOS --out FOLDER.")
         return connection
 
     @contextmanager
@@ -393,6 +395,16 @@ def _checked(connection: sqlite3.Connection, query: str, table: str, path: Path,
             raise ConceptIndexError(f"{path} is damaged in a row of {table} ({row[0]}); copy it back from a backup, or "
                                     "build the index again.")
     return [row[:-1] for row in rows]
+
+
+def _model_row(model: ModelIdentity) -> tuple:
+    return (model.name, model.sha256, model.width, model.summary_width, model.num_tokens, model.resolution,
+            model.thresholds.to_json())
+
+
+def _model_identity(row: tuple) -> ModelIdentity:
+    *values, thresholds = row
+    return ModelIdentity(*values, ConceptThresholds.from_json(thresholds))
 
 
 def _photo_row(entry: PhotoEntry) -> tuple:

@@ -46,11 +46,13 @@ Part = tuple[Rows, np.ndarray, np.ndarray]
 
 def add(catalogue: Catalogue, snapshot: Snapshot, photos: Sequence[EncodedPhoto]) -> AddReport:
     contents, state = snapshot.contents, snapshot.contents.state
-    check(photos, width=contents.model.width, num_tokens=contents.model.num_tokens)
+    model = contents.model
+    check(photos, width=model.width, summary_width=model.summary_width, num_tokens=model.num_tokens)
     first = {encoded.photo.sha256: encoded for encoded in reversed(photos)}
     new = [encoded for encoded in photos if first[encoded.photo.sha256] is encoded
            and not catalogue.photos("sha256 = ?", (encoded.photo.sha256,), at=state.version)]
-    rows = rows_of(new, first_concept=state.next_concept, first_photo=state.next_photo, width=contents.model.width)
+    rows = rows_of(new, first_concept=state.next_concept, first_photo=state.next_photo, width=model.width,
+                   summary_width=model.summary_width)
     report = AddReport(len(new), len(photos) - len(new), len(rows))
     if not new:
         return report

@@ -157,9 +157,9 @@ class ConceptIndex:
 
     def search(self, vectors: np.ndarray, *, k: int = 20, where: Filter | None = None, exact: bool = False
                ) -> list[list[Hit]]:
-        """(Q, D), of any length but zero -> for each the k nearest concepts, the best first; fewer where there are
+        """(Q, C), of any length but zero -> for each the k nearest concepts, the best first; fewer where there are
         no more. where: only concepts that pass. exact: every vector is compared."""
-        snapshot, vectors = self._snapshot, self._queries(vectors, k)
+        snapshot, vectors = self._snapshot, self._queries(vectors, k, self.model.width)
         allowed = None if where is None else where.allowed(self)
         scores, ids = snapshot.vector_index(self._kind).search(vectors, k=k, allowed=allowed, exact=exact)
         flat = iter(snapshot.concepts(ids[ids >= 0]))
@@ -172,13 +172,13 @@ class ConceptIndex:
 
         allowed: rising ids, of which alone something is found (`Filter.allowed`).
         """
-        vectors = self._queries(vectors, k)
+        vectors = self._queries(vectors, k, self.model.width)
         return self._snapshot.vector_index(self._kind).search(vectors, k=k, allowed=allowed, exact=exact)
 
     def search_summaries(self, vectors: np.ndarray, *, k: int = 20, where: Filter | None = None
                          ) -> list[list[PhotoHit]]:
         """(Q, D) -> for each the k photos whose summaries are nearest. where: photos with a concept that passes."""
-        vectors, snapshot = self._queries(vectors, k), self._snapshot
+        vectors, snapshot = self._queries(vectors, k, self.model.summary_width), self._snapshot
         photo_ids, scores = snapshot.summary_scores(vectors)
         if where is not None:
             of_concept = self.columns("id", "photo")
@@ -194,7 +194,7 @@ class ConceptIndex:
     # Looking up
 
     def vectors(self, concept_ids: Iterable[int]) -> np.ndarray:
-        """(n, D) float32, unit length, in the order of the ids."""
+        """(n, C) float32, unit length, in the order of the ids."""
         return self._snapshot.vectors(_ids(concept_ids))
 
     def concepts(self, concept_ids: Iterable[int]) -> list[Concept]:
@@ -277,10 +277,10 @@ class ConceptIndex:
             yield
             self.refresh()
 
-    def _queries(self, vectors: np.ndarray, k: int) -> np.ndarray:
+    def _queries(self, vectors: np.ndarray, k: int, width: int) -> np.ndarray:
         vectors = np.asarray(vectors, np.float32)
-        if vectors.ndim != 2 or vectors.shape[1] != self.model.width:
-            raise ConceptIndexError(f"A query is {vectors.shape}, and this index takes (queries, {self.model.width}); "
+        if vectors.ndim != 2 or vectors.shape[1] != width:
+            raise ConceptIndexError(f"A query is {vectors.shape}, and this index takes (queries, {width}); "
                                     f"encode it with {self.model.name}.")
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not (np.isfinite(lengths).all() and (lengths > 0).all()):

@@ -66,7 +66,8 @@ def encode(
         images = torch.from_numpy(np.stack([waiting.prepared.pixels for waiting in batch]))
         images = images.to(stellar.device).permute(0, 3, 1, 2).contiguous().float().div(255)
         factorization, names = namer.factorize(stellar, images) if namer else (stellar.factorize(images), None)
-        for waiting, concepts in zip(batch, concepts_of(factorization, names), strict=True):
+        found = concepts_of(factorization, stellar.concepts(factorization), names)
+        for waiting, concepts in zip(batch, found, strict=True):
             waiting.encoded, waiting.done = encoded_photo(waiting, concepts), True
             if waiting.encoded is None:
                 on_bad(BadPhoto(waiting.photo.source, "The model gives no finite numbers for it; use another model.",
@@ -106,39 +107,41 @@ def default_batch_size(device: torch.device, resolution: int) -> int:
 
 @dataclass(frozen=True)
 class PhotoConcepts:
-    """What one photo of a factorization holds: concepts and their vectors, (n, D) of unit length; summary (D,) too."""
+    """What one photo of a factorization holds: concepts and their vectors, (n, C) of unit length; summary (D,) too."""
 
     concepts: tuple[Concept, ...]
     vectors: np.ndarray
     summary: np.ndarray
 
 
-def concepts_of(factorization: Factorization, names: list[list[Names]] | None = None) -> list[PhotoConcepts | None]:
+def concepts_of(
+    factorization: Factorization, vectors: torch.Tensor, names: list[list[Names]] | None = None
+) -> list[PhotoConcepts | None]:
     """A photo's concepts, in the order of its tokens; None for a photo whose numbers are not finite.
 
-    names: a photo a list of K, as `Namer.names` gives them. Tokens with next to no mass are left out: below 1/(4K),
-    and nowhere above 1/K. So is one whose vector has no length.
+    vectors: (B, K, C), what `Stellar.concepts` gives. names: a photo a list of K, as `Namer.names` gives them. Tokens
+    with next to no mass are left out: below 1/(4K), and nowhere above 1/K. So is one whose vector has no length.
     """
-    semantics, summary, localization = (
+    vectors, summary, localization = (
         tensor.detach().float().cpu().numpy()
-        for tensor in (factorization.semantics, factorization.summary, factorization.localization))
+        for tensor in (vectors, factorization.summary, factorization.localization))
     masks = factorization.masks().cpu().numpy()
-    finite = np.isfinite(semantics).all((1, 2)) & np.isfinite(summary).all(1) & np.isfinite(localization).all((1, 2))
-    return [photo_concepts(semantics[photo], summary[photo], localization[photo], masks[photo],
+    finite = np.isfinite(vectors).all((1, 2)) & np.isfinite(summary).all(1) & np.isfinite(localization).all((1, 2))
+    return [photo_concepts(vectors[photo], summary[photo], localization[photo], masks[photo],
                            names[photo] if names else None) if finite[photo] else None
-            for photo in range(len(semantics))]
+            for photo in range(len(vectors))]
 
 
 def photo_concepts(
-    semantics: np.ndarray, summary: np.ndarray, localization: np.ndarray, masks: np.ndarray, names: list[Names] | None
+    vectors: np.ndarray, summary: np.ndarray, localization: np.ndarray, masks: np.ndarray, names: list[Names] | None
 ) -> PhotoConcepts:
-    """(K, D), (D,), (N, K), (K, rows, cols) bool of one photo, and K tuples of names."""
+    """(K, C), (D,), (N, K), (K, rows, cols) bool of one photo, and K tuples of names."""
     num_tokens, rows, cols = masks.shape
     mass, peak = localization.mean(axis=0), localization.max(axis=0)
     share = localization / np.maximum(localization.sum(axis=0), 1e-12)  # where a token's mass lies; columns sum to 1
     x = share.T @ np.tile((np.arange(cols) + 0.5) / cols, rows)
     y = share.T @ np.repeat((np.arange(rows) + 0.5) / rows, cols)
-    length = np.linalg.norm(semantics, axis=1)
+    length = np.linalg.norm(vectors, axis=1)
     kept = [token for token in range(num_tokens) if length[token] > 0
             and (mass[token] >= LEAST_SHARE / num_tokens or masks[token].any())]
     concepts = tuple(
@@ -146,7 +149,7 @@ def photo_concepts(
                 centroid=(float(x[token]), float(y[token])), box=box_of(masks[token]), patch_grid=(rows, cols),
                 mask=rle.encode(masks[token]), names=names[token] if names else ())
         for token in kept)
-    return PhotoConcepts(concepts, semantics[kept] / length[kept, None], summary / max(np.linalg.norm(summary), 1e-12))
+    return PhotoConcepts(concepts, vectors[kept] / length[kept, None], summary / max(np.linalg.norm(summary), 1e-12))
 
 
 def box_of(mask: np.ndarray) -> tuple[float, float, float, float]:

@@ -41,8 +41,9 @@ def export(catalogue: Catalogue, snapshot: Snapshot, path: Path, *, kind: str) -
     refuses, and for Lance where it is not installed.
     """
     write = writer_of(kind)
-    width = snapshot.contents.model.width
-    tables = {"concepts": (concept_schema(width), concept_tables), "photos": (photo_schema(width), photo_tables)}
+    model = snapshot.contents.model
+    tables = {"concepts": (concept_schema(model.width), concept_tables),
+              "photos": (photo_schema(model.summary_width), photo_tables)}
     targets = [path / f"{name}.{kind}" for name in tables]
     for target in targets:
         if target.exists():

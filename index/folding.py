@@ -15,8 +15,8 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-ALIKE = 0.55  # summaries, by their cosine
-NEARLY = 0.9  # pictures, by their correlation
+from model.thresholds import ConceptThresholds
+
 SIDE = 8
 
 
@@ -35,9 +35,14 @@ def picture(jpeg: bytes) -> np.ndarray:
     return values / length if length > SIDE else np.zeros_like(values)  # one level of grey: noise
 
 
-def folded(summaries: np.ndarray, picture_of: Callable[[int], np.ndarray]) -> list[list[int]]:
+def folded(
+    summaries: np.ndarray, picture_of: Callable[[int], np.ndarray], thresholds: ConceptThresholds
+) -> list[list[int]]:
     """(n, D) unit vectors, the best photo first, and each one's `picture` -> groups of their places, in the order of
-    their first: each photo joins the first group whose first photo it is nearly the same as, or begins one."""
+    their first: each photo joins the first group whose first photo it is nearly the same as, or begins one.
+
+    thresholds: of the summaries' model; a picture's `nearly` is of their correlation.
+    """
     groups: list[list[int]] = []
     firsts, pictures = np.empty_like(summaries), {}
 
@@ -47,9 +52,9 @@ def folded(summaries: np.ndarray, picture_of: Callable[[int], np.ndarray]) -> li
         return pictures[place]
 
     for place, summary in enumerate(summaries):
-        alike = np.flatnonzero(firsts[: len(groups)] @ summary >= ALIKE)
+        alike = np.flatnonzero(firsts[: len(groups)] @ summary >= thresholds.alike)
         near = (groups[number] for number in alike
-                if picture_at(groups[number][0]) @ picture_at(place) >= NEARLY)
+                if picture_at(groups[number][0]) @ picture_at(place) >= thresholds.nearly)
         group = next(near, None)
         if group is None:
             firsts[len(groups)] = summary

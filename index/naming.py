@@ -28,7 +28,7 @@ from torch import Tensor
 
 from index.errors import ConceptIndexError
 from model.factorization import Factorization
-from model.files import sha256_of
+from model.identity import concepts_sha256
 from model.probe import Probe, ProbeError, beside
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def fitting_probe(file: Path, changed: int, checkpoint: Path, written: int) -> P
         probe = Probe.load(file)
     except ProbeError as error:
         raise ConceptIndexError(str(error)) from error
-    if probe.sha256 != sha256_of(checkpoint):
+    if probe.sha256 != concepts_sha256(checkpoint):
         raise ConceptIndexError(f"{file} was learnt on other weights than {checkpoint.name}; make it again: python -m "
                                 f"train.evaluate {checkpoint} --data CLASS_FOLDERS --save-probe, or delete it.")
     return probe

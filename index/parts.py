@@ -58,10 +58,10 @@ class Plan:
                 return AllOf([self._part(part) for part in query.of])
             case Or():
                 return AnyOf([self._part(part) for part in query.of])
-            case Not(of=Not(of=inner, threshold=threshold)):
-                return Reaching(self._part(inner), threshold)
+            case Not(of=Not() as inner):
+                return Reaching(self._part(inner.of), inner.reached_from(self._pool.index.model.thresholds))
             case Not():
-                return Without(self._part(query.of), query.threshold)
+                return Without(self._part(query.of), query.reached_from(self._pool.index.model.thresholds))
             case Layout(b=None):
                 return Covering(self._part(query.a), self._pool, query.share)
             case Layout():

@@ -179,7 +179,8 @@ def scores_of(pool: Pool, plan: Plan, places: np.ndarray, sight: Sight) -> np.nd
 def groups_of(pool: Pool, places: np.ndarray) -> list[list[int]]:
     """Photos, the best first -> groups of nearly the same ones, by their numbers in `places`."""
     photos = pool.photos[places]
-    return folded(pool.index.summaries(photos), lambda number: picture(pool.index.thumbnail(int(photos[number]))))
+    return folded(pool.index.summaries(photos), lambda number: picture(pool.index.thumbnail(int(photos[number]))),
+                  pool.index.model.thresholds)
 
 
 def hits_of(pool: Pool, plan: Plan, places: np.ndarray, sight: Sight) -> list[tuple[QueryHit, ...]]:

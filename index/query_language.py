@@ -15,16 +15,11 @@ from typing import Any, ClassVar
 from index import query_checks as check
 from index.query import MOST_PARTS, Query
 from index.query_checks import Vector
+from model.thresholds import ConceptThresholds
 
 MOST_MARKS = 256
 MOST_LETTERS = 100
 MOST_WEIGHT = 100.0
-
-# From this cosine on a photo has it. The heaviest concepts of 120 photos against the best concept of each of 1,209 of
-# Caltech-101 (nano 403c4d5b at 448 px; `python -m benchmarks.thresholds`, to be run again for new weights) leave
-# out, of the photos of their label and of all others, 52 % and 23 % from 0.8, 40 % and 9 % from 0.85 and 22 % and 2 %
-# from 0.9.
-NOT_THRESHOLD = 0.85
 
 RELATIONS = ("left_of", "right_of", "above", "below", "inside", "covers")
 
@@ -232,7 +227,8 @@ class Or(Query):
 
 @dataclass(frozen=True)
 class Not(Query):
-    """threshold: the score from which a photo has it; for a word any score is enough, for all else NOT_THRESHOLD."""
+    """threshold: the score from which a photo has it; None: for a word any score is enough, for all else what the
+    index's model says (`model.thresholds`: has)."""
 
     kind: ClassVar[str] = "not"
     of: Query | None = None
@@ -240,11 +236,15 @@ class Not(Query):
 
     def __post_init__(self) -> None:
         one_of(self.of, "What is left out", (Query,))
-        usual = 0.0 if isinstance(self.of, NameQuery) else NOT_THRESHOLD
-        self.keep(threshold=check.number(usual if self.threshold is None else self.threshold, "A threshold", -1, 1))
+        self.keep(threshold=None if self.threshold is None else check.number(self.threshold, "A threshold", -1, 1))
 
     def parts(self) -> tuple[Query, ...]:
         return (self.of,)
+
+    def reached_from(self, thresholds: ConceptThresholds) -> float:
+        """The score, where the index's model has these thresholds."""
+        usual = 0.0 if isinstance(self.of, NameQuery) else thresholds.has
+        return usual if self.threshold is None else self.threshold
 
 
 def joined(parts: Any) -> tuple[Query, ...]:

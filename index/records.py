@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+
+from model.thresholds import ConceptThresholds
 
 
 @dataclass(frozen=True)
 class ModelIdentity:
     """Which model an index was made with. Indexes of other weights, or at another resolution, do not mix.
 
-    name: for people; sha256: of the file of weights; width: D; num_tokens: K; resolution: of the long side, in pixels.
+    name: for people; sha256: of the weights that make concepts (`model.identity`); width: C, of a concept's vector;
+    summary_width: D; num_tokens: K; resolution: of the long side, in pixels; thresholds: those of the model when the
+    index was made, so that it can be searched without the model.
     """
 
     name: str
     sha256: str
     width: int
+    summary_width: int
     num_tokens: int
     resolution: int
+    thresholds: ConceptThresholds = field(default=ConceptThresholds(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class Photo:
 class EncodedPhoto:
     """A photo on its way into an index.
 
-    concepts and vectors go together: (n, D) float32, unit length. summary: (D,), unit length. thumbnail: a JPEG whose
+    concepts and vectors go together: (n, C) float32, unit length. summary: (D,), unit length. thumbnail: a JPEG whose
     long side is at most 256 px.
     """
 

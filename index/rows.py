@@ -29,7 +29,7 @@ PORTABLE = ("id", "photo", "token", "mass", "peak", "centroid", "box", "patch_gr
 class Rows:
     """Concepts with all that is stored of them, in the order of their ids.
 
-    vectors: (n, D) float16. columns: CONCEPT_COLUMNS. mask: the run lengths of all, one behind the other, uint16.
+    vectors: (n, C) float16. columns: CONCEPT_COLUMNS. mask: the run lengths of all, one behind the other, uint16.
     words: what "names" counts in. photo_ids: (p,) int64, rising; summaries: (p, D) float16; summary_crcs: (p,) uint32.
     """
 
@@ -80,12 +80,13 @@ class Rows:
 
 
 def sums_of(vectors: np.ndarray) -> np.ndarray:
-    """(n, D) float16 -> (n,) uint32, which differs where any one byte of a vector does. A CRC says more, one row at a
+    """(n, C) float16 -> (n,) uint32, which differs where any one byte of a vector does. A CRC says more, one row at a
     time; queries read a hundred thousand."""
     return np.ascontiguousarray(vectors).view("<u2").sum(axis=1, dtype=np.uint32)
 
 
-def rows_of(photos: Sequence[EncodedPhoto], *, first_concept: int, first_photo: int, width: int) -> Rows:
+def rows_of(photos: Sequence[EncodedPhoto], *, first_concept: int, first_photo: int, width: int, summary_width: int
+            ) -> Rows:
     """New photos -> rows, with ids given in their order."""
     counts = [len(photo.concepts) for photo in photos]
     concepts = [concept for photo in photos for concept in photo.concepts]
@@ -109,7 +110,8 @@ def rows_of(photos: Sequence[EncodedPhoto], *, first_concept: int, first_photo: 
         columns={name: np.asarray(columns[name], dtype).reshape(-1, *shape)
                  for name, (dtype, shape) in CONCEPT_COLUMNS.items()},
         mask=np.fromiter((length for concept in concepts for length in concept.mask), "<u2"),
-        words=tuple(words), photo_ids=photo_ids, summaries=_stacked([photo.summary[None] for photo in photos], width),
+        words=tuple(words), photo_ids=photo_ids,
+        summaries=_stacked([photo.summary[None] for photo in photos], summary_width),
         summary_crcs=np.zeros(len(photos), "<u4"))
     rows.columns["vector_sum"][:] = sums_of(rows.vectors)
     rows.columns["crc"][:] = [rows.crc_of(row) for row in range(len(rows))]
@@ -150,22 +152,22 @@ def split(rows: Rows, *, full: int = FULL) -> Iterator[Rows]:
         start = stop
 
 
-def check(photos: Iterable[EncodedPhoto], *, width: int, num_tokens: int) -> None:
+def check(photos: Iterable[EncodedPhoto], *, width: int, summary_width: int, num_tokens: int) -> None:
     """Raises ConceptIndexError that names the first photo which cannot be stored, and why."""
     for encoded in photos:
-        fault = _fault(encoded, width, num_tokens)
+        fault = _fault(encoded, width, summary_width, num_tokens)
         if fault:
             raise ConceptIndexError(f"{encoded.photo.source!r} cannot be added: {fault}.")
 
 
-def _fault(encoded: EncodedPhoto, width: int, num_tokens: int) -> str | None:
+def _fault(encoded: EncodedPhoto, width: int, summary_width: int, num_tokens: int) -> str | None:
     photo, concepts = encoded.photo, encoded.concepts
     vectors, summary = np.asarray(encoded.vectors), np.asarray(encoded.summary)
     if vectors.shape != (len(concepts), width):
         return f"its vectors are {vectors.shape} for {len(concepts)} concepts of an index {width} wide"
-    if summary.shape != (width,):
-        return f"its summary is {summary.shape} in an index {width} wide"
-    lengths = np.linalg.norm(np.vstack([vectors, summary[None]]).astype(np.float32), axis=1)
+    if summary.shape != (summary_width,):
+        return f"its summary is {summary.shape} in an index whose summaries are {summary_width} wide"
+    lengths = np.append(np.linalg.norm(vectors.astype(np.float32), axis=1), np.linalg.norm(summary.astype(np.float32)))
     if not (np.abs(lengths - 1) < 1e-2).all():
         return "its vectors and its summary are not all finite and of unit length"
     if len(photo.sha256) != 64 or set(photo.sha256) - set("0123456789abcdef"):
@@ -197,6 +199,6 @@ def _slice(rows: Rows, concepts: slice, photos: slice) -> Rows:
 
 
 def _stacked(vectors: Sequence[np.ndarray], width: int) -> np.ndarray:
-    """-> (n, D) float16, made unit length before it is rounded."""
+    """-> (n, width) float16, made unit length before it is rounded."""
     stacked = np.concatenate([np.empty((0, width), np.float32), *vectors]).astype(np.float32)
     return (stacked / np.linalg.norm(stacked, axis=1, keepdims=True)).astype("<f2")

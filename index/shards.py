@@ -62,7 +62,7 @@ class Shard:
         raise damaged(self.path, f"row {row}, or its vector in {self.path.with_suffix('.npy').name}, has changed")
 
     def vectors(self, rows: np.ndarray) -> np.ndarray:
-        """(n,) -> (n, D) float16."""
+        """(n,) -> (n, C) float16."""
         found = self.rows.vectors[rows]
         changed = sums_of(found) != self.rows.columns["vector_sum"][rows]
         if changed.any():
@@ -76,7 +76,7 @@ class Shard:
         return self.rows.summaries[row]
 
 
-def open_shard(folder: Path, number: int, *, width: int) -> Shard:
+def open_shard(folder: Path, number: int, *, width: int, summary_width: int) -> Shard:
     """Mapped; nothing but the headers is read. Raises ConceptIndexError where they are not what they should be, and
     FileNotFoundError where a compaction has just removed them."""
     vectors_path, rest_path = (folder / path for path in paths_of(number))
@@ -86,7 +86,7 @@ def open_shard(folder: Path, number: int, *, width: int) -> Shard:
         raise damaged(vectors_path, f"it holds {vectors.dtype} {vectors.shape}")
     count, num_photos = len(vectors), len(tensors.get("photo_id", ()))
     expected = {name: (dtype, (count, *shape)) for name, (dtype, shape) in CONCEPT_COLUMNS.items()}
-    expected |= {"photo_id": ("<i8", (num_photos,)), "summary": ("<f2", (num_photos, width)),
+    expected |= {"photo_id": ("<i8", (num_photos,)), "summary": ("<f2", (num_photos, summary_width)),
                  "summary_crc": ("<u4", (num_photos,)),
                  "mask": ("<u2", tensors["mask"].shape if "mask" in tensors else ())}
     for name, (dtype, shape) in expected.items():

@@ -46,7 +46,8 @@ def open_shards(folder: Path, contents: Contents, entries: Iterable[ShardEntry],
     for entry in entries:
         shard = known.get(entry.number)
         if shard is None:
-            shard = open_shard(folder, entry.number, width=contents.model.width)
+            shard = open_shard(folder, entry.number, width=contents.model.width,
+                               summary_width=contents.model.summary_width)
             if (len(shard), len(shard.rows.photo_ids)) != (entry.num_concepts, entry.num_photos):
                 raise damaged(shard.path, f"it holds {len(shard)} concepts, and the catalogue names "
                                           f"{entry.num_concepts}")
@@ -102,7 +103,7 @@ class Snapshot:
         return [self.shards[shard].concept(row) for shard, row in zip(*self._places(ids), strict=True)]
 
     def vectors(self, ids: np.ndarray) -> np.ndarray:
-        """(n, D) float32, in the order of the ids. Raises as `concepts` does."""
+        """(n, C) float32, in the order of the ids. Raises as `concepts` does."""
         found = np.empty((len(ids), self.contents.model.width), np.float32)
         shards, rows = self._places(ids)
         for shard in np.unique(shards):
@@ -112,7 +113,7 @@ class Snapshot:
 
     def summaries(self, photo_ids: np.ndarray) -> np.ndarray:
         """(n, D) float32, in the order of the ids. Raises ConceptIndexError for a photo that is not there."""
-        found = np.empty((len(photo_ids), self.contents.model.width), np.float32)
+        found = np.empty((len(photo_ids), self.contents.model.summary_width), np.float32)
         firsts = np.array([entry.first_photo for entry in self.contents.shards], np.int64)
         for place, photo in enumerate(photo_ids):
             number = int(np.searchsorted(firsts, photo, "right")) - 1

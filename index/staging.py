@@ -70,10 +70,10 @@ class MadeShard:
 
 def write_part(index_path: Path, photos: Sequence[EncodedPhoto], model: ModelIdentity) -> list[StagedPhoto]:
     """Photos -> a new part beside the index. Raises OSError, and ConceptIndexError for photos that do not fit it."""
-    check(photos, width=model.width, num_tokens=model.num_tokens)
+    check(photos, width=model.width, summary_width=model.summary_width, num_tokens=model.num_tokens)
     folder, part = index_path / FOLDER, secrets.randbits(PART_BITS)
     (folder / PARTS).mkdir(parents=True, exist_ok=True)
-    rows = rows_of(photos, first_concept=0, first_photo=0, width=model.width)
+    rows = rows_of(photos, first_concept=0, first_photo=0, width=model.width, summary_width=model.summary_width)
     for path, content in zip(paths_of(part), content_of(rows), strict=True):
         write_whole(folder / path, content)
     pack, places = thumbnails.pack(f"{PARTS}/{part:06d}.jpegs", [encoded.thumbnail for encoded in photos])
@@ -120,7 +120,7 @@ def planned(
 
 def write_shard(index_path: Path, plan: ShardPlan, model: ModelIdentity) -> MadeShard:
     """A shard and its thumbnails, from parts. Raises OSError, and ConceptIndexError where a part is damaged."""
-    rows = renumbered(gathered(index_path / FOLDER, plan.photos, model.width), plan)
+    rows = renumbered(gathered(index_path / FOLDER, plan.photos, model), plan)
     contents = dict(zip(paths_of(plan.number), content_of(rows), strict=True))
     pictures = [thumbnails.read(index_path / FOLDER, photo.thumbnail) for photo in plan.photos]
     pack_path = f"thumbnails/{plan.pack_number:06d}.jpegs"
@@ -132,13 +132,13 @@ def write_shard(index_path: Path, plan: ShardPlan, model: ModelIdentity) -> Made
                            for path, content in contents.items()), tuple(places))
 
 
-def gathered(folder: Path, photos: Iterable[StagedPhoto], width: int) -> Rows:
+def gathered(folder: Path, photos: Iterable[StagedPhoto], model: ModelIdentity) -> Rows:
     """The photos' rows in their order, numbered as in their parts."""
     parts: list[Rows] = []
     keep: list[np.ndarray] = []
     keep_photos: list[np.ndarray] = []
     for part, photo_rows in runs(photos):
-        shard = open_shard(folder, part, width=width)
+        shard = open_shard(folder, part, width=model.width, summary_width=model.summary_width)
         parts.append(shard.rows)
         keep.append(np.isin(shard.rows.columns["photo"], photo_rows))
         keep_photos.append(np.isin(shard.rows.photo_ids, photo_rows))

@@ -328,6 +328,12 @@ class Checkpoint:
             shapes = {name: shape for name, shape in shapes.items() if name not in wanted}
         return weights
 
+    def stored(self, expected: dict[str, Tensor], *, parts: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]:
+        """As `weights`, of the model's own file alone: the tensors of some parts, by our names, as they are stored."""
+        file, _, table = self.parts[-1]
+        sources = sources_of(file, {name: tuple(tensor.shape) for name, tensor in expected.items()}, table)
+        return translated(file, {name: found for name, found in sources.items() if name.split(".")[0] in parts})
+
 
 def open_checkpoint(
     source: str | PathLike[str],
@@ -341,8 +347,9 @@ def open_checkpoint(
     if CONFIG_KEY in file.metadata:
         config, table = our_config(file), None
     else:
-        if num_heads is None and str(source) in PUBLISHED:
-            num_heads = PUBLISHED[str(source)].num_heads
+        if num_heads is None:  # a published file is known by its own name too, wherever it lies
+            num_heads = next((published.num_heads for name, published in PUBLISHED.items()
+                              if name == str(source) or published.filename == file.path.name), None)
         config = published_config(file, num_heads=num_heads, decoder_num_heads=decoder_num_heads)
         table = published_table(file)
     parts = ((file, "", table),)
@@ -487,10 +494,15 @@ def tokenizer_config(file: TensorFile) -> TokenizerConfig:
 def translate(
     file: TensorFile, expected: dict[str, tuple[int, ...]], table: dict[str, list[str]] | None, dtype: torch.dtype
 ) -> dict[str, Tensor]:
-    """The file's tensors under our names and in `dtype`; strict: nothing missing, misshapen or left over.
+    """The file's tensors under our names and in `dtype`; strict, as `sources_of`."""
+    return {name: tensor.to(stored_dtype(name, tensor, dtype), copy=True)
+            for name, tensor in translated(file, sources_of(file, expected, table))}
 
-    A part of the model at a time: what is read ahead of being converted stays small.
-    """
+
+def sources_of(
+    file: TensorFile, expected: dict[str, tuple[int, ...]], table: dict[str, list[str]] | None
+) -> dict[str, list[str]]:
+    """Our names -> the file's names whose tensors make them up; strict: nothing missing, misshapen or left over."""
     sources = {name: [name] if table is None else published_names(name, table) for name in expected}
     missing = [source for names in sources.values() for source in names if source not in file.shapes]
     used = {source for names in sources.values() for source in names}
@@ -509,17 +521,20 @@ def translate(
             found = file.shapes[source]
             if found != asked:
                 raise CheckpointError(f"{file.path}: {source} has shape {found}, this architecture asks for {asked}")
+    return sources
 
-    weights = {}
-    for _, part in groupby(expected, key=lambda name: name.split(".")[:3]):
+
+def translated(file: TensorFile, sources: dict[str, list[str]]) -> Iterator[tuple[str, Tensor]]:
+    """What `sources_of` found, by our names, as it is stored; valid until the next one.
+
+    A part of the model at a time: what is read ahead of being used stays small.
+    """
+    for _, part in groupby(sources, key=lambda name: name.split(".")[:3]):
         names = list(part)
         tensors = file.read(source for name in names for source in sources[name])
         for name in names:
-            pieces = [tensors[source] for source in sources[name]]
-            joined = torch.cat(pieces) if len(pieces) > 1 else pieces[0]
-            weights[name] = joined.to(stored_dtype(name, joined, dtype), copy=len(pieces) == 1)
-        del tensors, pieces, joined
-    return weights
+            pieces = [tensors.pop(source) for source in sources[name]]
+            yield name, torch.cat(pieces) if len(pieces) > 1 else pieces[0]
 
 
 def stored_dtype(name: str, tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
@@ -549,7 +564,10 @@ EIGHT_BIT = re.compile(r"encoder\.blocks\.\d+\.(attn\.qkv|attn\.proj|mlp\.fc1|ml
 
 def rounded(name: str, matrix: Tensor) -> list[tuple[str, Tensor]]:
     """A matrix as eight-bit integers and a float32 scale a row, by their names; the largest of a row becomes 127."""
-    scale = matrix.detach().float().abs().amax(dim=1).clamp_min(torch.finfo(torch.float32).tiny) / 127
+    scale = matrix.detach().float().abs().amax(dim=1).clamp_min(1e-30) / 127  # rows of zeros have one too
+    # 16 bits of a mantissa: 127 times that is exact, so what was rounded once rounds to itself, and its scale too.
+    mantissa, exponent = scale.frexp()
+    scale = torch.ldexp((mantissa * 2**16).round(), exponent - 16)
     return [(name, (matrix.detach().float() / scale[:, None]).round().to(torch.int8)), (name + SCALE, scale)]
 
 

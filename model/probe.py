@@ -24,7 +24,8 @@ class ProbeError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """weight (W, D) and bias (W,) float32, for W words; sha256: of the file of weights whose concepts it knows."""
+    """weight (W, D) and bias (W,) float32, for W words; sha256: of the weights that make the concepts which it
+    knows (`model.identity`)."""
 
     words: tuple[str, ...]
     weight: Tensor

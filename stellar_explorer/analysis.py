@@ -40,7 +40,8 @@ SHIPPED_BASES = {"nano": Path(__file__).resolve().parent.parent / "assets" / "na
 class Analysis:
     """One photo through one model: numpy, float32, on the CPU. N patches row by row, K tokens, D wide.
 
-    localization (N, K), semantics (K, D), patch_features (N, D), summary (D,); image_size is the (height, width) that
+    localization (N, K), semantics (K, D), patch_features (N, D), summary (D,); concepts (K, C), unit length: what they
+    are compared by; image_size is the (height, width) that
     the model saw, patch_grid * patch_size. seconds: the encode alone.
     """
 
@@ -53,6 +54,7 @@ class Analysis:
     semantics: np.ndarray
     patch_features: np.ndarray
     summary: np.ndarray
+    concepts: np.ndarray
     seconds: float
 
     @property
@@ -80,7 +82,8 @@ class Analysis:
 
     @property
     def nbytes(self) -> int:
-        return sum(array.nbytes for array in (self.localization, self.semantics, self.patch_features, self.summary))
+        return sum(array.nbytes for array in (self.localization, self.semantics, self.patch_features, self.summary,
+                                              self.concepts))
 
 
 @dataclass(frozen=True)
@@ -214,9 +217,12 @@ class Explorer:
 
     def _factorize(self, model: str, image) -> tuple[dict[str, np.ndarray], tuple[int, int], float]:
         start = time.perf_counter()
-        factorization: Factorization = self.stellar(model).factorize(image).to("cpu")
+        stellar = self.stellar(model)
+        factorization: Factorization = stellar.factorize(image)
+        concepts = stellar.concepts(factorization)[0].cpu().numpy()
+        factorization = factorization.to("cpu")
         names = ("localization", "semantics", "patch_features", "summary")
-        arrays = {name: getattr(factorization, name)[0].numpy() for name in names}
+        arrays = {name: getattr(factorization, name)[0].numpy() for name in names} | {"concepts": concepts}
         return arrays, factorization.patch_grid, time.perf_counter() - start
 
     # --- photos and studies, kept ---

@@ -133,7 +133,7 @@ class Asked:
         if known is not None:
             self.photos.add(known)
         analysis, kind = study.analysis, said.get("kind", "concept")
-        vectors = analysis.semantics / np.maximum(np.linalg.norm(analysis.semantics, axis=1, keepdims=True), 1e-12)
+        vectors = analysis.concepts
         heavy = [int(token) for token in np.flatnonzero(analysis.mass * analysis.num_tokens >= SMALLEST_SHARE)]
         if kind == "concept":
             token = said.get("token")

@@ -14,7 +14,6 @@ from pathlib import Path
 from threading import Lock, RLock, Thread, Timer
 from typing import TYPE_CHECKING, Any
 
-from model.files import sha256_of
 from stellar_explorer.analysis import Explorer, GoneError, display_name
 from stellar_explorer.example_collection import cache_folder, example_collection
 from stellar_explorer.examples import examples
@@ -326,8 +325,9 @@ class Collections:
         if shelf.model is None:
             made_with = printable(index.model.name)
             index.close()
-            shelf.message = (f"{shelf.title} was made with {made_with} ({index.model.sha256[:8]}), which this page "
-                             f"does not offer; start it with --model {made_with}.")
+            shelf.message = (f"{shelf.title} was made with {made_with} (weights {index.model.sha256[:8]}), which this "
+                             f"page does not offer; start it with --model {made_with}, or build the collection again: "
+                             "python -m index build PHOTOS --out FOLDER.")
             return
         shelf.message, shelf.index = "", index
 
@@ -341,15 +341,17 @@ class Collections:
         return None
 
     def _hash(self, model: str) -> str:
-        """Of a model's file; "" where it is not at hand. Nothing is downloaded for it but the first model."""
-        from model.checkpoint import PUBLISHED, is_at_hand, resolve
+        """Of what makes a model's concepts; "" where it is not at hand. Nothing is downloaded for it but the first
+        model."""
+        from model.checkpoint import PUBLISHED, is_at_hand
+        from model.identity import concepts_sha256
 
         with self._lock:
             if model not in self._hashes:
                 is_first = model == self._explorer.models[0]
                 try:
                     here = is_first or model not in PUBLISHED or is_at_hand(model)
-                    self._hashes[model] = sha256_of(resolve(model)) if here else ""
+                    self._hashes[model] = concepts_sha256(model) if here else ""
                 except (ValueError, OSError):
                     return ""
             return self._hashes[model]

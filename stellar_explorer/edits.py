@@ -26,7 +26,8 @@ JPEG_QUALITY = 92
 
 @dataclass(frozen=True)
 class Edited:
-    """analysis: the photo's, with localization and semantics after the edits; picture: (H, W, 3) bytes, decoded.
+    """analysis: the photo's, with localization, semantics and concepts after the edits; picture: (H, W, 3) bytes,
+    decoded.
 
     seconds: the edits and the decoder.
     """
@@ -70,14 +71,17 @@ class Editor:
         with torch.no_grad():
             result = edited(factorization_of(analysis), edits,
                             {name: factorization_of(other) for name, other in others.items()})
-        picture = self._decode(model, result)
-        arrays = {"localization": result.localization[0].numpy(), "semantics": result.semantics[0].numpy()}
+        picture, concepts = self._decode(model, result)
+        arrays = {"localization": result.localization[0].numpy(), "semantics": result.semantics[0].numpy(),
+                  "concepts": concepts}
         return Edited(replace(analysis, **arrays), picture, time.perf_counter() - start)
 
-    def _reconstruct(self, model: str, factorization: Factorization) -> np.ndarray:
+    def _reconstruct(self, model: str, factorization: Factorization) -> tuple[np.ndarray, np.ndarray]:
+        """-> the picture, and what its concepts are compared by."""
         stellar = self._explorer.stellar(model)
-        picture = stellar.decode(factorization.to(stellar.device))[0]
-        return (255 * picture).round().byte().permute(1, 2, 0).cpu().numpy()
+        factorization = factorization.to(stellar.device)
+        picture, concepts = stellar.decode(factorization)[0], stellar.concepts(factorization)[0]
+        return (255 * picture).round().byte().permute(1, 2, 0).cpu().numpy(), concepts.cpu().numpy()
 
 
 def factorization_of(analysis: Analysis) -> Factorization:

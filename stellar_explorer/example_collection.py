@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from index.records import ModelIdentity
     from model.stellar import Stellar
 
-LAYOUT = 1  # raised when what is stored of a photo changes, so that older folders are left alone
+LAYOUT = 2  # raised when what is stored of a photo changes, so that older folders are left alone
 
 
 def cache_folder() -> Path:
@@ -59,8 +59,8 @@ def example_collection(
 
 
 def digest(identity: ModelIdentity) -> str:
-    """Of all that the index is made of: the weights, the resolution and the photos."""
-    parts = [str(LAYOUT), identity.sha256, str(identity.resolution)]
+    """Of all that the index is made of: the weights and their thresholds, the resolution and the photos."""
+    parts = [str(LAYOUT), identity.sha256, identity.thresholds.to_json(), str(identity.resolution)]
     parts += [hashlib.sha256(example.path.read_bytes()).hexdigest() for example in examples().values()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 

@@ -30,7 +30,8 @@ def fake_analysis(
     return Analysis(
         model=model, resolution=resolution, patch_size=patch_size, patch_grid=(rows, cols), image_size=size[::-1],
         localization=localization.astype(np.float32), semantics=centres.astype(np.float32),
-        patch_features=features.astype(np.float32), summary=features.mean(axis=0).astype(np.float32), seconds=0.01)
+        patch_features=features.astype(np.float32), summary=features.mean(axis=0).astype(np.float32),
+        concepts=(centres / np.linalg.norm(centres, axis=1, keepdims=True)).astype(np.float32), seconds=0.01)
 
 
 class FakeExplorer:

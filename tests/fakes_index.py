@@ -11,7 +11,7 @@ from PIL import Image
 from index.records import Concept, EncodedPhoto, ModelIdentity, Photo
 from index.rle import encode
 
-FAKE_MODEL = ModelIdentity(name="fake", sha256="f" * 64, width=16, num_tokens=16, resolution=224)
+FAKE_MODEL = ModelIdentity(name="fake", sha256="f" * 64, width=16, summary_width=16, num_tokens=16, resolution=224)
 WORDS = ("cat", "dog", "grass", "sky", "wheel", "window")
 
 

@@ -1,6 +1,7 @@
 """Collections: what a server offers to search, whose photos are whose, and that no path comes in or goes out."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -140,7 +141,7 @@ def test_names_fit_addresses_and_meet_no_other():
 
 
 def test_an_index_of_other_weights_is_refused_in_words_without_paths(looking, identity, tmp_path):
-    strange = ModelIdentity("mae", "0" * 64, identity.width, identity.num_tokens, identity.resolution)
+    strange = replace(identity, name="mae", sha256="0" * 64)
     make_index(tmp_path / "strange", strange, num_photos=1)
     _, found = looking.offered()
     assert found.state == "failed" and found.model is None

@@ -11,7 +11,7 @@ from index.errors import ConceptIndexError
 from index.naming import LEAST_SCORE, MOST_NAMES, Namer, ProbeNamer, likely, namer_of
 from model.config import StellarConfig
 from model.factorization import Factorization
-from model.files import sha256_of
+from model.identity import concepts_sha256
 from model.probe import Probe, ProbeError, beside
 from model.stellar import Stellar
 from train.concept_probe import learn_probe
@@ -25,7 +25,7 @@ COLOURS = {"red_kite": (255, 0, 0), "leaf": (0, 255, 0), "sea": (0, 0, 255)}
 class ByColour:
     """Four concepts, black and three colours; a patch is of the nearest one."""
 
-    name, sha256, patch_size, stellar = "by colour", "a" * 64, PATCH, None
+    name, sha256, patch_size, stellar = "by colour", "", PATCH, None
     colours = torch.tensor([[0.1, 0.1, 0.1, 1], [1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 1]])
 
     def factorize(self, images):
@@ -63,8 +63,8 @@ def probe_of(width: int, sha256: str) -> Probe:
 
 
 def test_a_concept_of_one_class_gets_its_name_and_what_is_in_all_gets_none(photos):
-    probe = learn_probe(ByColour(), photos, resolution=64, batch_size=4)
-    assert probe.words == ("leaf", "red kite", "sea") and probe.sha256 == ByColour.sha256
+    probe = learn_probe(ByColour(), photos, sha256="a" * 64, resolution=64, batch_size=4)
+    assert probe.words == ("leaf", "red kite", "sea") and probe.sha256 == "a" * 64
     scores = probe.scores(ByColour.colours)
     torch.testing.assert_close(scores.sum(dim=1), torch.ones(4))
     assert [probe.words[number] for number in scores[1:].argmax(dim=1)] == ["red kite", "leaf", "sea"]
@@ -76,7 +76,7 @@ def test_a_concept_of_one_class_gets_its_name_and_what_is_in_all_gets_none(photo
 def test_it_is_learnt_from_classes_alone(tmp_path):
     Image.new("RGB", (64, 64)).save(tmp_path / "photo.png")
     with pytest.raises(ValueError, match="a folder a class"):
-        learn_probe(ByColour(), PhotoSet.open(tmp_path), resolution=64)
+        learn_probe(ByColour(), PhotoSet.open(tmp_path), sha256="a" * 64, resolution=64)
 
 
 def test_saved_and_loaded_it_says_the_same(tmp_path):
@@ -104,7 +104,7 @@ def test_names_are_few_and_likely():
 def test_the_one_beside_the_checkpoint_names_its_concepts(checkpoint):
     stellar = Stellar.load(checkpoint, device="cpu", dtype="float32")
     assert namer_of(stellar) is None and namer_of(Stellar(stellar.config)) is None
-    probe = probe_of(16, sha256_of(checkpoint))
+    probe = probe_of(16, concepts_sha256(checkpoint))
     probe.save(beside(checkpoint))
     namer = namer_of(stellar)
     assert isinstance(namer, ProbeNamer)

@@ -51,11 +51,13 @@ def test_localize_as_in_the_readme(client, analysis):
 
 def test_features_are_the_explorers_numbers(client, analysis):
     found = client.predict(photo=handle_file(str(PHOTO)), resolution=224, api_name="/features")
-    localization, semantics, summary = (decoded(found[name]) for name in ("localization", "semantics", "summary"))
+    localization, semantics, concepts, summary = (decoded(found[name]) for name in (
+        "localization", "semantics", "concepts", "summary"))
     assert localization.shape == (len(analysis.patch_features), found["num_tokens"])
     np.testing.assert_allclose(localization.sum(axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(localization, analysis.localization, atol=1e-5)
     np.testing.assert_allclose(semantics, analysis.semantics, atol=1e-4)
+    np.testing.assert_allclose(concepts, analysis.concepts, atol=1e-4)
     np.testing.assert_allclose(summary, analysis.summary, atol=1e-4)
 
 

@@ -37,11 +37,12 @@ def photo(seed: int, size: tuple[int, int] = (64, 48), *, kind: str = "PNG", **o
 
 
 def factorization(localization: torch.Tensor, patch_grid: tuple[int, int], semantics: torch.Tensor | None = None):
-    """One photo with this localization (N, K)."""
+    """One photo with this localization (N, K), and the vectors of its concepts: its semantics."""
     semantics = torch.randn(localization.shape[1], D, generator=torch.Generator().manual_seed(1)) \
         if semantics is None else semantics
     features = localization @ semantics
-    return Factorization(semantics[None], localization[None], features[None], features.mean(0)[None], patch_grid)
+    return Factorization(semantics[None], localization[None], features[None], features.mean(0)[None],
+                         patch_grid), semantics[None]
 
 
 def assert_same(one, other):
@@ -184,18 +185,18 @@ def test_a_token_is_left_out_where_it_has_next_to_no_mass_and_no_patch():
     low = LEAST_SHARE / K
     localization = torch.full((6, K), (1 - 2 * low) / 2)
     localization[:, 2], localization[:, 3] = low * 0.9, low * 1.1  # one below, one above; neither has a patch
-    tokens = [concept.token for concept in concepts_of(factorization(localization, (2, 3)))[0].concepts]
+    tokens = [concept.token for concept in concepts_of(*factorization(localization, (2, 3)))[0].concepts]
     assert tokens == [0, 1, 3]
     localization[:, 2], localization[0, 2] = 0, 1 / K + 0.01  # hardly any mass, but one patch
     assert localization[:, 2].mean() < low
-    tokens = [concept.token for concept in concepts_of(factorization(localization, (2, 3)))[0].concepts]
+    tokens = [concept.token for concept in concepts_of(*factorization(localization, (2, 3)))[0].concepts]
     assert tokens == [0, 1, 2, 3]
 
 
 def test_a_token_without_a_direction_is_left_out():
     semantics = torch.eye(K, D)
     semantics[1] = 0
-    found = concepts_of(factorization(torch.full((6, K), 1 / K), (2, 3), semantics))[0]
+    found = concepts_of(*factorization(torch.full((6, K), 1 / K), (2, 3), semantics))[0]
     assert [concept.token for concept in found.concepts] == [0, 2, 3] and np.isfinite(found.vectors).all()
 
 
@@ -207,7 +208,7 @@ def test_places_follow_the_photo_when_it_is_turned():
     for turned in (where, where.flip(1), where.flip(0)):
         one = turned.flatten()
         localization = torch.stack([0.9 * one, *(1 - 0.9 * one).expand(K - 1, -1) / (K - 1)], dim=1)
-        concept = concepts_of(factorization(localization, (rows, cols)))[0].concepts[0]
+        concept = concepts_of(*factorization(localization, (rows, cols)))[0].concepts[0]
         down, across = np.nonzero(turned.numpy())
         left, top = across.min() / cols, down.min() / rows
         assert concept.box == pytest.approx((left, top, left + 2 / cols, top + 2 / rows))
@@ -216,7 +217,7 @@ def test_places_follow_the_photo_when_it_is_turned():
 
 
 def test_a_concept_with_mass_and_no_mask_has_no_box():
-    concepts = concepts_of(factorization(torch.full((6, K), 1 / K), (2, 3)))[0].concepts
+    concepts = concepts_of(*factorization(torch.full((6, K), 1 / K), (2, 3)))[0].concepts
     assert len(concepts) == K
     assert {concept.box for concept in concepts} == {(0.0, 0.0, 0.0, 0.0)}
     assert all(concept.centroid == pytest.approx((0.5, 0.5)) for concept in concepts)

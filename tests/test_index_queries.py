@@ -20,7 +20,6 @@ from index.folding import folded, picture
 from index.parts import Plan
 from index.queries import Query, run
 from index.query_language import (
-    NOT_THRESHOLD,
     And,
     BoxQuery,
     ConceptQuery,
@@ -33,6 +32,7 @@ from index.query_language import (
     SumQuery,
 )
 from index.sets import mass_in_box, match, set_score
+from model.thresholds import ConceptThresholds
 from tests.fakes_index import FAKE_MODEL, WORDS, fake_encoded
 
 WIDTH = FAKE_MODEL.width
@@ -95,11 +95,12 @@ class Plainly:
                 return min(self.score(part, photo) for part in query.of)
             case Or():
                 return max(self.score(part, photo) for part in query.of)
-            case Not(of=Not(of=inner, threshold=threshold)):
-                score = self.score(inner, photo)
-                return score if score >= threshold else OUT
+            case Not(of=Not() as inner):
+                score = self.score(inner.of, photo)
+                return score if score >= inner.reached_from(self.index.model.thresholds) else OUT
             case Not():
-                return OUT if self.score(query.of, photo) >= query.threshold else 1.0
+                reached = self.score(query.of, photo) >= query.reached_from(self.index.model.thresholds)
+                return OUT if reached else 1.0
             case Layout(b=None):
                 return max((self.of_concept(query.a, one) for one in self.photos[photo]
                             if self.concepts[one].mass >= query.share), default=OUT)
@@ -266,7 +267,9 @@ def test_not_leaves_out_from_its_threshold_and_changes_no_score(index):
     alone = run(index, Not(other, 0.4), k=100)
     assert {result.score for result in alone} == {1.0} and not any(result.hits for result in alone)
     assert [result.photo for result in alone] == sorted(photo for photo, score in scores.items() if score < 0.4)
-    assert Not(other).threshold == NOT_THRESHOLD and Not(NameQuery("cat")).threshold == 0
+    thresholds = ConceptThresholds(has=0.7)
+    assert Not(other).reached_from(thresholds) == 0.7 and Not(other, 0.4).reached_from(thresholds) == 0.4
+    assert Not(NameQuery("cat")).reached_from(thresholds) == 0
 
 
 def test_a_photo_finds_itself_with_all_of_its_concepts(index):
@@ -537,10 +540,10 @@ def test_near_duplicates_fold_into_the_best_of_them(tmp_path):
 def test_folding_wants_alike_summaries_and_pictures_nearly_the_same():
     east, north, nearly_east = np.array([[1, 0], [0, 1], [0.999, 0.04]], np.float32)
     summaries, pictures = np.stack([east, east, east, north]), [east, north, nearly_east, east]
-    assert folded(summaries, pictures.__getitem__) == [[0, 2], [1], [3]]
-    assert folded(summaries[:0], pictures.__getitem__) == []
+    assert folded(summaries, pictures.__getitem__, ConceptThresholds()) == [[0, 2], [1], [3]]
+    assert folded(summaries[:0], pictures.__getitem__, ConceptThresholds()) == []
     plain = np.zeros(2, np.float32)
-    assert folded(summaries[:2], [plain, plain].__getitem__) == [[0], [1]]
+    assert folded(summaries[:2], [plain, plain].__getitem__, ConceptThresholds()) == [[0], [1]]
 
 
 def test_a_picture_is_the_same_in_another_size_and_light():

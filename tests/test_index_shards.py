@@ -17,18 +17,19 @@ from index.shards import content_of, open_shard, paths_of
 from tests.fakes_index import FAKE_MODEL, fake_encoded
 
 WIDTH, NUM_TOKENS = FAKE_MODEL.width, FAKE_MODEL.num_tokens
+WIDTHS = {"width": WIDTH, "summary_width": FAKE_MODEL.summary_width}
 
 
 def some_rows(count: int = 5, *, first_concept: int = 100, first_photo: int = 7):
     photos = [fake_encoded(seed) for seed in range(count)]
-    return photos, rows_of(photos, first_concept=first_concept, first_photo=first_photo, width=WIDTH)
+    return photos, rows_of(photos, first_concept=first_concept, first_photo=first_photo, **WIDTHS)
 
 
 def written(folder, rows, number: int = 3):
     (folder / "shards").mkdir(exist_ok=True)
     for path, content in zip(paths_of(number), content_of(rows), strict=True):
         (folder / path).write_bytes(content)
-    return open_shard(folder, number, width=WIDTH)
+    return open_shard(folder, number, **WIDTHS)
 
 
 def test_a_shard_gives_back_what_was_encoded(tmp_path):
@@ -79,7 +80,7 @@ def test_a_flipped_byte_of_a_concept_is_noticed_when_it_is_read(tmp_path):
     content = bytearray(path.read_bytes())
     content[-3] ^= 0x10  # in the last row's vector
     path.write_bytes(content)
-    torn = open_shard(tmp_path, 3, width=WIDTH)
+    torn = open_shard(tmp_path, 3, **WIDTHS)
     assert torn.concept(0) == shard.concept(0)
     with pytest.raises(ConceptIndexError, match=r"000003\.safetensors is damaged: row 19"):
         torn.concept(19)
@@ -92,7 +93,7 @@ def test_a_header_with_a_flipped_bit_is_named_or_read_the_same(tmp_path):
         for place in range(128):
             path.write_bytes(bytes([*content[:place], content[place] ^ 1 << place % 8, *content[place + 1 :]]))
             try:
-                found = open_shard(tmp_path, 3, width=WIDTH)
+                found = open_shard(tmp_path, 3, **WIDTHS)
                 assert found.concept(7) == shard.concept(7)
             except ConceptIndexError as error:
                 assert "is damaged" in str(error)
@@ -106,13 +107,15 @@ def test_a_shard_cut_short_or_overwritten_is_named(tmp_path, part, spoil):
     path = tmp_path / paths_of(3)[part]
     path.write_bytes(spoil(path.read_bytes()))
     with pytest.raises(ConceptIndexError, match=rf"{path.name} is damaged"):
-        open_shard(tmp_path, 3, width=WIDTH)
+        open_shard(tmp_path, 3, **WIDTHS)
 
 
 def test_a_shard_of_another_width_is_refused(tmp_path):
     written(tmp_path, some_rows()[1])
     with pytest.raises(ConceptIndexError, match=r"000003\.npy is damaged: it holds float16 \(20, 16\)"):
-        open_shard(tmp_path, 3, width=WIDTH + 1)
+        open_shard(tmp_path, 3, **{**WIDTHS, "width": WIDTH + 1})
+    with pytest.raises(ConceptIndexError, match=r"000003\.safetensors is damaged: its tensor summary is not"):
+        open_shard(tmp_path, 3, **{**WIDTHS, "summary_width": WIDTH + 1})
 
 
 @pytest.mark.parametrize("change", [
@@ -122,9 +125,9 @@ def test_a_shard_of_another_width_is_refused(tmp_path):
     lambda photo: replace(photo, concepts=(replace(photo.concepts[0], token=NUM_TOKENS), *photo.concepts[1:])),
 ])
 def test_what_cannot_be_a_concept_is_refused_before_anything_is_written(change):
-    check([fake_encoded(1)], width=WIDTH, num_tokens=NUM_TOKENS)
+    check([fake_encoded(1)], **WIDTHS, num_tokens=NUM_TOKENS)
     with pytest.raises(ConceptIndexError):
-        check([fake_encoded(1), change(fake_encoded(2))], width=WIDTH, num_tokens=NUM_TOKENS)
+        check([fake_encoded(1), change(fake_encoded(2))], **WIDTHS, num_tokens=NUM_TOKENS)
 
 
 def test_packed_thumbnails_come_back_whole_or_not_at_all(tmp_path):

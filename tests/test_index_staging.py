@@ -13,6 +13,7 @@ from index.staging import gathered, planned, staged_photos, write_part, write_sh
 from index.thumbnails import read
 from tests.fakes_index import FAKE_MODEL, fake_encoded
 
+WIDTHS = {"width": FAKE_MODEL.width, "summary_width": FAKE_MODEL.summary_width}
 PHOTOS = [fake_encoded(seed, num_concepts=seed % 5) for seed in range(20)]
 
 
@@ -27,7 +28,7 @@ def staged(tmp_path):
 
 @pytest.mark.parametrize("full", [1, 7, 8, 1000])
 def test_shards_from_parts_are_those_that_the_photos_make_at_once(tmp_path, staged, full):
-    wanted = list(split(rows_of(PHOTOS, first_concept=100, first_photo=50, width=FAKE_MODEL.width), full=full))
+    wanted = list(split(rows_of(PHOTOS, first_concept=100, first_photo=50, **WIDTHS), full=full))
     plans = list(planned(staged, first_concept=100, first_photo=50, first_file=9, full=full))
     assert len(plans) == len(wanted)
     numbers = [number for plan in plans for number in (plan.number, plan.pack_number)]
@@ -35,7 +36,7 @@ def test_shards_from_parts_are_those_that_the_photos_make_at_once(tmp_path, stag
     pictures = []
     for plan, rows in zip(plans, wanted, strict=True):
         shard = write_shard(tmp_path, plan, FAKE_MODEL)
-        made = open_shard(tmp_path, plan.number, width=FAKE_MODEL.width)
+        made = open_shard(tmp_path, plan.number, **WIDTHS)
         assert [made.concept(row) for row in range(len(made))] == [rows.concept(row) for row in range(len(rows))]
         assert np.array_equal(made.rows.vectors, rows.vectors) and np.array_equal(made.rows.summaries, rows.summaries)
         assert np.array_equal(made.rows.photo_ids, rows.photo_ids)

@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from model.checkpoint import SHIPPED, CheckpointError
-from model.config import DecoderConfig, StellarConfig, TokenizerConfig
+from model.config import ConceptHeadConfig, DecoderConfig, StellarConfig, TokenizerConfig
 from model.encoder import IMAGENET_MEAN, IMAGENET_STD, normalise
 from model.stellar import Stellar
 from model.tokenizer import Tokenizer
@@ -61,7 +61,7 @@ def vit_file(path: Path, name: str = "test_vit", seed: int = 0, **changes: torch
     return str(path)
 
 
-def same_weights(one: Stellar, other: Stellar) -> bool:
+def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:
     first, second = one.state_dict(), other.state_dict()
     return set(first) == set(second) and all(torch.equal(first[name], second[name]) for name in first)
 
@@ -273,6 +273,18 @@ def test_a_stellar_of_ours_is_a_start_with_and_without_its_decoder(tmp_path, the
     for name, tensor in stellar.state_dict().items():
         assert torch.equal(tensor, state.get(name, before[name])), name
     assert (stellar.decoder is None) == (ours is None)
+
+
+def test_a_start_brings_its_concept_head_where_the_model_has_the_same(tmp_path):
+    head = ConceptHeadConfig(hidden_width=8, width=4, standardized=True)
+    source = start(config(small(concept_head=head), seed=5))
+    source.concept_head.mean.normal_()
+    source.save(tmp_path / "ours.safetensors")
+    init = str(tmp_path / "ours.safetensors")
+    assert same_weights(start(config(small(concept_head=head), init=init)).concept_head, source.concept_head)
+    assert start(config(small(), init=init)).concept_head is None
+    wider = start(config(small(concept_head=replace(head, width=5)), init=init)).concept_head
+    assert not wider.mean.any() and wider.fc2.out_features == 5
 
 
 def test_another_decoder_begins_anew(tmp_path):

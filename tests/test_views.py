@@ -447,7 +447,7 @@ def test_the_zip_holds_each_mask_at_the_photos_size(analysis, photo):
 def test_the_arrays_come_back_without_pickle(analysis, photo):
     with np.load(io.BytesIO(factorization_npz(analysis, photo.size)), allow_pickle=False) as arrays:
         assert (arrays["localization"] == analysis.localization).all()
-        assert (arrays["semantics"] == analysis.semantics).all()
+        assert (arrays["semantics"] == analysis.semantics).all() and (arrays["concepts"] == analysis.concepts).all()
         assert tuple(arrays["patch_grid"]) == analysis.patch_grid and arrays["photo_size"].tolist() == [200, 301]
         assert str(arrays["model"]) == "nano" and arrays["mass"].sum() == pytest.approx(1, abs=1e-5)
 

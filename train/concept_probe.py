@@ -16,8 +16,9 @@ from train.evaluators.photo_set import PhotoSet
 from train.subjects import Subject
 
 
-def learn_probe(subject: Subject, photos: PhotoSet, *, resolution: int, batch_size: int = 8) -> Probe:
-    """All photos are learnt from. Raises ValueError where they have no classes or none can be read."""
+def learn_probe(subject: Subject, photos: PhotoSet, *, sha256: str, resolution: int, batch_size: int = 8) -> Probe:
+    """All photos are learnt from. sha256: of what makes the subject's concepts. Raises ValueError where they have no
+    classes or none can be read."""
     if not photos.class_names:
         raise ValueError(f"{photos.root} has no classes; a probe of concepts is learnt from a folder a class.")
     concepts: dict[int, tuple[Tensor, Tensor]] = {}
@@ -35,4 +36,4 @@ def learn_probe(subject: Subject, photos: PhotoSet, *, resolution: int, batch_si
                          num_classes=len(photos.class_names), shares=masses.flatten() / masses.sum(),
                          num_examples=len(order))
     words = tuple(name.replace("_", " ").strip() for name in photos.class_names)
-    return Probe(words, weight, bias, subject.sha256)
+    return Probe(words, weight, bias, sha256)

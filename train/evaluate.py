@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from model.checkpoint import CheckpointError
 from model.files import write_whole
+from model.identity import concepts_sha256
 from model.probe import beside
 from model.stellar import Stellar
 from train.concept_probe import learn_probe
@@ -302,7 +303,8 @@ def save_probe(subject: Subject, photos: PhotoSet, options: argparse.Namespace) 
     path = beside(subject.stellar.path)
     photos.progress = lambda count: None  # the bar counts what the table is made of
     try:
-        learn_probe(subject, photos, resolution=options.resolution, batch_size=options.batch_size).save(path)
+        learn_probe(subject, photos, sha256=concepts_sha256(subject.stellar.path), resolution=options.resolution,
+                    batch_size=options.batch_size).save(path)
     except OSError as error:
         raise ValueError(f"{path} cannot be written ({error.strerror}); evaluate a copy of the checkpoint in a folder "
                          "of yours.") from error

@@ -53,7 +53,8 @@ def build(explorer: Explorer) -> None:
 
     def features(photo: FileData, model: str = default, resolution: int = DEFAULT_RESOLUTION) -> dict:
         """A photo's factorization as numbers: localization L (N x K, rows sum to 1: where each concept is), semantics
-        S (K x D: what each concept is) and the summary (D), so that patch features are approximately L @ S.
+        S (K x D: what each concept is) and the summary (D), so that patch features are approximately L @ S; and
+        concepts (K x C, unit length), whose inner products say how alike two are.
 
         Args:
             photo: the photo, at most 12 MB (JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF)
@@ -62,10 +63,12 @@ def build(explorer: Explorer) -> None:
 
         Returns:
             photo_size [height, width], patch_grid [rows, cols], explained_variance, seconds
-            and localization, semantics, summary: each {shape, dtype "float32", data: base64 of little-endian bytes}.
+            and localization, semantics, concepts, summary: each {shape, dtype "float32", data: base64 of little-endian
+            bytes}.
         """
         picture, analysis = analysed(explorer, photo, model, resolution)
-        arrays = {name: encoded(getattr(analysis, name)) for name in ("localization", "semantics", "summary")}
+        names = ("localization", "semantics", "concepts", "summary")
+        arrays = {name: encoded(getattr(analysis, name)) for name in names}
         return {**facts(analysis, picture.size), **arrays}
 
     for function in (localize, features):

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 def factorization_npz(analysis: Analysis, size: tuple[int, int]) -> bytes:
-    """L (`localization`), S (`semantics`), the summary, mass and peak, float32, and what they belong to.
+    """L (`localization`), S (`semantics`), `concepts` (what they are compared by, unit length), the summary, mass and
+    peak, float32, and what they belong to.
 
     size is the photo's (width, height). No objects inside: `numpy.load(path)` reads it with allow_pickle False.
     """
@@ -22,6 +23,7 @@ def factorization_npz(analysis: Analysis, size: tuple[int, int]) -> bytes:
         buffer,
         localization=analysis.localization,
         semantics=analysis.semantics,
+        concepts=analysis.concepts,
         summary=analysis.summary,
         mass=analysis.mass,
         peak=analysis.peak,
