@@ -12,12 +12,14 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from model.config import ConceptHeadConfig, DecoderConfig, StellarConfig, TokenizerConfig
 
 STELLAR_LOSSES = ("reconstruction", "clustering", "summary_clustering", "set_alignment", "summary_alignment", "koleo",
-                  "distillation", "low_rank", "granularity", "sharpness", "simplicity", "relation")
+                  "distillation", "low_rank", "granularity", "sharpness", "simplicity", "relation",
+                  "localization", "summary")
 TOKENIZER_LOSSES = ("reconstruction", "seams", "codebook", "perceptual", "adversarial")
 # What a run can train (train/learners.py), and the losses that each knows.
 LOSSES = {"stellar": STELLAR_LOSSES, "tokenizer": TOKENIZER_LOSSES, "titok": ("reconstruction", "codebook", "koleo"),
           "mae": ("reconstruction",), "concepts": ("relation",)}
 BASELINES = ("titok", "mae")
+GUIDED = {"localization", "summary"}  # losses that hold a run to another STELLAR, its guide
 # The teachers of these names are parts of the run's own start.
 START, STEM = "start", "stem"
 
@@ -260,7 +262,9 @@ class TrainConfig:
     `--set 'frozen=["encoder","localizer"]'` with the reconstruction alone trains a decoder on what is there,
     "encoder.blocks.0" is one block. `relation_temperature` is that of the relation loss, `relation_share` how much of
     its gradient, 0..1, reaches what a concept head sees; without a head all of it does. `reconstruction_reaches` is
-    "both", or "semantics" for a reconstruction from which the localization learns nothing. `trains` says what: a
+    "both", or "semantics" for a reconstruction from which the localization learns nothing. `guide` is a STELLAR of
+    the same tokens and width, whose masks the localization loss teaches and whose summary the summary loss. `trains`
+    says what: a
     STELLAR, the concept head alone of a finished one, a tokenizer, or what STELLAR is compared with, whose sizes are
     then `baseline` instead of `model`.
     """
@@ -285,6 +289,7 @@ class TrainConfig:
     relation_temperature: float = 0.07
     relation_share: float = 1.0
     reconstruction_reaches: str = "both"
+    guide: str | None = None
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     batch_size: int = 128
     steps: int | None = None
@@ -390,8 +395,10 @@ class TrainConfig:
                 "the teacher stem is for a concepts run; name the stem's whole network by timm's name here")
         if "distillation" in weights:
             self.check_start_teacher()
+        for name in sorted(GUIDED & set(weights)):
+            require(self.guide is not None, f"{name} needs guide, the STELLAR that it holds the run to")
         groups = self.token_groups
-        if {"granularity", "sharpness"} & set(weights):
+        if {"granularity", "sharpness", "localization"} & set(weights):
             require(sum(groups) == self.model.num_tokens and min(groups) > 0,
                     f"token_groups must sum to the {self.model.num_tokens} tokens, found {list(groups)}")
         if "granularity" in weights:

@@ -20,6 +20,7 @@ from train.objective.clustering import clustering_loss
 from train.objective.distillation import distillation_loss
 from train.objective.granularity import group_balance_loss, group_low_rank
 from train.objective.koleo import koleo_loss
+from train.objective.localization import localization_loss
 from train.objective.low_rank import low_rank_loss
 from train.objective.reconstruction import code_loss, pixel_loss
 from train.objective.relation import START_SCALE, relation_loss
@@ -77,7 +78,8 @@ class Learner(nn.Module):
     forward(Views) -> (losses, metrics): unweighted scalars by the recipe's names, and figures worth a curve.
     """
 
-    def __init__(self, stellar: Stellar, config: TrainConfig, start_teacher: StartTeacher | None = None) -> None:
+    def __init__(self, stellar: Stellar, config: TrainConfig, start_teacher: StartTeacher | None = None,
+                 guide: Stellar | None = None) -> None:
         super().__init__()
         self.config, self.weights = config, frozenset(config.weights)
         self.stellar = stellar.train()
@@ -86,7 +88,7 @@ class Learner(nn.Module):
                  "predictor_width": settings.predictor_width}
         self.prototypes = Prototypes(width, **sizes) if "clustering" in self.weights else None
         self.summary_prototypes = Prototypes(width, **sizes) if "summary_clustering" in self.weights else None
-        self.start_teacher = start_teacher
+        self.start_teacher, self.guide = start_teacher, guide
         taught = config.teachers if "distillation" in self.weights else ()
         self.teaching = nn.ModuleList(nn.Linear(width, teacher.width) for teacher in taught)
         self.summary_teaching = nn.ModuleDict({str(i): nn.Linear(width, teacher.summary_width)
@@ -106,8 +108,9 @@ class Learner(nn.Module):
 
     def train(self, mode: bool = True) -> Learner:
         super().train(mode)
-        if self.stellar.tokenizer is not None:
-            self.stellar.tokenizer.eval().requires_grad_(False)
+        for frozen in (self.stellar.tokenizer, self.guide):
+            if frozen is not None:
+                frozen.eval().requires_grad_(False)
         return self
 
     def forward(self, views: Views) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -189,6 +192,13 @@ class Learner(nn.Module):
             losses["sharpness"] = sharpness_loss(factorization.localization, groups)
         if "relation" in self.weights:
             losses["relation"] = self.relation(factorization, targets[0])
+        if self.guide is not None:
+            with torch.no_grad():
+                guide = self.guide(views.image)
+            if "localization" in self.weights:
+                losses["localization"] = localization_loss(factorization.localization, guide.localization, groups)
+            if "summary" in self.weights:
+                losses["summary"] = distillation_loss(factorization.summary, guide.summary)
         return losses
 
     def relation(self, factorization: Factorization, target: Tensor) -> Tensor:

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from model.baselines import at_native_size
 from model.baselines.mae import Mae
 from model.baselines.titok import TiTok
+from model.stellar import Stellar
 from model.tokenizer import Tokenizer
 from train import starts
-from train.config import RecipeError, TrainConfig, is_part
+from train.config import GUIDED, RecipeError, TrainConfig, is_part
 from train.data import StreamedPhotos
 from train.learner import Learner, Views
 from train.mae_learner import MaeLearner
@@ -72,7 +73,7 @@ def build_stellar(config: TrainConfig, photos) -> Learner:
     start_teacher = StartTeacher(stellar.encoder, config.teachers[-1].width, images) if taught_by_start else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed + 1)
-        learner = Learner(stellar, config, start_teacher)
+        learner = Learner(stellar, config, start_teacher, guide_of(config))
     starts.load_heads(learner, config.init)
     learner.stellar.requires_grad_(True)
     if config.model.stem is not None:
@@ -85,6 +86,19 @@ def build_stellar(config: TrainConfig, photos) -> Learner:
         for parameter in named:
             parameter.requires_grad_(False)
     return learner
+
+
+def guide_of(config: TrainConfig) -> Stellar | None:
+    """The STELLAR that a run is held to, without what it draws pictures with."""
+    if not GUIDED & set(config.weights):
+        return None
+    guide = Stellar.load(config.guide, device="cpu", dtype="float32")
+    found, wanted = ((each.num_tokens, each.patch_size, each.width) for each in (guide.config, config.model))
+    if found != wanted:
+        raise RecipeError("guide names a model of {} tokens, patches of {} px and width {}; this recipe's model has "
+                          "{}, {} and {}".format(*found, *wanted))
+    guide.decoder = guide.tokenizer = guide.concept_head = None
+    return guide
 
 
 def build_titok(config: TrainConfig, photos) -> TiTokLearner:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from model.config import StellarConfig, TokenizerConfig
 from train.config import OptimizerConfig, TrainConfig, ViewsConfig
 
-NARROW = TokenizerConfig(hidden_channels=32, channel_multipliers=(2, 3, 4), num_res_blocks=2, code_width=32,
+NARROW = TokenizerConfig(hidden_channels=32, channel_multipliers=(3, 4, 6), num_res_blocks=2, code_width=32,
                          num_codes=1024, unshuffle=4, linear_path=True, linear_encoder=True)
 
 

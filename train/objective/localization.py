@@ -1,0 +1,28 @@
+"""Localization: where each token is, as another STELLAR has it, whatever order its tokens are in."""
+
+from __future__ import annotations
+
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from train.objective.granularity import inside_groups
+
+
+def localization_loss(localization: Tensor, taught: Tensor, groups: tuple[int, ...]) -> Tensor:
+    """(B, N, K) twice and the groups' sizes, which sum to K -> scalar, at least 0: inside each group, where a patch is
+    among the taught tokens against where it is among ours, Kullback-Leibler divergence, a mean over patches and groups.
+
+    Ours, not the paper's. In each photo our tokens of a group are paired with the teacher's so that the loss is least:
+    which token says what is not taught, only what belongs together. Reconstruction makes of localization a code for
+    places; this holds it to objects.
+    """
+    parts = []
+    for own, wanted in zip(inside_groups(localization.float(), groups), inside_groups(taught.float(), groups),
+                           strict=True):
+        log_own, log_wanted = (part.clamp_min(1e-6).log() for part in (own, wanted))
+        agreement = (wanted.mT @ log_own).detach().cpu().numpy()  # (B, K_g, K_g): a taught token's row, ours a column
+        order = torch.stack([torch.from_numpy(linear_sum_assignment(photo, maximize=True)[1]) for photo in agreement])
+        paired = log_own.take_along_dim(order.to(own.device)[:, None], dim=2)
+        parts.append((wanted * (log_wanted - paired)).sum(dim=-1).mean())
+    return torch.stack(parts).mean().clamp_min(0)
