@@ -4,10 +4,11 @@
 
 NOT leaves out the photos whose best concept reaches a cosine to what is asked for: of the heaviest concept of each
 query, the share of the photos of its label, and of all others, that would be left out. `has` is the least cosine from
-which at most OTHERS of the others would be. Folding joins photos by their summaries and pictures (index/folding.py):
-the share of copies of a photo that would be joined to it, and of photos that would be joined to another. `alike` is
-the cosine that the summaries of KEPT of the copies, mirrored ones aside, reach. `nearly` is of pictures alone and stays
-as it is. --out writes them beside the checkpoint, where an index that is made from then on finds them.
+which at most OTHERS of the others would be, `chance` the one that half of them reach. Folding joins photos by their
+summaries and pictures (index/folding.py): the share of copies of a photo that would be joined to it, and of photos that
+would be joined to another. `alike` is the cosine that the summaries of KEPT of the copies, mirrored ones aside, reach.
+`nearly` is of pictures alone and stays as it is. --out writes them beside the checkpoint, where an index that is made
+from then on finds them.
 """
 
 from __future__ import annotations
@@ -108,15 +109,16 @@ def main() -> int:
         alike.setdefault(name, []).append((float(original.summary @ copy.summary),
                                            float(picture(original.thumbnail) @ picture(copy.thumbnail))))
     same_photo = [summary for name, pairs in alike.items() if name != MIRRORED for summary, _ in pairs]
-    measured = ConceptThresholds(has=has, alike=-rounded_up(-np.quantile(same_photo, 1 - KEPT)))
+    measured = ConceptThresholds(has=has, alike=-rounded_up(-np.quantile(same_photo, 1 - KEPT)),
+                                 chance=rounded_up(np.median(other)))
     # The one most likely to be joined: of the photos whose summaries are alike, that with the nearest picture.
     summaries = np.stack([photo.summary for photo in encoded])
     pictures = np.stack([picture(photo.thumbnail) for photo in encoded])
     for query in chosen:
         by_summary, by_picture = summaries @ summaries[query], pictures @ pictures[query]
         by_summary[query] = -1
-        other = int(np.argmax(np.where(by_summary >= measured.alike, by_picture, -1)))
-        alike.setdefault(ANOTHER, []).append((float(by_summary[other]), float(by_picture[other])))
+        nearest = int(np.argmax(np.where(by_summary >= measured.alike, by_picture, -1)))
+        alike.setdefault(ANOTHER, []).append((float(by_summary[nearest]), float(by_picture[nearest])))
     steps = sorted({*FOLD, measured.nearly})
     heads = [f"{step:g}" for step in steps]
     print(f"\n| joined, from a picture's | {' | '.join(heads)} | summary of {measured.alike:g} |")

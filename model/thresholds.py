@@ -26,12 +26,14 @@ class ConceptThresholds:
 
     has: from this cosine of two concepts on a photo has what NOT leaves out. alike, nearly: two photos are nearly the
     same from these cosines of their summaries and of their small pictures on (`index.folding`); a picture knows nothing
-    of the model.
+    of the model. chance: half of the photos that have nothing to do with a concept reach this cosine to it, so a hit
+    below it says nothing; 0 where that was not measured.
     """
 
     has: float = 0.85
     alike: float = 0.55
     nearly: float = 0.9
+    chance: float = 0.0
 
     def __post_init__(self) -> None:
         for field in fields(self):

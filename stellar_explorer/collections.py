@@ -43,7 +43,8 @@ class CollectionFacts:
     """What a page says of a collection.
 
     name: in addresses; title: for people; state: building, ready or failed; model: the name by which the page's
-    Explorer knows its model, None where it does not; progress: 0..1 of a building one; message: why it failed.
+    Explorer knows its model, None where it does not; progress: 0..1 of a building one; message: why it failed;
+    chance: the cosine that half of the photos reach to any concept, 0 where it is not known.
     """
 
     name: str
@@ -56,6 +57,7 @@ class CollectionFacts:
     message: str = ""
     resolution: int = RESOLUTION
     num_tokens: int = 16
+    chance: float = 0.0
     is_own: bool = False
 
 
@@ -347,14 +349,15 @@ class Collections:
         from model.identity import concepts_sha256
 
         with self._lock:
-            if model not in self._hashes:
-                is_first = model == self._explorer.models[0]
-                try:
-                    here = is_first or model not in PUBLISHED or is_at_hand(model)
-                    self._hashes[model] = concepts_sha256(model) if here else ""
-                except (ValueError, OSError):
-                    return ""
-            return self._hashes[model]
+            if (known := self._hashes.get(model)) is not None:
+                return known
+        is_first = model == self._explorer.models[0]
+        try:  # without the lock: a whole file is read, and other visitors' collections need not wait for it
+            found = concepts_sha256(model) if is_first or model not in PUBLISHED or is_at_hand(model) else ""
+        except (ValueError, OSError):
+            return ""
+        with self._lock:
+            return self._hashes.setdefault(model, found)
 
     def _shelf(self, name: str) -> Shelf:
         if name == EXAMPLES:
@@ -394,7 +397,7 @@ def facts_of(name: str, title: str, index: ConceptIndex | None, model: str | Non
         return CollectionFacts(name, title, 0, 0, state, model, progress, message, is_own=is_own)
     return CollectionFacts(name, title, index.num_photos, index.num_concepts, state, model, progress=1.0,
                            message=message, resolution=index.model.resolution, num_tokens=index.model.num_tokens,
-                           is_own=is_own)
+                           chance=index.model.thresholds.chance, is_own=is_own)
 
 
 def free_name(name: str, taken: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ from model.identity import concepts_sha256
 from model.stellar import Stellar
 from model.thresholds import ConceptThresholds, ThresholdsError, beside, save, thresholds_of
 from stellar_explorer.analysis import Explorer
+from stellar_explorer.collections import facts_of
 from stellar_explorer.photo import open_photo
 from tests.fakes_collections import photo_bytes
 from tests.weights import reference_state
@@ -164,7 +165,7 @@ def test_a_new_decoder_leaves_an_index_valid_and_other_concepts_do_not(weights, 
 
 def test_thresholds_lie_beside_their_weights_and_go_into_an_index(weights, photos, tmp_path):
     assert thresholds_of(weights) == ConceptThresholds()
-    measured = ConceptThresholds(has=0.6, alike=0.4, nearly=0.95)
+    measured = ConceptThresholds(has=0.6, alike=0.4, nearly=0.95, chance=0.3)
     assert save(measured, weights) == beside(weights) == tmp_path / "tiny.thresholds.json"
     assert thresholds_of(weights) == measured
     stellar, sha256 = load(str(weights))
@@ -172,7 +173,7 @@ def test_thresholds_lie_beside_their_weights_and_go_into_an_index(weights, photo
     build(folder(photos), tmp_path / "index", model=str(weights), resolution=224)
     beside(weights).unlink()
     with ConceptIndex.open(tmp_path / "index") as index:
-        assert index.model.thresholds == measured
+        assert index.model.thresholds == measured and facts_of("one", "One", index, None).chance == 0.3
         assert index.model == identity_of(str(weights), stellar, sha256, resolution=224)  # it is the same model
 
 

@@ -180,7 +180,7 @@ def test_another_model_or_resolution_is_refused_and_changes_nothing(weights, pho
     build(folder(photos), out, model=str(weights), resolution=224)
     with pytest.raises(ConceptIndexError, match="was made at 224 px, and photos at 448 px do not mix"):
         build(folder(photos), out, model=str(weights), resolution=448)
-    with pytest.raises(ConceptIndexError, match=r"was made with tiny.safetensors .*other.safetensors here is another"):
+    with pytest.raises(ConceptIndexError, match=r"made with tiny.safetensors .*of other.safetensors .* by others"):
         build(folder(photos), out, model=str(other))
     with pytest.raises(ConceptIndexError, match=r"tiny.safetensors.* is not at hand .*--model"):
         build(folder(photos), out)

@@ -81,6 +81,6 @@ def test_a_photo_of_another_width_is_refused(tmp_path):
 
 
 def test_rows_are_gathered_in_the_order_asked_for(tmp_path, staged):
-    backwards = gathered(tmp_path / staging.FOLDER, staged[::-1], FAKE_MODEL.width)
+    backwards = gathered(tmp_path / staging.FOLDER, staged[::-1], FAKE_MODEL)
     assert np.array_equal(backwards.summaries.astype(np.float32),
                           np.stack([encoded.summary for encoded in PHOTOS[::-1]]).astype(np.float16).astype(np.float32))

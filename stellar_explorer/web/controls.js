@@ -32,6 +32,7 @@ export function slider({ name, label, hint, min, max, step, words, onchange }) {
       input.value = position;
       show(Number(input.value));
     },
+    explain: (text) => write(hintLine, text),
   };
 }
 

@@ -304,6 +304,8 @@ class RetrieveTab {
     const number = (count, one) => `${count.toLocaleString("en")} ${count === 1 ? one : `${one}s`}`;
     write(this.collectionFacts, collection.state === "ready" ? `${number(collection.num_photos, "photo")}, ${number(collection.num_concepts, "concept")}`
       : collection.state === "building" ? `Being prepared: ${Math.round(collection.progress * 100)} %` : "Cannot be searched");
+    this.score.explain(`Hits below it are hidden; 1 is the same.${collection.chance > 0
+      ? ` Half of all photos reach ${collection.chance.toFixed(2)} to any concept.` : ""}`);
     this.removeOwn.hidden = !collection.is_own || this.own.isShared;
     this.browseButton.hidden = collection.state !== "ready";
     this.root.dataset.collection = collection.is_own ? "own" : collection.name;
