@@ -23,7 +23,7 @@ import { CopyDialog } from "./recipes.js";
 
 const ROOT = "[data-edit]";
 const RESOLUTIONS = [224, 448];
-const RECIPE_VERSION = 1;
+const RECIPE_VERSION = 2;
 const COPY_STEP = 0.15;
 const ADDRESS_DELAY = 250;
 const INTRODUCTION = "Take hold of a concept and drag it: what it says stays, where it is moves, and the picture is decoded anew.";
@@ -335,7 +335,7 @@ class EditTab {
   }
 
   erased() {
-    return new Set(this.edits.flatMap((edit) => (edit.edit === "erase" ? edit.tokens : [])));
+    return new Set(this.edits.flatMap((edit) => (["erase", "withdraw"].includes(edit.edit) ? edit.tokens : [])));
   }
 
   // ---- edits ----
