@@ -16,7 +16,11 @@ def check_heads(width: int, num_heads: int) -> None:
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """Low-rank features -> codes or pixels (paper, section 3.3). `num_codes` None means the pixel head."""
+    """Low-rank features -> codes or pixels (paper, section 3.3). `num_codes` None means the pixel head.
+
+    best_size is the long side, in pixels, of the photos that it draws best, as looked at and measured
+    (benchmarks/pictures.py); None: nobody has, and native_size, which it learnt at, has to do.
+    """
 
     width: int = 512
     depth: int = 6
@@ -24,9 +28,12 @@ class DecoderConfig:
     mlp_width: int = 2048
     num_codes: int | None = 1024
     norm_eps: float = PUBLISHED_NORM_EPS
+    best_size: int | None = None
 
     def __post_init__(self) -> None:
         check_heads(self.width, self.num_heads)
+        if self.best_size is not None and self.best_size < 1:
+            raise ValueError(f"best_size is {self.best_size}; it must be at least 1 pixel")
 
 
 @dataclass(frozen=True)
@@ -132,6 +139,11 @@ class StellarConfig:
     def concept_width(self) -> int:
         """C, of the space where concepts are compared: the concept head's, or without one that of the semantics."""
         return self.width if self.concept_head is None else self.concept_head.width
+
+    @property
+    def picture_size(self) -> int:
+        """The long side, in pixels, at which the decoder is asked for pictures where nobody chose another."""
+        return self.decoder and self.decoder.best_size or self.native_size
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

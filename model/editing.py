@@ -1,4 +1,5 @@
-"""Edits of what an image holds and where: concepts moved, erased, cloned, scaled, strengthened, swapped and morphed.
+"""Edits of what an image holds and where: concepts moved, erased, withdrawn, cloned, scaled, strengthened, swapped and
+morphed.
 
 Edits act on localization logits, log L, of which a softmax over the tokens is L again, and on semantics. The rules:
 
@@ -7,7 +8,10 @@ Edits act on localization logits, log L, of which a softmax over the tokens is L
   the same way, by the others, renormalised. Several tokens edited together are one concept: odds are of them all.
 - What leaves the picture is lost, and what comes in at the other side is as empty as the concept's emptiest patch.
 - Concepts that are away from their place lie in front: `FRONT` lifts them where they are, by their share there.
-- Erasing is a logit of which nothing is left, `ABSENT`; the last concept cannot be erased.
+- A concept is erased where it lies, and what lies around is continued there (model/inpainting.py); elsewhere nothing
+  changes. What a copy, or a concept that was moved, lies on is known and need not be continued: it is withdrawn.
+- Withdrawing is a logit of which nothing is left, `ABSENT`: the others divide the share among themselves, everywhere.
+  The last concept cannot be withdrawn.
 - K stays K but for clones, whose columns are appended.
 - A patch whose logits no edit has touched keeps its row of L to the last bit.
 """
@@ -25,11 +29,13 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from model.factorization import Factorization
+from model.inpainting import grown, place_of, sources
 
 ABSENT = -1e4  # exp of it is 0 in float32, and no sum of MOST_EDITS strengths brings it back
 # What a moved concept gains where its share is at its peak. Chosen by looking at ten example photos with nano, whose
 # patches are shared by three concepts or so: at 0 a moved one is a shadow on what lies there, at 5 a flat patch.
 FRONT = 3.0
+NOTHING_LEFT = "one concept has to stay; leave at least one that is not erased."
 MOST_EDITS = 200
 MOST_STRENGTH = 20.0
 LEAST_SCALE, MOST_SCALE = 0.1, 10.0
@@ -130,14 +136,34 @@ class Move(Edit):
 
 @dataclass(frozen=True)
 class Erase(Edit):
+    """The tokens together are one thing, and its place is a hole, a patch larger than its outline."""
+
     name = "erase"
+    tokens: tuple[int, ...]
+
+    def apply(self, canvas: Canvas, others: Mapping[str, Factorization]) -> Canvas:
+        chosen = tokens_of(canvas, self.tokens)
+        if not rest_of(canvas.logits, chosen):
+            raise ValueError(NOTHING_LEFT)
+        is_away = (canvas.displacement[chosen].abs() > 1e-6).any(dim=1).tolist()
+        in_place = [token for token, away in zip(chosen, is_away, strict=True) if not away]
+        if len(in_place) < len(chosen):
+            canvas = Withdraw(tuple(token for token in chosen if token not in in_place)).apply(canvas, others)
+        return replace(canvas, logits=inpainted(canvas, in_place)) if in_place else canvas
+
+
+@dataclass(frozen=True)
+class Withdraw(Edit):
+    """What Erase was in recipes of version 1."""
+
+    name = "withdraw"
     tokens: tuple[int, ...]
 
     def apply(self, canvas: Canvas, others: Mapping[str, Factorization]) -> Canvas:
         chosen = tokens_of(canvas, self.tokens)
         is_left = (canvas.logits > ABSENT / 2).any(dim=1).all(dim=0)
         if not is_left[rest_of(canvas.logits, chosen)].any():
-            raise ValueError("one concept has to stay; leave at least one that is not erased.")
+            raise ValueError(NOTHING_LEFT)
         logits = canvas.logits.clone()
         logits[..., chosen] = ABSENT
         return replace(canvas, logits=logits)
@@ -273,7 +299,7 @@ class SwapWhere(Edit):
         return Morph(self.photo, what=0, where=1).apply(canvas, others)
 
 
-EDITS: tuple[type[Edit], ...] = (Move, Erase, Clone, Scale, Strengthen, SwapWhat, SwapWhere, Morph)
+EDITS: tuple[type[Edit], ...] = (Move, Erase, Withdraw, Clone, Scale, Strengthen, SwapWhat, SwapWhere, Morph)
 
 
 # --- parts ---
@@ -311,6 +337,26 @@ def patches(patch_grid: tuple[int, int], dx: float, dy: float) -> tuple[int, int
 
 def rest_of(logits: Tensor, tokens: Sequence[int]) -> list[int]:
     return [token for token in range(logits.shape[-1]) if token not in set(tokens)]
+
+
+def inpainted(canvas: Canvas, tokens: list[int]) -> Tensor:
+    """(B, N, K): the logits, without the tokens where they lie, together, as the picture now shows it."""
+    shares = with_front(canvas).softmax(dim=-1)
+    together = shares[..., tokens].sum(dim=-1)
+    has_others = shares[..., rest_of(shares, tokens)].sum(dim=-1) > 0
+    place = place_of(together, even=len(tokens) / canvas.num_tokens)
+    with_border = grown(place, canvas.patch_grid)
+    # Of what is strewn over the whole picture the borders have to serve too.
+    is_hole = torch.where((has_others & ~with_border).any(dim=1, keepdim=True), with_border, place)
+    if not (has_others & ~is_hole).any(dim=1).all():
+        raise ValueError(NOTHING_LEFT)
+    continued = []
+    for share, rows, hole in zip(shares, canvas.logits, is_hole, strict=True):
+        if hole.any():
+            rows = rows[sources(share, tokens, hole, canvas.patch_grid)]
+            rows[:, tokens] = rows[:, tokens].masked_fill(hole[:, None], ABSENT)
+        continued.append(rows)
+    return torch.stack(continued)
 
 
 def odds(logits: Tensor, tokens: Sequence[int]) -> Tensor:

@@ -44,7 +44,7 @@ def offers() -> dict[str, Offer]:
         return load
 
     published = "Published; fetched from the hub at first use."
-    small = "Trained here, on few photos."
+    small = "Trained for this page; its card says on what."
     return {
         "titok": Offer(TITOK, "TiTok, small", small, titok("titok")),
         "titok-l32": Offer(TITOK, "TiTok L-32", published, titok("titok-l32")),

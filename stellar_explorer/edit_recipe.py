@@ -14,7 +14,9 @@ from stellar_explorer.photo import MAX_RESOLUTION, MIN_RESOLUTION, printable
 if TYPE_CHECKING:
     from model.editing import Edit
 
-VERSION = 1
+VERSION = 2
+# By version, what edits are called now that were called otherwise then. In version 1 to erase was to withdraw.
+RENAMED: dict[int, dict[str, str]] = {1: {"erase": "withdraw"}, VERSION: {}}
 MOST_BYTES = 256 * 1024
 PHOTO_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
@@ -54,8 +56,9 @@ def read_recipe(text: str | bytes) -> Recipe:
     if not isinstance(said, dict):
         raise ValueError("The recipe is not a JSON object; save one on the page, under Edit.")
     version = said.get("version")
-    if type(version) is not int or version != VERSION:
-        raise ValueError(f"The recipe has version {shown(version)}; this program reads version {VERSION}.")
+    if type(version) is not int or version not in RENAMED:
+        raise ValueError(f"The recipe has version {shown(version)}; this program reads versions "
+                         f"{' and '.join(map(str, RENAMED))}.")
     check_fields(said, {"version", "model", "edits"}, {"resolution", "width", "photo", "photos"}, "The recipe")
     if not isinstance(said["model"], str) or not said["model"]:
         raise ValueError("The recipe's model must be a name.")
@@ -72,11 +75,11 @@ def read_recipe(text: str | bytes) -> Recipe:
             raise ValueError(f"The recipe names a photo {shown(name)}; a name is up to 40 letters, digits, - and _.")
     photo = None if said.get("photo") is None else photo_entry(said["photo"], "The recipe's photo")
     return Recipe(
-        said["model"], read_edits(said["edits"], photos), resolution, width, photo,
+        said["model"], read_edits(said["edits"], photos, version), resolution, width, photo,
         {name: photo_entry(entry, f"The recipe's photo {name}") for name, entry in photos.items()})
 
 
-def read_edits(said: Any, photos: Mapping[str, Any]) -> tuple[Edit, ...]:
+def read_edits(said: Any, photos: Mapping[str, Any], version: int = VERSION) -> tuple[Edit, ...]:
     """The list of a recipe; photos: the names that its edits may use. ValueError as `read_recipe`."""
     from model.editing import EDITS, MOST_EDITS
 
@@ -85,6 +88,7 @@ def read_edits(said: Any, photos: Mapping[str, Any]) -> tuple[Edit, ...]:
     if len(said) > MOST_EDITS:
         raise ValueError(f"There are {len(said)} edits; at most {MOST_EDITS} can be made.")
     kinds = {kind.name: kind for kind in EDITS}
+    kinds |= {before: kinds[now] for before, now in RENAMED[version].items()}
     edits = []
     for number, one in enumerate(said, start=1):
         kind = kinds.get(one.get("edit")) if isinstance(one, dict) and isinstance(one.get("edit"), str) else None

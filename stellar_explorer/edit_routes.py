@@ -20,6 +20,7 @@ from stellar_explorer.package import ALIGNMENT, concepts, localization_codes, pa
 from stellar_explorer.photo import MAX_BYTES
 
 EDIT_RESOLUTIONS = (COARSE_RESOLUTION, 448)
+BEST = "best"  # asks for that of the resolutions at which the model draws best
 MOST_PHOTOS = 16
 
 
@@ -30,13 +31,14 @@ def edit_routes(explorer: Explorer, collections: Collections) -> list[Route]:
 
     def study(request: Request, body: bytes) -> Any:
         model, resolution = (request.query_params.get(name, "") for name in ("model", "resolution"))
-        if resolution not in map(str, EDIT_RESOLUTIONS):
-            raise ValueError(f"The resolution must be one of {', '.join(map(str, EDIT_RESOLUTIONS))}.")
+        if resolution not in (BEST, *map(str, EDIT_RESOLUTIONS)):
+            raise ValueError(f"The resolution must be one of {', '.join(map(str, EDIT_RESOLUTIONS))}, or {BEST}.")
         is_named = request.headers.get("content-type", "").startswith("application/json")
         photo = named_photo(json_object(body)) if is_named else explorer.keep(body)
-        found = explorer.study(photo, model=model, resolution=int(resolution))
+        best = best_resolution(explorer, model)
+        found = explorer.study(photo, model=model, resolution=best if resolution == BEST else int(resolution))
         check_decodes(explorer, model)
-        return package(found).manifest
+        return {**package(found).manifest, "edit": {"best": best}}
 
     def named_photo(asked: dict[str, Any]) -> KeptPhoto:
         check_fields(asked, set(), {"example", "photo", "collection", "id"}, "What is asked for")
@@ -80,6 +82,12 @@ def edit_routes(explorer: Explorer, collections: Collections) -> list[Route]:
         Route("/stellar/edit/{token}", answered(edit), methods=["POST"]),
         Route("/stellar/edit/{token}/picture.png", answered(picture), methods=["POST"]),
     ]
+
+
+def best_resolution(explorer: Explorer, model: str) -> int:
+    """Of EDIT_RESOLUTIONS the one that is, as a ratio, nearest to the size at which the model draws best."""
+    size = explorer.stellar(model).config.picture_size
+    return min(EDIT_RESOLUTIONS, key=lambda side: max(side, size) / min(side, size))
 
 
 def check_decodes(explorer: Explorer, model: str) -> None:

@@ -24,12 +24,15 @@ from stellar_explorer.views.reconstruction_table import as_csv, rounded, row
 FITTED = "The whole photo of {photo} pixels was scaled to {shown}, {cols} × {rows} patches; nothing is cropped."
 STRETCHED = ("TiTok and MAE see squares alone: for them it was stretched to one, and what they rebuilt is stretched "
              "back.")
-NATIVE = ("{model} rebuilds {resolution} pixels on the long side, the size its decoder learnt at: a patch of pixels "
-          "becomes one of {codes} codes, so finer things than a patch are guessed.")
-NATIVE_PIXELS = ("{model} rebuilds {resolution} pixels on the long side, the size its decoder learnt at, straight from "
-                 "features of patches.")
+LARGER = ("That is larger than the squares of {side} pixels at most that TiTok and MAE see, so they have fewer patches "
+          "to tell it by; python -m train.evaluate --protocol reconstruction --resolution 224 compares at one size.")
+NATIVE = ("{model} rebuilds {resolution} pixels on the long side, {why}: a patch of pixels becomes one of {codes} "
+          "codes, so finer things than a patch are guessed.")
+NATIVE_PIXELS = "{model} rebuilds {resolution} pixels on the long side, {why}, straight from features of patches."
+LEARNT_AT, BEST_AT = "the size its decoder learnt at", "the size at which it draws best"
+BASELINES_SEE = 256  # pixels a side, the most of those that are offered
 CAPTION = ("STELLAR {model}, {photo}, measured at {shown} pixels. Tokens are not bytes: a concept is {width} numbers "
-           "and a map, a code a few bits, a visible patch its pixels. Small baselines were trained on few photos.")
+           "and a map, a code a few bits, a visible patch its pixels.")
 
 
 def reconstruct_routes(explorer: Explorer, reconstructions: Reconstructions | None = None) -> list[Route]:
@@ -124,7 +127,11 @@ def fitted(reconstructions: Reconstructions, study: Study) -> list[str]:
     if stellar.decoder is not None:
         codes = stellar.decoder.predicts_codes and f"{stellar.decoder.head.out_features:,}"
         native = NATIVE if codes else NATIVE_PIXELS
-        sentences.append(native.format(model=display_name(study.model), resolution=max(height, width), codes=codes))
+        why = LEARNT_AT if stellar.config.decoder.best_size is None else BEST_AT
+        sentences.append(native.format(model=display_name(study.model), resolution=max(height, width), codes=codes,
+                                       why=why))
+    if max(height, width) > BASELINES_SEE:
+        sentences.append(LARGER.format(side=BASELINES_SEE))
     return [*sentences, *study.photo.notes]
 
 

@@ -101,10 +101,9 @@ class Reconstructions:
     # --- the photo ---
 
     def study(self, photo: KeptPhoto, model: str) -> Study:
-        """The photo at the size that the model's decoder learnt at."""
-        stellar = self.explorer.stellar(model)
-        resolution = min(max(stellar.config.native_size, MIN_RESOLUTION), MAX_RESOLUTION)
-        return self.explorer.study(photo, model=model, resolution=resolution)
+        """The photo at the size at which the model's decoder is at its best."""
+        size = self.explorer.stellar(model).config.picture_size
+        return self.explorer.study(photo, model=model, resolution=min(max(size, MIN_RESOLUTION), MAX_RESOLUTION))
 
     def photo(self, study: Study) -> np.ndarray:
         """(H, W, 3) uint8: the photo as all are measured against."""

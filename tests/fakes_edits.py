@@ -18,7 +18,7 @@ def decoding_explorer(folder: Path, name: str = "drawing", *, width: int = WIDTH
     path = folder / f"{name}.safetensors"
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        decoder = DecoderConfig(width=16, depth=1, num_heads=2, mlp_width=16, num_codes=None)
+        decoder = DecoderConfig(width=16, depth=1, num_heads=2, mlp_width=16, num_codes=None, best_size=448)
         config = StellarConfig(width=width, depth=1, num_heads=2, mlp_width=16, native_size=32, num_tokens=NUM_TOKENS,
                                decoder=decoder)
         stellar = Stellar(config)

@@ -21,11 +21,11 @@ TOKENIZER = TokenizerConfig(hidden_channels=32, channel_multipliers=(1,), num_re
                             num_codes=NUM_CODES, unshuffle=16, linear_path=True, linear_encoder=True)
 
 
-def decoding_explorer(folder: Path, *, predicts: str | None = "codes") -> Explorer:
+def decoding_explorer(folder: Path, *, predicts: str | None = "codes", best_size: int | None = None) -> Explorer:
     """predicts: "codes", "pixels", or None for a model without a decoder."""
-    path = folder / f"{predicts or 'blind'}.safetensors"
+    path = folder / f"{predicts or 'blind'}{best_size or ''}.safetensors"
     decoder = predicts and DecoderConfig(width=16, depth=1, num_heads=2, mlp_width=16,
-                                         num_codes=NUM_CODES if predicts == "codes" else None)
+                                         num_codes=NUM_CODES if predicts == "codes" else None, best_size=best_size)
     config = StellarConfig(width=16, depth=1, num_heads=2, mlp_width=16, native_size=32, num_tokens=NUM_TOKENS,
                            decoder=decoder or None, tokenizer=TOKENIZER if predicts == "codes" else None)
     with torch.random.fork_rng():

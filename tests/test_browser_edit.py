@@ -8,8 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from model.inpainting import LEAST_OF_PEAK, place_of
 from stellar_explorer.__main__ import main
 from stellar_explorer.collections import Collections
 from stellar_explorer.examples import examples
@@ -174,6 +176,24 @@ def test_what_was_before_shows_while_it_is_held(visit):
     assert not differ(visitor.picture(), after)
 
 
+def test_what_is_outlined_is_what_is_erased(visit, explorer):
+    visitor = visit()
+    study = explorer.study(explorer.example(FIRST), model=explorer.models[0], resolution=448)
+    share = study.analysis.localization[:, 1]
+    peak, even = share.max(), 1 / NUM_TOKENS
+    inside = visitor.page.evaluate("""async ([codes, peak, numTokens]) => {
+        const root = window.gradio_config?.root ?? location.origin;
+        const { fieldOf } = await import(new URL("stellar/web/edit_canvas.js", root + "/").href);
+        const grid = { numPatches: codes.length, codes: Uint8Array.from(codes), peak: [peak], numTokens };
+        const { field, limit } = fieldOf(grid, [0]);
+        return [...field].map((value) => value > limit);
+    }""", [(255 * share / peak).round().astype(int).tolist(), float(peak), NUM_TOKENS])
+    limit = max(even, LEAST_OF_PEAK * peak)
+    is_near = abs(share - limit) <= peak / 255
+    place = place_of(torch.from_numpy(share.copy())[None], even=even)[0].numpy()
+    assert even < 0.75 * peak and (place == inside)[~is_near].all()
+
+
 def test_each_edit_by_its_control_and_each_taken_back_alone(visit):
     visitor = visit()
     chips = visitor.find("[data-chip]")
@@ -315,7 +335,7 @@ def test_a_recipe_replays_the_same_on_the_page_and_by_the_command(visit, explore
     visitor.slide("morph-where", 0.35)
     words, recipe, drawn = visitor.edits, visitor.save(), visitor.save("picture")
     said = json.loads(recipe)
-    assert said["version"] == 1 and said["photo"] == {"example": FIRST} and len(said["edits"]) == 3 == len(words)
+    assert said["version"] == 2 and said["photo"] == {"example": FIRST} and len(said["edits"]) == 3 == len(words)
     assert said["photos"] == {SECOND: {"example": SECOND}}
 
     (tmp_path / "recipe.json").write_bytes(recipe)

@@ -120,6 +120,13 @@ def test_every_picture_comes_with_its_numbers(visit):
     assert "32 × 32" in visitor.words("titok")
     rows = visitor.find("[data-row]").evaluate_all("(all) => all.map((one) => one.dataset.row)")
     assert rows == WAYS and visitor.find("[data-fitted]").inner_text().startswith("The whole photo of")
+    psnr, ssim = ({name: float(visitor.find(f'[data-row="{name}"] [data-number="{number}"]').inner_text())
+                   for name in (*WAYS[:3], "colours")} for number in ("psnr_db", "ssim"))
+    label = {"stellar": "STELLAR", "titok": "TiTok, small", "mae": "MAE, small"}
+    standing = visitor.find("[data-standing]").inner_text()
+    assert f"in PSNR {label[max(label, key=psnr.get)]}, in SSIM {label[max(label, key=ssim.get)]}" in standing
+    above = psnr["stellar"] - psnr["colours"]
+    assert ("below" if above < 0 else "above") + " the mean colours of its concepts" in standing
     assert "Tokens are not bytes" in visitor.find(".rebuilt-meant").inner_text()
     assert visitor.find(f'[data-example="{FIRST}"]').get_attribute("aria-pressed") == "true"
 

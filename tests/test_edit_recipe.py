@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.editing import EDITS, Clone, Erase, Morph, Move, Scale, Strengthen, SwapWhat, SwapWhere
+from model.editing import EDITS, Clone, Erase, Morph, Move, Scale, Strengthen, SwapWhat, SwapWhere, Withdraw
 from stellar_explorer.__main__ import main
 from stellar_explorer.analysis import Explorer
 from stellar_explorer.edit_recipe import PhotoEntry, Recipe, read_recipe, write_recipe
@@ -18,8 +18,8 @@ from tests.fakes_collections import photo_bytes, tiny_explorer
 from tests.fakes_edits import decoding_explorer
 
 EVERY = (
-    Move((0, 2), 0.25, -0.1), Erase((1,)), Clone((2,), 0.2, 0.0), Scale((0,), 1.5), Strengthen((3,), -2.0),
-    SwapWhat((0, 4), (1, 2), "a"), SwapWhat((0,), (3,)), SwapWhere("b"), Morph("a", 0.5, 0.25))
+    Move((0, 2), 0.25, -0.1), Erase((1,)), Withdraw((4,)), Clone((2,), 0.2, 0.0), Scale((0,), 1.5),
+    Strengthen((3,), -2.0), SwapWhat((0, 4), (1, 2), "a"), SwapWhat((0,), (3,)), SwapWhere("b"), Morph("a", 0.5, 0.25))
 EXAMPLE = next(iter(examples()))
 RECIPE = Recipe("tiny", EVERY, 224, 16, PhotoEntry(example=EXAMPLE),
                 {"a": PhotoEntry(example=EXAMPLE), "b": PhotoEntry(file="other.png")})
@@ -27,7 +27,7 @@ RECIPE = Recipe("tiny", EVERY, 224, 16, PhotoEntry(example=EXAMPLE),
 
 def said(**changes) -> dict:
     """A small recipe as JSON has it; None takes a field away."""
-    whole = {"version": 1, "model": "tiny", "photos": {"a": {"example": EXAMPLE}},
+    whole = {"version": 2, "model": "tiny", "photos": {"a": {"example": EXAMPLE}},
              "edits": [{"edit": "move", "tokens": [0], "dx": 0.5, "dy": 0}], **changes}
     return {name: value for name, value in whole.items() if value is not None}
 
@@ -45,12 +45,19 @@ def test_what_is_written_is_read_again():
     assert read_recipe(write_recipe(bare)) == bare
 
 
+def test_erasing_in_a_recipe_of_version_1_is_what_it_was():
+    before = read_recipe(json.dumps(with_edit({"edit": "move", "tokens": [0], "dx": 0.5, "dy": 0}) | {"version": 1}))
+    assert before.edits == (Withdraw((1,)), Move((0,), 0.5, 0))
+    assert json.loads(write_recipe(before))["version"] == 2 and read_recipe(write_recipe(before)) == before
+    assert read_recipe(json.dumps(said(edits=[{"edit": "erase", "tokens": [1]}]))).edits == (Erase((1,)),)
+
+
 @pytest.mark.parametrize(("recipe", "words"), [
     ("{", "not JSON"),
     ("[" * 100_000, "not JSON"),
     ("[]", "not a JSON object"),
     (" " * 300_000, "larger than 256 kB"),
-    (said(version=2), "has version 2; this program reads version 1"),
+    (said(version=3), "has version 3; this program reads versions 1 and 2"),
     (said(version=None), "has version null"),
     (said(version=True), "has version true"),
     (said(model=None), "lacks the field model"),
@@ -120,7 +127,7 @@ def command(place: Path, model: str, *more: str, recipe: str = "recipe.json") ->
 def test_the_command_draws_what_the_edits_make(place, model, capsys):
     assert command(place, model) == 0
     told = capsys.readouterr()
-    assert told.err == "" and told.out.startswith("photo.png: 9 edits, 224 x 144 pixels")
+    assert told.err == "" and told.out.startswith("photo.png: 10 edits, 224 x 144 pixels")
     drawn = (place / "out.png").read_bytes()
     explorer = Explorer((model,))
     photos = [Image.open(place / "photo.png").convert("RGB"), Image.open(examples()[EXAMPLE].path).convert("RGB"),
@@ -186,7 +193,7 @@ def test_missing_arguments_are_one_sentence(arguments, capsys):
     ({"photos": {"a": {"example": "nonsuch"}}}, "no example (nonsuch)"),
 ])
 def test_recipes_that_do_not_fit_the_photo_are_one_sentence(change, words, place, model, capsys):
-    recipe = {"version": 1, "model": Path(model).name, "edits": [], **change}
+    recipe = {"version": 2, "model": Path(model).name, "edits": [], **change}
     (place / "bad.json").write_text(json.dumps(recipe), encoding="utf-8")
     assert command(place, model, recipe="bad.json") == 2
     told = capsys.readouterr()

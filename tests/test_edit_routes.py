@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,13 +13,13 @@ from starlette.testclient import TestClient
 from stellar_explorer.analysis import display_name
 from stellar_explorer.collections import EXAMPLES, Collections
 from stellar_explorer.edit_recipe import Recipe, write_recipe
-from stellar_explorer.edit_routes import edit_routes
+from stellar_explorer.edit_routes import best_resolution, edit_routes
 from stellar_explorer.examples import examples
 from tests.fakes_collections import photo_bytes, tiny_explorer
 from tests.fakes_edits import NUM_TOKENS, WIDTH, decoding_explorer
 
 EXAMPLE, SECOND = list(examples())[:2]
-ERASE = {"edit": "erase", "tokens": [1]}
+ERASE, WITHDRAW = {"edit": "erase", "tokens": [1]}, {"edit": "withdraw", "tokens": [1]}
 MOVE = {"edit": "move", "tokens": [0, 2], "dx": 0.25, "dy": 0}
 
 
@@ -63,6 +64,17 @@ def encodes(explorer, monkeypatch) -> list:
     forward = encoder.forward
     monkeypatch.setattr(encoder, "forward", lambda images: (counted.append(1), forward(images))[1])
     return counted
+
+
+def test_a_photo_opens_at_the_size_at_which_the_model_draws_best(ask, explorer, monkeypatch):
+    told = ask({"example": EXAMPLE}, resolution="best").json()
+    assert told["edit"] == {"best": 448} and told["analysis"]["resolution"] == 448
+    assert ask({"example": EXAMPLE}).json()["analysis"]["resolution"] == 224  # what is asked for is given
+    stellar = explorer.stellar(explorer.models[0])
+    for size, nearest in ((None, 224), (288, 224), (384, 448), (1024, 448)):
+        decoder = replace(stellar.config.decoder, best_size=size)
+        monkeypatch.setattr(stellar, "config", replace(stellar.config, decoder=decoder))
+        assert best_resolution(explorer, explorer.models[0]) == nearest
 
 
 def opened(answer):
@@ -113,7 +125,7 @@ def test_no_edits_are_the_plain_reconstruction(client, explorer, study):
 
 
 def test_what_edits_make_is_told_with_the_picture(client, study):
-    head, arrays, _ = opened(edit(client, study, [ERASE, {"edit": "clone", "tokens": [0], "dx": 0.2, "dy": 0}]))
+    head, arrays, _ = opened(edit(client, study, [WITHDRAW, {"edit": "clone", "tokens": [0], "dx": 0.2, "dy": 0}]))
     assert head["num_tokens"] == NUM_TOKENS + 1 == len(head["concepts"]) == len(arrays["peak"])
     assert head["concepts"][1]["mass"] == 0 and not arrays["localization"][1].any()
 
@@ -182,7 +194,7 @@ def test_edits_that_cannot_be_done_are_one_sentence(body, words, client, study):
     ({"url": "http://x"}, {}, "unknown field url"),
     ({}, {}, "No photo was named"),
     ({"collection": EXAMPLES, "id": "0"}, {}, "No photo was named"),
-    ({"example": EXAMPLE}, {"resolution": 1024}, "one of 224, 448"),
+    ({"example": EXAMPLE}, {"resolution": 1024}, "one of 224, 448, or best"),
     ({"example": EXAMPLE}, {"model": "nonsuch"}, "no model nonsuch"),
 ])
 def test_photos_that_cannot_be_had_are_one_sentence(said, options, words, ask):

@@ -18,6 +18,7 @@ from model.editing import (
     Strengthen,
     SwapWhat,
     SwapWhere,
+    Withdraw,
     canvas_of,
     edited,
     match,
@@ -32,8 +33,9 @@ from model.stellar import Stellar
 GRID = (6, 9)
 NUM_TOKENS, WIDTH = 5, 12
 EVERY = [
-    Move((0, 2), 0.3, -0.2), Erase((1,)), Clone((2,), 0.25, 0), Scale((3, 1), 1.7), Strengthen((0,), -3),
-    SwapWhat((1, 2), (4,)), SwapWhat((0,), (3,), "other"), SwapWhere("other"), Morph("other", 0.4, 0.7)]
+    Move((0, 2), 0.3, -0.2), Erase((4,)), Withdraw((1,)), Clone((2,), 0.25, 0), Scale((3, 1), 1.7),
+    Strengthen((0,), -3), SwapWhat((1, 2), (4,)), SwapWhat((0,), (3,), "other"),
+    SwapWhere("other"), Morph("other", 0.4, 0.7)]
 
 
 def factorization(seed: int = 0, *, grid=GRID, num_tokens: int = NUM_TOKENS, width: int = WIDTH, batch: int = 2):
@@ -131,27 +133,30 @@ def test_concepts_moved_together_keep_to_one_another(image, monkeypatch):
     torch.testing.assert_close(columns(moved, 0, 3)[..., 1:, 2:], columns(image, 0, 3)[..., :-1, :-2])
 
 
-def test_erasing_all_but_one_gives_that_one_everywhere(image):
+def test_withdrawing_all_but_one_gives_that_one_everywhere(image):
     for left in range(NUM_TOKENS):
         rest = tuple(token for token in range(NUM_TOKENS) if token != left)
-        once = edited(image, [Erase(rest)])
+        once = edited(image, [Withdraw(rest)])
         assert torch.equal(once.localization[..., left], torch.ones(2, GRID[0] * GRID[1]))
         assert torch.equal(once.low_rank, image.semantics[:, left:left + 1].expand_as(once.low_rank))
-        one_by_one = edited(image, [Erase((token,)) for token in rest])
+        one_by_one = edited(image, [Withdraw((token,)) for token in rest])
         assert same(once, one_by_one)
 
 
-def test_what_is_erased_stays_erased(image):
+def test_what_is_withdrawn_stays_so(image):
     for after in (Strengthen((1,), 20), Move((1,), 0.2, 0), Scale((1,), 2), Move((0, 1), 0.2, 0.2)):
-        assert edited(image, [Erase((1,)), after]).localization[..., 1].max() == 0
-    assert edited(image, [Erase((1,)), *[Strengthen((1,), 20)] * (MOST_EDITS - 1)]).localization[..., 1].max() == 0
+        assert edited(image, [Withdraw((1,)), after]).localization[..., 1].max() == 0
+    assert edited(image, [Withdraw((1,)), *[Strengthen((1,), 20)] * (MOST_EDITS - 1)]).localization[..., 1].max() == 0
 
 
-def test_the_last_concept_cannot_be_erased(image):
-    for edits in ([Erase(tuple(range(NUM_TOKENS)))], [Erase((0, 1, 2)), Erase((3, 4))]):
-        with pytest.raises(ValueError, match=rf"Edit {len(edits)}, erase: one concept has to stay"):
-            edited(image, edits)
-    assert edited(image, [Clone((0,), 0, 0), Erase(tuple(range(NUM_TOKENS)))]).localization[..., NUM_TOKENS].min() == 1
+@pytest.mark.parametrize("kind", [Erase, Withdraw])
+def test_the_last_concept_cannot_be_taken_away(image, kind):
+    with pytest.raises(ValueError, match=rf"Edit 1, {kind.name}: one concept has to stay"):
+        edited(image, [kind(tuple(range(NUM_TOKENS)))])
+    with pytest.raises(ValueError, match=rf"Edit 2, {kind.name}: one concept has to stay"):
+        edited(image, [Withdraw((0, 1, 2)), kind((3, 4))])
+    copied = edited(image, [Clone((0,), 0, 0), Withdraw(tuple(range(NUM_TOKENS)))])
+    assert copied.localization[..., NUM_TOKENS].min() == 1
 
 
 def test_strengths_add(image):
@@ -178,8 +183,9 @@ def test_a_clone_says_the_same_elsewhere_and_appends_a_column(image, monkeypatch
     assert again.num_tokens == NUM_TOKENS + 3
 
 
-def test_erasing_a_clone_undoes_it(image):
-    undone = edited(image, [Clone((1,), 0.3, 0.2), Erase((NUM_TOKENS,))])
+@pytest.mark.parametrize("kind", [Erase, Withdraw])
+def test_taking_a_clone_away_undoes_it(image, kind):
+    undone = edited(image, [Clone((1,), 0.3, 0.2), kind((NUM_TOKENS,))])
     torch.testing.assert_close(undone.localization[..., :NUM_TOKENS], image.localization)
     assert undone.localization[..., NUM_TOKENS].max() == 0
 

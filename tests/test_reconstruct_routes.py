@@ -79,6 +79,16 @@ def test_a_photo_is_told_with_all_that_can_be_compared(client, study):
     assert again["analysis"]["token"] == example["analysis"]["token"]
 
 
+def test_a_photo_is_rebuilt_at_the_size_that_the_model_draws_best(study, tmp_path):
+    assert "learnt at" in study["reconstruct"]["fitted"][2] and len(study["reconstruct"]["fitted"]) == 3
+    explorer = decoding_explorer(tmp_path, best_size=448)
+    client = TestClient(Starlette(routes=reconstruct_routes(explorer, fake_reconstructions(explorer))))
+    told = client.post(BASE, content=photo_bytes(size=(240, 160))).json()
+    assert told["analysis"]["resolution"] == 448 and told["reconstruct"]["size"] == [304, 448]
+    assert "448 pixels on the long side, the size at which it draws best" in told["reconstruct"]["fitted"][2]
+    assert "larger than the squares" in told["reconstruct"]["fitted"][3]
+
+
 def test_pictures_and_their_numbers(client, study):
     photo = pixels(client.get(of(study, "photo.png")))
     for name in WAYS:

@@ -23,11 +23,11 @@ import { CopyDialog } from "./recipes.js";
 
 const ROOT = "[data-edit]";
 const RESOLUTIONS = [224, 448];
-const RECIPE_VERSION = 1;
+const RECIPE_VERSION = 2;
 const COPY_STEP = 0.15;
 const ADDRESS_DELAY = 250;
 const INTRODUCTION = "Take hold of a concept and drag it: what it says stays, where it is moves, and the picture is decoded anew.";
-const EXPERIMENTAL = "The decoder has learnt from unedited photos, and few of them, so an edited one is out of what it has seen.";
+const EXPERIMENTAL = "Edited photos are unlike what the decoder has learnt from; expect rough results.";
 const KEYS = "Arrow keys move the chosen concepts by a patch, with Shift by four; plus and minus scale them; Delete erases; square "
   + "brackets step through the concepts; Control Z takes the last edit back, Control Shift Z brings it again; Escape lets go.";
 
@@ -60,7 +60,7 @@ class EditTab {
     this.root = root;
     this.settings = settings;
     this.model = settings.default.model;
-    this.resolution = RESOLUTIONS.at(-1);
+    this.resolution = null; // until a study says at which the model draws best
     this.build();
     this.observe();
   }
@@ -129,7 +129,7 @@ class EditTab {
       options: RESOLUTIONS.map((value) => ({ value, label: `${value} px`, hint: value > 224 ? "Finer" : "Answers sooner" })),
       onchange: (resolution) => this.again({ resolution }),
     });
-    this.models = make("select", { "aria-label": "Model", title: "The model that sees and draws the photo", "data-control": "model", onchange: () => this.again({ model: this.models.value }) },
+    this.models = make("select", { "aria-label": "Model", title: "The model that sees and draws the photo", "data-control": "model", onchange: () => this.again({ model: this.models.value, resolution: this.resolutionAnew() }) },
       ...this.settings.models.map(({ name, label, note }) => make("option", { value: name, title: note }, label)));
     return make("div", { class: "edit-asks" }, this.resolutions.element, this.models);
   }
@@ -166,6 +166,11 @@ class EditTab {
 
   get edits() {
     return this.history.edits;
+  }
+
+  /** For another model: its best, unless a visitor wanted another than the best of this one. */
+  resolutionAnew() {
+    return this.resolution === this.study?.edit.best ? null : this.resolution;
   }
 
   get numTokens() {
@@ -220,11 +225,15 @@ class EditTab {
     }
     const { asked, name, token } = found;
     if (token === undefined) {
-      if (this.settings.models.some((model) => model.name === found.model)) this.model = found.model;
+      if (found.model !== this.model && this.settings.models.some((model) => model.name === found.model)) {
+        Object.assign(this, { model: found.model, resolution: this.resolutionAnew() });
+      }
       this.open(asked, name);
     } else {
       await this.opening;
-      if (found.model !== this.model && this.settings.models.some((model) => model.name === found.model)) await this.again({ model: found.model });
+      if (found.model !== this.model && this.settings.models.some((model) => model.name === found.model)) {
+        await this.again({ model: found.model, resolution: this.resolutionAnew() });
+      }
       await this.openOther(asked, name, [token]);
       this.say(`Concept ${token} of ${name} is at hand: click in your photo what shall look like it, then Swap what.`);
       this.other.element.scrollIntoView({ block: "nearest" });
@@ -273,7 +282,9 @@ class EditTab {
     this.view.describe(`${study.photo.alt || study.photo.name}: the photo and its concepts`);
     this.gather.mark(study.photo.example);
     const { patch_grid: [rows, cols], image_size: [height, width] } = study.analysis;
-    write(this.fitted, `from ${cols} × ${rows} patches`);
+    this.resolution = study.analysis.resolution;
+    const { best } = study.edit;
+    write(this.fitted, `from ${cols} × ${rows} patches, ${this.resolution === best ? "the size it draws best" : `best at ${best} px`}`);
     this.fitted.title = `The whole photo, ${study.photo.width} × ${study.photo.height} pixels, is fitted to ${width} × ${height}: ${cols} × ${rows} patches`;
     this.draw();
     this.say(study.photo.name);
@@ -335,7 +346,7 @@ class EditTab {
   }
 
   erased() {
-    return new Set(this.edits.flatMap((edit) => (edit.edit === "erase" ? edit.tokens : [])));
+    return new Set(this.edits.flatMap((edit) => (["erase", "withdraw"].includes(edit.edit) ? edit.tokens : [])));
   }
 
   // ---- edits ----
@@ -555,8 +566,8 @@ class EditTab {
       const recipe = await askRecipe(await file.text());
       const model = this.settings.models.find(({ label, name }) => label === recipe.model || name === recipe.model);
       const wanted = {};
-      if (model.name !== this.model) wanted.model = model.name;
-      if (RESOLUTIONS.includes(recipe.resolution) && recipe.resolution !== this.resolution) wanted.resolution = recipe.resolution;
+      if (model.name !== this.model) Object.assign(wanted, { model: model.name, resolution: this.resolutionAnew() });
+      if (RESOLUTIONS.includes(recipe.resolution) && (wanted.model || recipe.resolution !== this.resolution)) wanted.resolution = recipe.resolution;
       if (Object.keys(wanted).length) await this.again(wanted);
       const { width } = this.study.analysis;
       if (recipe.width !== undefined && recipe.width !== width) {
@@ -728,7 +739,7 @@ class EditTab {
     const address = new URL(href);
     address.searchParams.set("tab", "edit");
     const values = {
-      photo: this.study?.photo.example, resolution: this.resolution === RESOLUTIONS.at(-1) ? null : this.resolution,
+      photo: this.study?.photo.example, resolution: this.resolutionAnew(),
       model: this.model === this.settings.default.model ? null : this.model,
     };
     for (const [name, value] of Object.entries(values)) {

@@ -12,6 +12,8 @@ const TOGETHER = 2;
 /** ...and this much of the largest share; no thing has more than so many. */
 const LEAST_OF_LARGEST = 0.3;
 const MOST_TOGETHER = 4;
+/** What is outlined is what is erased: model/inpainting.py has the same, where there is anything above an even share. */
+const LEAST_OF_PEAK = 0.35;
 const WHEEL_PAUSE = 700;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -57,7 +59,7 @@ export function fieldOf(grid, tokens) {
   }
   for (let patch = 0; patch < numPatches; patch++) field[patch] *= 255 / most;
   const due = ((tokens.length / numTokens) * 255 * 255) / most;
-  return { field, limit: Math.min(200, Math.max(due, 90)) };
+  return { field, limit: Math.min(200, Math.max(due, 255 * LEAST_OF_PEAK)) };
 }
 
 /** Where a token is the strongest, 0..255, evened over a patch's neighbours: single patches do not make an outline. */

@@ -1,6 +1,6 @@
 /**
  * The list of edits and its past: plain values as a recipe has them, no DOM.
- * An edit: {edit: "move", tokens, dx, dy} | {edit: "erase", tokens} | {edit: "clone", tokens, dx, dy}
+ * An edit: {edit: "move", tokens, dx, dy} | {edit: "erase" or "withdraw", tokens} | {edit: "clone", tokens, dx, dy}
  * | {edit: "scale", tokens, by} | {edit: "strengthen", tokens, by} | {edit: "swap_what", tokens, others, photo}
  * | {edit: "swap_where", photo} | {edit: "morph", photo, what, where}
  */
@@ -152,6 +152,7 @@ export function wordsOf(edit, { origins, numTokens, titleOf }) {
   switch (edit.edit) {
     case "move": return `${who} moved ${directions(edit.dx, edit.dy)}`;
     case "erase": return `${who} erased`;
+    case "withdraw": return `${who} withdrawn everywhere`;
     case "clone": return `${who} copied, ${directions(edit.dx, edit.dy)}`;
     case "scale": return `${who} made ${edit.by > 1 ? "larger" : "smaller"}, ${edit.by.toFixed(2)} times`;
     case "strengthen": return `${who} ${edit.by > 0 ? "strengthened" : "silenced"} by ${Math.abs(edit.by).toFixed(1)}`;

@@ -19,9 +19,9 @@ async function post(address, body, type = "application/json") {
   return response;
 }
 
-/** asked: {example} | {photo: token} | {collection, id} | {file: File} -> {photo, analysis, image, arrays} */
+/** asked: {example} | {photo: token} | {collection, id} | {file: File}; resolution null: the model's best -> {photo, analysis, edit, image, arrays} */
 export async function askStudy(asked, { model, resolution }) {
-  const address = `stellar/edit/study?model=${encodeURIComponent(model)}&resolution=${resolution}`;
+  const address = `stellar/edit/study?model=${encodeURIComponent(model)}&resolution=${resolution ?? "best"}`;
   const manifest = await (asked.file ? post(address, asked.file, "application/octet-stream")
     : post(address, JSON.stringify(asked))).then((response) => response.json());
   if (asked.file) manifest.photo.name = asked.file.name || manifest.photo.name;

@@ -18,7 +18,7 @@ export function selectionTools(on) {
   const takes = choice({ name: "takes", label: "A click takes", hint: TAKES[0].hint, options: TAKES, onchange: on.take });
   const chosen = make("p", { class: "edit-chosen", "data-chosen": "", "aria-live": "polite" });
   const button = (name, glyph, label, title, act) => make("button", { type: "button", class: "button", "data-action": name, title, onclick: act }, icon(glyph), label);
-  const erase = button("erase", "erase", "Erase", "Takes the chosen concepts out of the picture; the others fill their place. Or press Delete", on.erase);
+  const erase = button("erase", "erase", "Erase", "Takes what is outlined out of the picture; what lies around it goes on there. Or press Delete", on.erase);
   const clone = button("clone", "clone", "Copy", "A second one beside it, to be dragged further", on.clone);
   const scale = slider({
     name: "scale", label: "Size", hint: "About its middle; or turn the wheel over it, or press + and -.", ...range(SCALES), step: 0.05,

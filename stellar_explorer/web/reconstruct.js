@@ -37,13 +37,13 @@ const MEANT = [
   ["Tokens are not bytes", "A concept of STELLAR is hundreds of numbers and a map of where it is: thousands of bytes for all, as serialised here "
     + "in float16. A code of TiTok is a few bits, so its whole picture is a few dozen bytes. A token of MAE is a patch of the photo's own "
     + "pixels. The slides set them side by side by count; the second axis of the curve sets them side by side by size."],
-  ["Not made for the same", "STELLAR's tokens learn to say what is where, and the picture is a by-product. TiTok learns to rebuild and nothing "
-    + "else, MAE to guess what is hidden. In thousands of bytes an ordinary JPEG is far ahead of all of them, as it should be."],
-  ["Small and homemade", "The small TiTok and MAE were trained for this page, on the few thousand photos that nano saw and with less "
-    + "compute than it had. They say little about the published ones; choose those under the pictures where their weights can be had."],
+  ["Not made for the same", "STELLAR's tokens learn to say what is where, and the picture is one aim of several. TiTok learns to rebuild and "
+    + "nothing else, MAE to guess what is hidden. In thousands of bytes an ordinary JPEG is far ahead of all of them, as it should be."],
+  ["Small and homemade", "The small TiTok and MAE were trained for this page; their cards, under Models, say on what and for how long. They say "
+    + "little about the published ones; choose those under the pictures where their weights can be had."],
   ["Ceiling and floors", "VQ-GAN is the tokenizer whose codes STELLAR's decoder predicts, given every true code: about the best that STELLAR "
-    + "could draw with it. SVD is the same decoder on the best features of the same rank. PCA and mean colours do without a network; what does not beat "
-    + "them has not earned its weights."],
+    + "could draw with it. SVD is the same decoder on the best features of the same rank. PCA and mean colours draw without a network; what does not "
+    + "beat them has not earned its weights."],
   ["How it is measured", "At the size of STELLAR's picture, against the photo at that size. Stem: 1 − cosine in the frozen features of "
     + "EfficientNet-Lite0, mean of strides 8, 16 and 32; it minds what is there more than where its edges run. One photo says little: "
     + "python -m train.evaluate --protocol reconstruction measures many."],

@@ -16,12 +16,32 @@ const COLUMNS = [
   ["lpips", "LPIPS", (value) => value.toFixed(3), "lower is better"],
 ];
 
+/** Who comes nearest is read off the numbers: it differs from photo to photo, and from model to model. */
+const MODELS = ["stellar", "titok", "mae"];
+const RANKED = [["psnr_db", "in PSNR", 1], ["ssim", "in SSIM", 1], ["stem_distance", "in the stem's features", -1]];
+
+/** pictures: of reconstruct_pictures.js -> a sentence or two, or nothing before the numbers of two models have come. */
+export function standing(pictures) {
+  const factsOf = (name) => pictures.find(({ way, facts }) => way.name === name && facts && facts.missing === null)?.facts;
+  const models = MODELS.map(factsOf).filter(Boolean);
+  if (models.length < 2) return "";
+  const nearest = RANKED.filter(([name]) => models.every((facts) => typeof facts[name] === "number")).map(([name, words, sign]) =>
+    `${words} ${models.reduce((best, facts) => (sign * facts[name] > sign * best[name] ? facts : best)).model}`);
+  const names = models.map(({ model }) => model).join(", ").replace(/, ([^,]*)$/, " and $1");
+  const [stellar, floor] = [factsOf("stellar"), factsOf("colours")];
+  const above = stellar && floor && stellar.psnr_db - floor.psnr_db;
+  return `Of ${names}, nearest to this photo: ${nearest.join(", ")}.${above === undefined ? ""
+    : ` STELLAR is ${Math.abs(above).toFixed(1)} dB ${above < 0 ? "below" : "above"} the mean colours of its concepts.`}`;
+}
+
 export class NumbersTable {
   constructor() {
     this.body = make("tbody");
+    this.standing = make("p", { "data-standing": "" });
     this.note = make("p", { class: "hint", "data-numbers-note": "" });
     this.element = make("section", { class: "rebuilt-numbers", "aria-label": "Numbers" },
       make("div", { class: "section-head" }, make("h3", {}, "Numbers"), make("span", { class: "hint" }, "of this photo, and of it alone")),
+      this.standing,
       make("div", { class: "rebuilt-scroll", tabindex: "0", role: "region", "aria-label": "Table of numbers, can be scrolled sideways" },
         make("table", { "data-numbers": "" },
           make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Rebuilt by"),
@@ -32,6 +52,7 @@ export class NumbersTable {
   /** pictures: of reconstruct_pictures.js; missing: {measure: the reason}. */
   update(pictures, missing) {
     this.body.replaceChildren(...pictures.map(({ way, facts }) => this.row(way, facts)));
+    write(this.standing, standing(pictures));
     write(this.note, Object.entries(missing).map(([name, reason]) => `${name.toUpperCase()}: ${reason}.`).join(" "));
   }
 
