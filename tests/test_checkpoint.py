@@ -447,7 +447,9 @@ METADATA = ["{", "[]", "3", '"vit"', '{"backbone": "mamba"}', '{"width": "wide"}
             '{"num_heads": 7}', '{"patch_size": 0}', '{"stem": "no_such_model"}', '{"stem": "hf-hub:someone/model"}',
             '{"stem": "vit_tiny_patch16_224"}', '{"stem": "tf_efficientnet_lite0", "patch_size": 14}',
             '{"decoder": {"num_heads": 5}}', '{"decoder": 4}', '{"tokenizer": {"hidden_channels": 33}}',
-            '{"tokenizer": {"channel_multipliers": 3}}', '{"depth": 3}', '{"depth": -1}']
+            '{"tokenizer": {"channel_multipliers": 3}}', '{"concept_head": 3}',
+            '{"concept_head": {"inputs": ["pixels"]}}', '{"concept_head": {"inputs": [], "width": 8}}',
+            '{"depth": 3}', '{"depth": -1}']
 
 
 @pytest.mark.parametrize("metadata", METADATA)

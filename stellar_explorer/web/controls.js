@@ -3,7 +3,7 @@
 import { make, uniqueId, write } from "./elements.js";
 import { THRESHOLDS } from "./address.js";
 
-/** -> {element, set(value)}; `words(value)` is what is written beside the slider. */
+/** -> {element, set(value), explain(hint)}; `words(value)` is what is written beside the slider. */
 export function slider({ name, label, hint, min, max, step, words, onchange }) {
   const id = uniqueId(name);
   const hintId = uniqueId("hint");
