@@ -215,7 +215,7 @@ def test_each_edit_by_its_control_and_each_taken_back_alone(visit):
     words = visitor.edits
     for word in ("copied", "larger, 1.41", "silenced by 3.0", "down"):
         assert any(word in said for said in words), word
-    assert len(words) == 5 and words[-1] == f"Concept {first} erased"
+    assert len(words) == 5 and words[-1] == f"Concept {first} erased" and visitor.chosen == []
     assert f"a copy of {first}" in words[1]
     assert visitor.find(f'[data-chip="{first}"]').get_attribute("data-dropped") == ""
 
@@ -414,6 +414,7 @@ def test_what_the_server_has_forgotten_comes_back_with_its_edits(visit, explorer
     visitor.click('[data-action="erase"]')
     drawn = visitor.picture()
     explorer._studies._entries.clear()
+    visitor.find("[data-chip]").nth(1).click()
     visitor.slide("strength", 2)
     visitor.settle()
     visitor.page.wait_for_function("() => document.querySelector('[data-edit]').dataset.edits === '2'")

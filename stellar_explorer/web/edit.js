@@ -367,8 +367,11 @@ class EditTab {
     if (this.answer?.edits === this.edits) this.settle();
   }
 
+  /** What is gone is not chosen any more. */
   erase() {
-    if (this.tokens.length) this.commit([...this.edits, { edit: "erase", tokens: this.tokens }]);
+    if (!this.tokens.length) return;
+    this.commit([...this.edits, { edit: "erase", tokens: this.tokens }]);
+    this.update({ tokens: [] });
   }
 
   clone() {
