@@ -48,7 +48,6 @@ class Step:
         self.learner = build(config, photos).to(device)
         self.optimizer = torch.optim.AdamW(parameter_groups(self.learner, config.optimizer),
                                            lr=config.optimizer.learning_rate, fused=device.type == "cuda")
-        self.told = compile_blocks(self.learner, device) if config.compile else None
         self.colours, plan = Colours(config.views), Plan(0, config.batch_size, 0, 1, config.views.resolutions)
         self.online: list[OnlineTeacher] = []
         self.loader: Iterator[Batch]
@@ -154,19 +153,22 @@ def parts_table(folder: str, *, name: str, batch: int | None, compiled: bool, st
     device = choose_device("auto")
     dtype = choose_dtype("auto", device)
     config = recipe(name)
-    config = replace(config, init=None, compile=compiled, batch_size=batch or config.batch_size,
+    config = replace(config, init=None, batch_size=batch or config.batch_size,
                      views=replace(config.views, resolutions=(config.model.native_size,)))
     with tempfile.TemporaryDirectory() as place:
         config = with_teachers(config, Path(place))
         ways = {way: Step(replace(config, data=replace(config.data, source=folder, on_device=way == "on the device")),
-                          device, steps=2 + rounds * (steps + 1) + 1)
+                          device, steps=3 + rounds * (steps + 1))
                 for way in ("loaded", "on the device")}
-    operations = {}
+    operations, reasons = {}, set()
     for way, step in ways.items():
-        step.take()  # the warm-up
         with FlopCounterMode(display=False) as counter:
             step.take()
         operations[way] = counter.get_total_flops()
+        if compiled:
+            reasons.add(compile_blocks(step.learner, device))
+        step.take()  # the warm-up
+    reasons.discard(None)
     times = {way: Times([], defaultdict(list)) for way in ways}
     for _ in range(rounds):  # in turn
         for way, step in ways.items():
@@ -175,7 +177,6 @@ def parts_table(folder: str, *, name: str, batch: int | None, compiled: bool, st
     rate, (masked, local) = matrix_rate(device, dtype), num_views(config)
     crops = config.batch_size * (max(masked, 1) + local)
     whole = {way: statistics.median(times[way].steps) for way in ways}
-    reasons = {step.told for step in ways.values() if step.told}
     told = "compiled" if compiled and not reasons else "not compiled"
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU threads"
     print(f"### A step of {name}, {config.batch_size} photos at {config.model.native_size} px, {where}, "

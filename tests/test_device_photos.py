@@ -10,6 +10,7 @@ import torch.nn.functional as F
 import torchvision.transforms.v2 as T
 import torchvision.transforms.v2.functional as TF
 from PIL import Image
+from safetensors.torch import load_file
 from torch import Tensor
 
 from tests.test_train_loop import log, tiny
@@ -70,9 +71,10 @@ def test_a_crop_is_torchvisions_of_the_same_box(folder, side, scale):
     crops = photos.crops(torch.arange(len(photos)), boxes, side)
     for i in range(len(photos)):
         for crop, (top, left, rows, columns, flipped) in zip(crops[i], boxes[i].tolist(), strict=True):
-            expected = TF.resized_crop(photo_of(photos, i), top, left, rows, columns, [side, side],
+            # Of floats: of bytes torchvision rounds after each direction.
+            expected = TF.resized_crop(photo_of(photos, i).float(), top, left, rows, columns, [side, side],
                                        interpolation=T.InterpolationMode.BICUBIC, antialias=True)
-            assert differ(crop, expected.flip(-1) if flipped else expected) <= 2
+            assert differ(crop, (expected.flip(-1) if flipped else expected).round().clamp(0, 255)) <= 1
 
 
 def test_boxes_lie_in_their_photos_and_are_as_large_as_asked():
@@ -190,7 +192,8 @@ def test_a_run_on_the_device_resumes_bit_for_bit(folder, tmp_path, monkeypatch):
         loop.run(config, tmp_path / "run", device="cpu", quiet=True)
     monkeypatch.setattr(loop, "check_finite", real)
     resumed = loop.run(config, tmp_path / "run", resume=True, device="cpu", quiet=True)
-    assert whole.read_bytes() == resumed.read_bytes()
+    ours, theirs = load_file(resumed), load_file(whole)
+    assert set(ours) == set(theirs) and all(torch.equal(ours[name], theirs[name]) for name in ours)
     assert set(log(tmp_path / "run")[-1]["losses"]) == {"total", *config.weights}
     with pytest.raises(RunError, match="data.on_device was True and is False"):
         loop.run(tiny(folder, steps=4), tmp_path / "run", resume=True, device="cpu", quiet=True)
