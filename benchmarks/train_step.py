@@ -3,6 +3,7 @@
     python -m benchmarks.train_step                     the README's table
     python -m benchmarks.train_step --steps 1           briefly
     python -m benchmarks.train_step --loading FOLDER    a folder's photos, loaded as nano's recipe asks, and its step
+    python -m benchmarks.train_step --parts FOLDER      what a recipe's step is made of, photos loaded and on the device
 
 The plain step encodes each view by itself through transformers' ViT in float32 and makes one copy of the targets a
 view, as the public reference does. Both start from the same weights and see the same batch, so their losses agree;
@@ -26,6 +27,8 @@ import torch
 from torch import Tensor, nn
 from transformers import ViTConfig, ViTModel
 
+from benchmarks.step_parts import parts_table
+from benchmarks.stores import RandomStore
 from model.checkpoint import TRANSFORMERS_5_BLOCKS, published_names
 from model.config import DecoderConfig, StellarConfig
 from model.encoder import IMAGENET_MEAN, IMAGENET_STD, normalise
@@ -40,10 +43,8 @@ from train.objective.koleo import koleo_loss
 from train.objective.reconstruction import pixel_loss
 from train.recipes import recipe
 from train.sinkhorn import assign
-from train.teachers import TargetStore
 
 LOADED_BATCHES = 40
-TEACHER_GRID = 28
 
 # The published objective on a ViT-Tiny; the decoder is the published one, on pixels: a tokenizer's codes need weights.
 TINY = TrainConfig(
@@ -240,26 +241,6 @@ def step_table(rounds: int) -> None:
     print(f"| loss of the first step | {losses[0]:.3f} | {losses[1]:.3f} | |\n")
 
 
-class RandomStore(TargetStore):
-    """A teacher's features of any photo, drawn once: what it costs to resample them, less the reading."""
-
-    def __init__(self, width: int, photos: int) -> None:
-        self.width, self.photos = width, photos
-        self.drawn = torch.randn(width, TEACHER_GRID, TEACHER_GRID).half()
-
-    def __getstate__(self) -> dict:
-        return self.__dict__
-
-    def of(self, index: int) -> Tensor:
-        return self.drawn.clone()
-
-    def holds(self, index: int) -> bool:
-        return True
-
-    def whitened_summaries(self, width: int) -> Tensor:
-        return torch.zeros(self.photos, width)
-
-
 def loading_table(folder: str, rounds: int) -> None:
     config = recipe("nano")
     config = replace(config, data=replace(config.data, source=folder))
@@ -288,13 +269,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=5, help="timed steps of each, after one to warm up")
     parser.add_argument("--loading", metavar="FOLDER", help="time loading instead, on the photos of a folder")
+    parser.add_argument("--parts", metavar="FOLDER", help="a step's parts instead, on a GPU if there is one")
+    parser.add_argument("--recipe", default="nano", help="of --parts (default: nano)")
+    parser.add_argument("--batch", type=int, metavar="N", help="photos a step of --parts; the recipe's unless given")
+    parser.add_argument("--compile", action="store_true", help="compile the blocks of --parts")
     parser.add_argument("--alone", choices=("ours", "plain"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.alone:
         print(peak_of_a_step(plain=options.alone == "plain"))
         return
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads\n")
-    if options.loading:
+    if options.parts:
+        parts_table(options.parts, name=options.recipe, batch=options.batch, compiled=options.compile,
+                    steps=options.steps)
+    elif options.loading:
         loading_table(options.loading, options.steps)
     else:
         step_table(options.steps)

@@ -11,7 +11,7 @@ import numpy as np
 
 from stellar_explorer.views.axes import finite
 
-GROUPS = ("losses", "metrics")  # a line's numbers that come by name; the others are single
+GROUPS = ("losses", "metrics", "evaluation")  # a line's numbers that come by name; the others are single
 SINGLE = ("learning_rate", "gradient_norm", "photos_per_second", "waiting")
 TAIL = 64  # bytes before the place read to that are compared, to know the file is still the same one
 STEP_LIMIT = 2**53
@@ -27,7 +27,8 @@ class TrainingLog:
     """What a log says so far. `read` again when the file has grown: only what is new is looked at.
 
     The last line may be torn while the run writes: it waits until it is whole. Lines that are no JSON object with a
-    step are counted in `bad_lines`. A step that was logged twice (after a resume) counts as the later line says.
+    step are counted in `bad_lines`. A step's losses and what was evaluated at it are lines of their own; a number that
+    was logged twice for a step (after a resume) counts as the later line says.
 
     last: the numbers of the line that was written last; steps: how many steps the run is to have, None if not said.
     """
@@ -77,7 +78,7 @@ class TrainingLog:
                 continue
             self.steps = whole(line.get("steps")) or self.steps
             self.last = {"step": step, **numbers(line)}
-            self._lines[step] = numbers(line)
+            self._lines.setdefault(step, {}).update(numbers(line))
 
     def columns(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Name ("losses/total", "learning_rate", "metrics/mass_entropy", "time") -> (steps, values), both (M,), steps

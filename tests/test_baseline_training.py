@@ -25,6 +25,7 @@ from train.config import BaselineConfig, DataConfig, RecipeError, TrainConfig, T
 from train.evaluate import main as evaluate
 from train.learners import BUILDERS
 from train.moving_codebook import follow
+from train.optimization import parameter_groups
 from train.photos import decode
 from train.places import PASSED, grid_places, look_nearby, pass_on, sincos_positions
 from train.recipes import recipe
@@ -166,7 +167,7 @@ def test_every_trained_parameter_gets_a_gradient(kind, photos, tokenizer):
     idle = [name for name, parameter in learner.named_parameters()
             if parameter.requires_grad and (parameter.grad is None or not parameter.grad.any())]
     assert not idle
-    groups = loop.parameter_groups(learner, config.optimizer)
+    groups = parameter_groups(learner, config.optimizer)
     names = {id(parameter): name for name, parameter in learner.named_parameters()}
     decayed = {names[id(parameter)] for group in groups if group["weight_decay"] for parameter in group["params"]}
     assert decayed and not any("token" in name or "position" in name for name in decayed)

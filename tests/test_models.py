@@ -19,6 +19,7 @@ from stellar_explorer.card import plain_markdown
 from stellar_explorer.library import SILENCE, Library, State, duration, settings, state_of
 from stellar_explorer.library_routes import library_routes
 from stellar_explorer.training_log import TrainingLog
+from stellar_explorer.views.curves import training_curves
 from tests.runs import HOSTILE, append, evaluation, log_line, make_run, write_status
 
 
@@ -90,6 +91,21 @@ def test_the_later_line_of_a_step_counts_and_the_last_line_is_now(tmp_path):
     log.read()
     steps, values = log.columns()["learning_rate"]
     assert steps.tolist() == [10, 20, 30] and values.tolist() == [1, 2, 1] and log.last["step"] == 20
+
+
+def test_what_a_run_measures_of_itself_is_drawn_beside_its_losses(tmp_path):
+    append(tmp_path, 10, 20)
+    measured = {"objects/mean_best_iou": 0.4, "reconstruction/lpips": None}
+    with open(tmp_path / "log.jsonl", "a", encoding="utf-8") as file:
+        for step in (0, 20):
+            file.write(json.dumps({"step": step, "steps": 3000, "time": 1.0, "evaluation": measured}) + "\n")
+    log = TrainingLog(tmp_path / "log.jsonl")
+    log.read()
+    columns = log.columns()
+    assert columns["evaluation/objects/mean_best_iou"][0].tolist() == [0, 20] and log.bad_lines == 0
+    assert columns["losses/total"][0].tolist() == [10, 20], "a line of measures leaves the step's losses be"
+    sections = {section["name"]: section["charts"] for section in training_curves(columns)}
+    assert [chart["title"] for chart in sections["evaluation"]] == ["Objects: mean best iou"]
 
 
 def test_a_log_that_was_replaced_is_read_anew(tmp_path):

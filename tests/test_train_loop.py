@@ -33,8 +33,9 @@ from train.config import (
 )
 from train.data import DataError, open_photos
 from train.learner import Learner, Views
-from train.loop import learning_rate, parameter_groups, run, set_learning_rate
+from train.loop import run
 from train.objective.distillation import distillation_loss
+from train.optimization import learning_rate, parameter_groups, set_learning_rate
 from train.recipes import recipe
 from train.run_folder import RunError, RunFolder
 from train.starts import brings_heads, heads_from_lessons

@@ -6,10 +6,10 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from train.config import TrainConfig
+from train.config import EvaluationConfig, TrainConfig
 from train.recipes import NAMES, recipe
 
 
@@ -25,6 +25,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--set", dest="settings", action="append", default=[], metavar="NAME=VALUE",
                       help="any setting by its dotted name: --set weights.koleo=0.2 --set batch_size=64")
     made.add_argument("--steps", type=int, help="short for --set steps=N")
+    made.add_argument("--evaluate-every", type=int, metavar="N", help="measure the run at the start and every N steps")
+    made.add_argument("--evaluate", action="append", default=[], metavar="PROTOCOL=FOLDER",
+                      help="how, as in python -m train.evaluate: --evaluate objects=FOLDER; may be repeated")
+    made.add_argument("--keep-best", metavar="MEASURE",
+                      help="keep the weights of the step at which this was highest (lowest:MEASURE for lowest) as "
+                           "best.safetensors: --keep-best objects/mean_best_iou")
     made.add_argument("--cache", type=Path, help="where teachers' features are kept; beside --out unless given")
     made.add_argument("--device", choices=("auto", "cpu"), default="auto")
     made.add_argument("--show", action="store_true", help="print the recipe with these settings, and stop")
@@ -34,7 +40,19 @@ def parser() -> argparse.ArgumentParser:
 
 def configured(arguments: argparse.Namespace) -> TrainConfig:
     """The recipe with what the command line changes, all at once."""
-    settings = list(arguments.settings)
+    settings = []
+    if arguments.evaluate:  # before --set, which may say more of them: evaluations.0.limit=100
+        parts = [entry.partition("=") for entry in arguments.evaluate]
+        if not all(protocol and folder for protocol, _, folder in parts):
+            raise ValueError("--evaluate is PROTOCOL=FOLDER, such as objects=photos, found "
+                             f"{' '.join(arguments.evaluate)}")
+        told = [asdict(EvaluationConfig(protocol, folder)) for protocol, _, folder in parts]
+        settings.append(f"evaluations={json.dumps(told)}")
+    if arguments.evaluate_every is not None:
+        settings.append(f"evaluate_every={arguments.evaluate_every}")
+    if arguments.keep_best is not None:
+        settings.append(f"keep_best={json.dumps(arguments.keep_best)}")
+    settings += arguments.settings
     if arguments.steps is not None:
         settings.append(f"steps={arguments.steps}")
     without = [name.strip() for name in (arguments.without or "").split(",") if name.strip()]

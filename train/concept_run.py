@@ -15,8 +15,8 @@ from model.stellar import Stellar
 from train.concept_store import ConceptStore, build_concept_store
 from train.config import RecipeError, TrainConfig
 from train.data import Plan, open_photos, seed_of
-from train.loop import learning_rate
 from train.objective.relation import START_SCALE, relation_loss
+from train.optimization import set_learning_rate
 from train.run_folder import RunFolder
 from train.teachers import Whitening
 
@@ -76,7 +76,8 @@ def learn(head: ConceptHead, store: ConceptStore, config: TrainConfig, folder: R
     scale = nn.Parameter(torch.tensor(START_SCALE, device=device).log())
     decayed = [parameter for parameter in head.parameters() if parameter.ndim > 1]
     others = [parameter for parameter in head.parameters() if parameter.ndim < 2]
-    optimizer = torch.optim.AdamW([{"params": decayed}, {"params": [*others, scale], "weight_decay": 0.0}],
+    optimizer = torch.optim.AdamW([{"params": decayed, "share": 1.0},
+                                   {"params": [*others, scale], "share": 1.0, "weight_decay": 0.0}],
                                   lr=config.optimizer.learning_rate, betas=config.optimizer.betas,
                                   weight_decay=config.optimizer.weight_decay)
 
@@ -91,9 +92,7 @@ def learn(head: ConceptHead, store: ConceptStore, config: TrainConfig, folder: R
     head.train().requires_grad_(True)
     began, sums = time.monotonic(), []
     for step in tqdm(range(steps), disable=quiet, desc=config.recipe, unit="step"):
-        rate = learning_rate(config, step, steps)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        rate = set_learning_rate(optimizer, config, step, steps)
         chosen = torch.tensor([plan.index(position, len(learnt)) for position in plan.positions(step)])
         torch.manual_seed(seed_of(config.seed, 4, step))
         loss = relation(learnt[chosen.unique()])

@@ -22,6 +22,7 @@ BASELINES = ("titok", "mae")
 GUIDED = {"localization", "summary"}  # losses that hold a run to another STELLAR, its guide
 # The teachers of these names are parts of the run's own start.
 START, STEM = "start", "stem"
+LOWEST = "lowest:"  # in front of a measure of which less is better
 
 
 # Whose assignments are another loss's targets. Such a loss can count for nothing and still be computed.
@@ -68,6 +69,10 @@ class DataConfig:
     `streaming` reads a hub data set or Parquet without downloading it first; photos then pass a buffer of
     `shuffle_buffer` instead of a full shuffle, and one worker reads them. A run stops when more than `max_bad_share` of
     the photos it asked for could not be read.
+
+    `on_device` decodes all photos once into the GPU's memory, or the machine's where there is none, with their long
+    side at most `canvas` (3 x canvas x canvas bytes each); crops, colours and teachers then run there, a batch at a
+    time, and each process keeps its share.
     """
 
     source: str | None = None
@@ -77,11 +82,15 @@ class DataConfig:
     shuffle_buffer: int = 10_000
     num_workers: int = 2
     max_bad_share: float = 0.02
+    on_device: bool = False
+    canvas: int = 384
 
     def __post_init__(self) -> None:
         require_least(self, "data.", 0, "num_workers")
-        require_least(self, "data.", 1, "shuffle_buffer")
+        require_least(self, "data.", 1, "shuffle_buffer", "canvas")
         require_share(self, "data.", "max_bad_share")
+        require(not (self.on_device and self.streaming), "data.on_device needs all photos at hand, and a stream has "
+                "none before it is read; leave data.streaming or data.on_device out")
 
 
 @dataclass(frozen=True)
@@ -171,6 +180,21 @@ class TeacherConfig:
     def summary_size(self) -> int:
         """`summary_width`, or 0 where the summary learns nothing of this teacher."""
         return self.summary_width if self.summary_weight else 0
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """What a run measures of itself: a protocol of train.evaluate, by its name, on a folder. `limit` and `resolution`
+    are that command's: about so many photos, spread over the folder, and their long side."""
+
+    protocol: str
+    data: str
+    limit: int | None = None
+    resolution: int = 448
+
+    def __post_init__(self) -> None:
+        require(self.limit is None or self.limit > 0, f"evaluations: limit must be null or above 0, found {self.limit}")
+        require_positive(self, "evaluations: ", "resolution")
 
 
 @dataclass(frozen=True)
@@ -264,9 +288,13 @@ class TrainConfig:
     its gradient, 0..1, reaches what a concept head sees; without a head all of it does. `reconstruction_reaches` is
     "both", or "semantics" for a reconstruction from which the localization learns nothing. `guide` is a STELLAR of
     the same tokens and width, whose masks the localization loss teaches and whose summary the summary loss. `trains`
-    says what: a
-    STELLAR, the concept head alone of a finished one, a tokenizer, or what STELLAR is compared with, whose sizes are
-    then `baseline` instead of `model`.
+    says what: a STELLAR, the concept head alone of a finished one, a tokenizer, or what STELLAR is compared with, whose
+    sizes are then `baseline` instead of `model`. `compile` compiles the transformer blocks where the machine can
+    (train/compilation.py).
+
+    Every `evaluate_every` steps, and before the first, a run of a STELLAR measures itself by its `evaluations`;
+    `keep_best` names the measure whose best step is kept beside the last one: "objects/mean_best_iou" for the highest,
+    "lowest:mass/dead" for the lowest.
     """
 
     recipe: str
@@ -299,12 +327,17 @@ class TrainConfig:
     log_every: int = 10
     save_every: int = 500
     picture_every: int = 500
+    evaluate_every: int | None = None
+    evaluations: tuple[EvaluationConfig, ...] = ()
+    keep_best: str | None = None
+    compile: bool = False
 
     def __post_init__(self) -> None:
         require(self.trains in LOSSES, f"trains must be one of {', '.join(LOSSES)}, found {self.trains!r}")
         self.check_numbers()
         self.check_sizes()
         self.check_losses()
+        self.check_evaluations()
 
     @property
     def timm_teachers(self) -> tuple[TeacherConfig, ...]:
@@ -339,6 +372,19 @@ class TrainConfig:
         for what, patch in patches.items():
             for side in sides:
                 require(side % patch == 0, f"a side of {side} px is no multiple of the {what}, {patch}")
+
+    def check_evaluations(self) -> None:
+        require((self.evaluate_every is None) == (not self.evaluations),
+                "evaluate_every and evaluations need each other: how often, and which protocol on which photos "
+                "(--evaluate-every 500 --evaluate objects=FOLDER)")
+        require(self.keep_best is None or self.evaluate_every is not None,
+                "keep_best needs evaluate_every and evaluations: the best of what is measured is kept")
+        if self.evaluate_every is None:
+            return
+        require_least(self, "", 1, "evaluate_every")
+        require(self.trains == "stellar", f"evaluations look at a STELLAR's concepts; a {self.trains} run has none")
+        names = [part.protocol for part in self.evaluations]
+        require(len(set(names)) == len(names), f"a protocol can be in evaluations once, found {', '.join(names)}")
 
     def check_losses(self) -> None:
         if not self.weights:
@@ -548,6 +594,6 @@ def convert(name: str, hint: object, value: object) -> object:
     return value
 
 
-__all__ = ["BaselineConfig", "ConceptHeadConfig", "DataConfig", "DecoderConfig", "OptimizerConfig", "PrototypesConfig",
-           "RecipeError", "StellarConfig", "TeacherConfig", "TokenizerConfig", "TrainConfig", "TransformerConfig",
-           "ViewsConfig"]
+__all__ = ["BaselineConfig", "ConceptHeadConfig", "DataConfig", "DecoderConfig", "EvaluationConfig", "OptimizerConfig",
+           "PrototypesConfig", "RecipeError", "StellarConfig", "TeacherConfig", "TokenizerConfig", "TrainConfig",
+           "TransformerConfig", "ViewsConfig"]

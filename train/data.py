@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
@@ -359,12 +359,23 @@ def unreadable(bad: list[str]) -> DataError:
     return DataError(f"{len(bad)} photos in a row could not be read: {', '.join(bad)}")
 
 
-def crop_views(photo: Tensor, config: TrainConfig, resolution: int, seed: int) -> Crops:
-    """As many views as the recipe's losses look at."""
+def check_bad(bad: Collection[str], asked: int, config: DataConfig) -> None:
+    """DataError where more of the photos asked for are bad than a run is to bear."""
+    if len(bad) > max(4, config.max_bad_share * asked):
+        raise DataError(f"{len(bad)} of about {asked} photos could not be read, more than data.max_bad_share allows "
+                        f"({config.max_bad_share:.0%}): {', '.join(sorted(bad)[:5])}")
+
+
+def num_views(config: TrainConfig) -> tuple[int, int]:
+    """Masked views and local crops of a photo: as many as the recipe's losses look at."""
     alignment = {"set_alignment", "summary_alignment"} & set(config.weights)
-    local = config.views.num_local if "summary_alignment" in config.weights else 0
-    return crops_of(photo, config.views, resolution=resolution, masked=config.views.num_masked if alignment else 0,
-                    local=local, seed=seed)
+    return (config.views.num_masked if alignment else 0,
+            config.views.num_local if "summary_alignment" in config.weights else 0)
+
+
+def crop_views(photo: Tensor, config: TrainConfig, resolution: int, seed: int) -> Crops:
+    masked, local = num_views(config)
+    return crops_of(photo, config.views, resolution=resolution, masked=masked, local=local, seed=seed)
 
 
 class Steps:

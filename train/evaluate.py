@@ -45,22 +45,25 @@ POOLED_PROTOCOLS = ("knn", "linear_probe")
 
 @dataclass(frozen=True)
 class Protocol:
-    """needs: "classes", "outlines" or None; resolution: its own long side, None for --resolution."""
+    """measures: names of what it yields; needs: "classes", "outlines" or None; resolution: its own long side, None for
+    --resolution."""
 
     evaluate: Callable[..., Iterator[tuple[str, Value]]]
     description: str
+    measures: tuple[str, ...]
     needs: str | None = None
     resolution: int | None = None
 
 
 PROTOCOLS = {
-    "knn": Protocol(knn.evaluate, knn.DESCRIPTION, "classes", RESOLUTION),
-    "linear_probe": Protocol(linear_probe.evaluate, linear_probe.DESCRIPTION, "classes", RESOLUTION),
-    "objects": Protocol(objects.evaluate, objects.DESCRIPTION, "outlines"),
-    "segmentation": Protocol(segmentation.evaluate, segmentation.DESCRIPTION, "outlines"),
-    "mass": Protocol(mass.evaluate, mass.DESCRIPTION),
-    "equivariance": Protocol(equivariance.evaluate, equivariance.DESCRIPTION),
-    "reconstruction": Protocol(reconstruction.evaluate, reconstruction.DESCRIPTION),
+    "knn": Protocol(knn.evaluate, knn.DESCRIPTION, knn.MEASURES, "classes", RESOLUTION),
+    "linear_probe": Protocol(linear_probe.evaluate, linear_probe.DESCRIPTION, linear_probe.MEASURES, "classes",
+                             RESOLUTION),
+    "objects": Protocol(objects.evaluate, objects.DESCRIPTION, objects.MEASURES, "outlines"),
+    "segmentation": Protocol(segmentation.evaluate, segmentation.DESCRIPTION, segmentation.MEASURES, "outlines"),
+    "mass": Protocol(mass.evaluate, mass.DESCRIPTION, mass.MEASURES),
+    "equivariance": Protocol(equivariance.evaluate, equivariance.DESCRIPTION, equivariance.MEASURES),
+    "reconstruction": Protocol(reconstruction.evaluate, reconstruction.DESCRIPTION, reconstruction.MEASURES),
 }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +18,16 @@ from tqdm import tqdm
 
 from model.files import write_whole
 from model.stellar import choose_device, choose_dtype
-from train.config import OptimizerConfig, RecipeError, TrainConfig
-from train.data import Batch, DataError, Plan, StreamedPhotos, batches, open_photos, seed_of
+from train.compilation import compile_blocks
+from train.config import RecipeError, TrainConfig
+from train.data import Batch, Plan, StreamedPhotos, batches, check_bad, open_photos, seed_of
+from train.device_photos import DevicePhotos, device_batches
 from train.learner import make_views
-from train.learners import build
+from train.learners import build, sample
+from train.optimization import parameter_groups, set_learning_rate
+from train.run_evaluation import RunEvaluation
 from train.run_folder import RunError, RunFolder, last_good, step_of
+from train.run_log import log_line, tensorboard, write_scalars
 from train.starts import brings_heads, heads_from_lessons
 from train.teachers import OnlineTeacher, build_store, lessons
 from train.views import Colours
@@ -40,8 +44,8 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
     """
     accelerator = Accelerator(mixed_precision=precision(config, device), cpu=device == "cpu")
     sharded = accelerator.distributed_type == DistributedType.FSDP
-    if sharded and config.optimizer.average is not None:
-        raise RecipeError("no moving average is kept of sharded weights; --set optimizer.average=null under FSDP")
+    if sharded:
+        check_sharded(config)
     folder = RunFolder(out)
     folder.check(config, resume=resume)
     accelerator.wait_for_everyone()
@@ -50,44 +54,63 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
     steps = num_steps(config, photos, accelerator.num_processes)
     plan = Plan(config.seed, config.batch_size, accelerator.process_index, accelerator.num_processes,
                 config.views.resolutions)
+    evaluation = RunEvaluation(config, out, accelerator.device)
     stores, online = teachers(config, photos, cache or out.parent / "cache", accelerator)
 
     learner = build(config, photos)
     last_saved = (folder.saved() or [None])[-1]
     if "distillation" in config.weights and last_saved is None and not brings_heads(learner, config.init):
         heads_from_lessons(learner, lessons(config, photos, stores, online))
+    held = on_device(config, photos, accelerator, quiet) if config.data.on_device else None
     # Only now: what is wrong with the data, the teachers or the start leaves no folder behind.
     if accelerator.is_main_process:
         folder.open(config, {"photos": getattr(photos, "fingerprint", None), "processes": accelerator.num_processes})
     accelerator.wait_for_everyone()
     optimizer = torch.optim.AdamW(parameter_groups(learner, config.optimizer), lr=config.optimizer.learning_rate,
-                                  betas=config.optimizer.betas)
+                                  betas=config.optimizer.betas,
+                                  fused=accelerator.device.type == "cuda" and not sharded)  # in one kernel
     model, optimizer = accelerator.prepare(learner, optimizer)
     average = None
     if config.optimizer.average is not None:
         average = AveragedModel(learner.exported, multi_avg_fn=get_ema_multi_avg_fn(config.optimizer.average))
         accelerator.register_for_checkpointing(average)
+    exported = learner.exported if average is None else average.module
     first = 0
     if last_saved is not None:
         accelerator.load_state(str(last_saved))
         first = step_of(last_saved)
 
-    colours = Colours(config.views)
-    loader = iter(batches(photos, plan, config, first_step=first, last_step=steps, targets=stores,
-                          pin=accelerator.device.type == "cuda"))
-    writer = tensorboard(out) if accelerator.is_main_process else None
-    bad: set[str] = set()
     main = accelerator.is_main_process
+    if config.compile and (reason := compile_blocks(learner, accelerator.device)) and main:
+        tqdm.write(reason)
+    colours = Colours(config.views)
+    loader = (device_batches(held, plan, config, first_step=first, last_step=steps) if held is not None else
+              iter(batches(photos, plan, config, first_step=first, last_step=steps, targets=stores,
+                           pin=accelerator.device.type == "cuda")))
+    writer = tensorboard(out) if main else None
+    bad = set(held.bad if held is not None else ())
     if main:
         folder.status("running")
     progress = tqdm(total=steps, initial=first, disable=quiet or not main, desc=config.recipe, unit="step")
     waited, began, seen, since_log = 0.0, time.monotonic(), 0, []
+
+    def evaluate(step: int) -> None:
+        if main and evaluation.due(step, steps):
+            line = evaluation(exported, step, steps)
+            folder.log(line)
+            write_scalars(writer, line)
+
     try:
+        if first == 0:
+            evaluate(0)
+            began = time.monotonic()
         for step in range(first, steps):
             asked = time.monotonic()
             batch = next(loader)
             waited += time.monotonic() - asked
-            check_bad(bad, batch, config, (step + 1 - first) * config.batch_size)
+            if batch.bad:
+                bad.update(batch.bad)
+                check_bad(bad, (step + 1 - first) * config.batch_size, config.data)
 
             # Every draw of a step comes from this seed, so a resumed run draws what an unbroken one would.
             torch.manual_seed(seed_of(config.seed, 4, step, plan.rank))
@@ -120,6 +143,7 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
                 write_scalars(writer, line)
                 progress.set_postfix(loss=f"{line['losses']['total']:.3f}", photos_s=f"{seen / elapsed:.1f}",
                                      waiting=f"{waited / elapsed:.0%}", bad=len(bad))
+            evaluate(done)
             if done % config.log_every == 0:
                 waited, began, seen, since_log = 0.0, time.monotonic(), 0, []
             pictured = done % config.picture_every == 0 or done == steps
@@ -142,7 +166,6 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
             writer.close()
     accelerator.wait_for_everyone()
     finished = out / "model.safetensors"
-    exported = learner.exported if average is None else average.module
     if sharded:
         prefix = f"{config.trains}."
         whole = {name.removeprefix(prefix): tensor for name, tensor in accelerator.get_state_dict(model).items()
@@ -166,6 +189,17 @@ def precision(config: TrainConfig, device: str) -> str:
     return "bf16" if choose_dtype("auto", choose_device(device)) == torch.bfloat16 else "no"
 
 
+def check_sharded(config: TrainConfig) -> None:
+    """What no process can do that holds a share of the weights."""
+    if config.optimizer.average is not None:
+        raise RecipeError("no moving average is kept of sharded weights; --set optimizer.average=null under FSDP")
+    if config.evaluate_every is not None:
+        raise RecipeError("sharded weights are not evaluated while they train; leave evaluate_every, evaluations and "
+                          "keep_best out under FSDP, and evaluate what comes of it")
+    if config.compile:
+        raise RecipeError("sharded blocks are not compiled here; --set compile=false under FSDP")
+
+
 def num_steps(config: TrainConfig, photos, world: int) -> int:
     if config.steps is not None:
         return config.steps
@@ -175,11 +209,11 @@ def num_steps(config: TrainConfig, photos, world: int) -> int:
 
 
 def teachers(config: TrainConfig, photos, cache: Path, accelerator: Accelerator) -> tuple[list, list[OnlineTeacher]]:
-    """Stored targets of every photo, or, for a stream, teachers that look at each crop."""
+    """Stored targets of every photo, or, for a stream and for photos on the device, teachers that look at each crop."""
     if "distillation" not in config.weights:
         return [], []
-    if isinstance(photos, StreamedPhotos):
-        return [], [OnlineTeacher(teacher, photos.some(), accelerator.device) for teacher in config.timm_teachers]
+    if isinstance(photos, StreamedPhotos) or config.data.on_device:
+        return [], [OnlineTeacher(teacher, sample(photos), accelerator.device) for teacher in config.timm_teachers]
 
     def tell(name: str, done: int, count: int) -> None:
         tqdm.write(f"{name}: {done} of {count} photos looked at")
@@ -194,57 +228,29 @@ def teachers(config: TrainConfig, photos, cache: Path, accelerator: Accelerator)
     return stores, []
 
 
+def on_device(config: TrainConfig, photos, accelerator: Accelerator, quiet: bool) -> DevicePhotos:
+    """This process's share of the photos, decoded."""
+    hidden = quiet or not accelerator.is_main_process
+    with tqdm(desc="photos decoded", unit="photo", disable=hidden, leave=False) as progress:
+        def tell(done: int, count: int) -> None:
+            progress.total = count
+            progress.update(done - progress.n)
+
+        return DevicePhotos.decoded(photos, config.data, accelerator.device, rank=accelerator.process_index,
+                                    world=accelerator.num_processes, progress=tell)
+
+
 def online_targets(online: list[OnlineTeacher], images: Tensor, patch_size: int) -> dict[str, tuple[Tensor, ...]]:
-    """`Views.targets` and `Views.summaries` of a streamed batch."""
+    """`Views.targets` and `Views.summaries` of a batch whose crops no store knows."""
     grid = (images.shape[2] // patch_size, images.shape[3] // patch_size)
     return {"targets": tuple(teacher.targets(images, grid) for teacher in online),
             "summaries": tuple(teacher.summaries(images) for teacher in online)}
 
 
-# The ViT's own parameters, what a start brings; and those that no weight decay pulls, besides vectors.
-VIT = re.compile(r"stellar\.encoder\.(embedding\.patch|positions|summary_token|blocks|norm)\b.*"
-                 r"|titok\.(encoder|tokens)\b.*")
-QUERIES = re.compile(r".*\.(tokens|summary_token|cls_token|mask_token|positions|token_positions)")
-
-
-def parameter_groups(learner: nn.Module, config: OptimizerConfig) -> list[dict]:
-    """By the share of the learning rate that they learn at and by their decay: none on norms, biases and queries."""
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, parameter in learner.named_parameters():
-        if parameter.requires_grad:
-            share = config.encoder_rate if VIT.fullmatch(name) else 1.0
-            decay = 0.0 if QUERIES.fullmatch(name) or parameter.ndim < 2 else config.weight_decay
-            groups.setdefault((share, decay), []).append(parameter)
-    return [{"params": params, "share": share, "weight_decay": decay} for (share, decay), params in groups.items()]
-
-
-def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
-    """Linear warm-up over a share of the steps, then a cosine to the final rate: a function of the step alone."""
-    peak, final = config.optimizer.learning_rate, config.optimizer.final_learning_rate
-    warm = max(1, round(config.optimizer.warmup * steps))
-    if step < warm:
-        return peak * (step + 1) / warm
-    return final + (peak - final) * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))) / 2
-
-
-def set_learning_rate(optimizer: torch.optim.Optimizer, config: TrainConfig, step: int, steps: int) -> float:
-    rate = learning_rate(config, step, steps)
-    for group in optimizer.param_groups:
-        group["lr"] = group["share"] * rate
-    return rate
-
-
-def check_bad(bad: set[str], batch: Batch, config: TrainConfig, asked: int) -> None:
-    bad.update(batch.bad)
-    if len(bad) > max(4, config.data.max_bad_share * asked):
-        raise DataError(f"{len(bad)} of about {asked} photos could not be read, more than data.max_bad_share allows "
-                        f"({config.data.max_bad_share:.0%}): {', '.join(sorted(bad)[:5])}")
-
-
 def check_finite(total: Tensor, norm: Tensor, losses: dict[str, Tensor], step: int, names: tuple[str, ...],
                  folder: RunFolder) -> None:
     """Stops before the weights are touched. The gradient's norm is the same on every process, so all stop together."""
-    if math.isfinite(norm.item()) and math.isfinite(total.item()):
+    if math.isfinite((norm + total.detach()).item()):  # one number, so that a GPU is waited for once
         return
     faulty = [name for name, value in losses.items() if not math.isfinite(value.item())]
     files = gather_object([", ".join(names)])
@@ -254,16 +260,6 @@ def check_finite(total: Tensor, norm: Tensor, losses: dict[str, Tensor], step: i
 
 def detached(values: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.detach() for name, value in values.items()}
-
-
-def log_line(step: int, steps: int, since_log: list[tuple[dict, dict]], rate: float, norm: Tensor,
-             photos_per_second: float, waiting: float) -> dict:
-    """Losses and metrics are means over the steps since the last line."""
-    losses, metrics = ({name: torch.stack([part[name].float() for part in parts]).mean().item() for name in parts[-1]}
-                       for parts in zip(*since_log, strict=True))
-    return {"step": step, "steps": steps, "time": time.time(), "losses": losses, "learning_rate": rate,
-            "gradient_norm": norm.item(), "photos_per_second": round(photos_per_second, 3),
-            "waiting": round(waiting, 4), "metrics": metrics}
 
 
 def save(accelerator: Accelerator, folder: RunFolder, step: int) -> None:
@@ -302,17 +298,3 @@ def picture(learner: nn.Module, batch: Batch, path: Path, writer, step: int) -> 
     Image.fromarray(sheet.movedim(0, -1).numpy()).save(content, format="PNG")
     write_whole(path, content.getvalue())
     writer.add_image("photos", sheet, step)
-
-
-def tensorboard(out: Path):
-    from torch.utils.tensorboard import SummaryWriter  # a second to import, and only the main process writes
-
-    return SummaryWriter(str(out / "tensorboard"))
-
-
-def write_scalars(writer, line: dict) -> None:
-    for group in ("losses", "metrics"):
-        for name, value in line[group].items():
-            writer.add_scalar(f"{group}/{name}", value, line["step"])
-    for name in ("learning_rate", "gradient_norm", "photos_per_second", "waiting"):
-        writer.add_scalar(f"run/{name}", line[name], line["step"])

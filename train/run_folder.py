@@ -15,7 +15,8 @@ from train.config import TrainConfig
 
 KEPT_CHECKPOINTS = 2
 # What may differ between a run and its resumption: nothing of it changes a weight.
-FREE_TO_CHANGE = {"log_every", "save_every", "picture_every", "data.num_workers", "data.max_bad_share"}
+FREE_TO_CHANGE = {"log_every", "save_every", "picture_every", "evaluate_every", "evaluations", "keep_best",
+                  "data.num_workers", "data.max_bad_share"}
 
 
 class RunError(ValueError):
@@ -23,8 +24,8 @@ class RunError(ValueError):
 
 
 class RunFolder:
-    """recipe.json, origin.json, log.jsonl, status.json, pictures/step-N.png, checkpoints/step-N/, tensorboard/, and at
-    the end model.safetensors."""
+    """recipe.json, origin.json, log.jsonl, status.json, pictures/step-N.png, checkpoints/step-N/, tensorboard/, at the
+    end model.safetensors, and where a run chooses its best step best.safetensors and best.json."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -259,9 +259,9 @@ def stored_whitening(teacher: Teacher, photos, folder: Path, device: torch.devic
     return whitening
 
 
-def some_photos(photos) -> Iterable[Tensor]:
-    """Up to WHITENING_PHOTOS readable ones, evenly spaced."""
-    for index in range(0, len(photos), max(1, len(photos) // WHITENING_PHOTOS)):
+def some_photos(photos, count: int = WHITENING_PHOTOS) -> Iterable[Tensor]:
+    """About `count` readable ones, evenly spaced."""
+    for index in range(0, len(photos), max(1, len(photos) // count)):
         try:
             yield photos.read(index)
         except UNREADABLE:
@@ -269,7 +269,8 @@ def some_photos(photos) -> Iterable[Tensor]:
 
 
 class OnlineTeacher:
-    """For streams, which cannot be looked at beforehand: the teacher sees each crop as the model does."""
+    """For streams, which cannot be looked at beforehand, and for photos on the device, where it costs little: the
+    teacher sees each crop as the model does. `photos`: some, for the whitening."""
 
     def __init__(self, config: TeacherConfig, photos: Iterable[Tensor], device: torch.device) -> None:
         self.device, self.teacher = device, Teacher(config).to(device)
@@ -316,15 +317,16 @@ class Lesson:
 
 
 def lessons(config: TrainConfig, photos, stores: list[TargetStore], online: list[OnlineTeacher]) -> Iterable[Lesson]:
-    """Of up to LESSONS readable photos, evenly spaced; of a stream, where `online` is asked, the first ones."""
+    """Of about LESSONS readable photos, evenly spaced; of a stream the first ones. Where there are teachers `online`,
+    they are asked."""
     patch_size = config.model.patch_size
 
     def image_of(photo: Tensor) -> tuple[Tensor, tuple[int, int]]:
         image = fit(photo, resolution=config.model.native_size, patch_size=patch_size)[None]
         return image, (image.shape[2] // patch_size, image.shape[3] // patch_size)
 
-    if isinstance(photos, StreamedPhotos):
-        for photo in photos.some():
+    if online or isinstance(photos, StreamedPhotos):
+        for photo in photos.some() if isinstance(photos, StreamedPhotos) else some_photos(photos, LESSONS):
             image, grid = image_of(photo)
             yield Lesson(image, tuple(teacher.targets(image.to(teacher.device), grid).cpu() for teacher in online),
                          tuple(teacher.summaries(image.to(teacher.device)).cpu() for teacher in online))

@@ -78,6 +78,7 @@ MEANINGS = {
 }
 SECTIONS = (
     ("losses", "What is learnt", "Each loss before its weight. Lower is better unless its sentence says otherwise."),
+    ("evaluation", "What it is worth", "Measured on photos given to the run for it, at the start and as it goes."),
     ("metrics", "What is used", "Whether prototypes, concepts and codes are alive; 1 of them or 0 nats is a collapse."),
     ("pace", "How it runs", "Pace and health of the run."),
 )

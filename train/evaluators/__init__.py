@@ -1,6 +1,7 @@
 """One measure a file: `evaluate(subject, photos, *, resolution, batch_size, seed)` yields names and values.
 
-Evaluators neither log, plot nor save. `DESCRIPTION` is the protocol, for the tables.
+Evaluators neither log, plot nor save. `DESCRIPTION` is the protocol, for the tables;
+`MEASURES` are the names of what it yields.
 A value is a float, or Unavailable with the reason where it cannot be had.
 """
 

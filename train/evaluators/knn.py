@@ -10,10 +10,11 @@ from torch import Tensor
 
 from train.evaluators import Value
 from train.evaluators.photo_set import PhotoSet
-from train.evaluators.pooled import RESOLUTION, Pooled, top1
+from train.evaluators.pooled import POOLED, RESOLUTION, Pooled, top1
 from train.subjects import Subject
 
 NUM_NEIGHBOURS, TEMPERATURE = 5, 0.07
+MEASURES = tuple(f"knn/{name}" for name in POOLED)
 DESCRIPTION = ("k-NN top-1: in each class every other photo in file order is looked up, the others ask; the 5 nearest "
                "by cosine of features centred on the mean of the former, weighted exp(cosine / 0.07); long side 224 px")
 

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from train.evaluators import Value
 from train.evaluators.photo_set import PhotoSet
-from train.evaluators.pooled import RESOLUTION, Pooled, top1
+from train.evaluators.pooled import POOLED, RESOLUTION, Pooled, top1
 from train.subjects import Subject
 
 NUM_ITERATIONS = 200
+MEASURES = tuple(f"linear_probe/{name}" for name in POOLED)
 DESCRIPTION = ("linear probe top-1: in each class every other photo in file order is learnt from, the others ask; "
                "logistic regression with unit L2 penalty on standardised features, L-BFGS; long side 224 px")
 

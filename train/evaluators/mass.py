@@ -12,6 +12,7 @@ from train.evaluators import Value
 from train.evaluators.photo_set import PhotoSet
 from train.subjects import Subject
 
+MEASURES = tuple(f"mass/{name}" for name in ("heaviest", "lightest", "num_heavy", "explained_variance", "dead"))
 DESCRIPTION = ("means over photos: the heaviest and the lightest concept's mass, the number of concepts whose mass is "
                "above 1/K, the variance of the patch features around their mean that L S explains, the share of dead "
                "tokens (no patch above 1/K)")
@@ -26,9 +27,9 @@ def evaluate(subject: Subject, photos: PhotoSet, *, resolution: int = 448, batch
     if not rows:
         raise ValueError(f"none of the photos in {photos.root} can be read.")
     table = torch.stack([rows[index] for index in sorted(rows)])
-    for name, column in zip(("heaviest", "lightest", "num_heavy", "explained_variance", "dead"), table.T, strict=True):
+    for name, column in zip(MEASURES, table.T, strict=True):
         # A photo of one colour has no variance to explain.
-        yield f"mass/{name}", column.nanmean().item()
+        yield name, column.nanmean().item()
 
 
 def measure(factorization: Factorization) -> Tensor:

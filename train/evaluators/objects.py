@@ -16,6 +16,7 @@ from train.subjects import Subject
 
 SIDE = 448  # of the square on which masks and objects are compared
 LEAST_AREA = 0.02
+MEASURES = ("objects/mean_best_iou", "objects/share_at_0.5", "objects/union_iou", "objects/count")
 DESCRIPTION = ("object localization: outlines of at least 2 % of the photo's area; a concept's mask is localization > "
                "1/K, resized bilinear to 448 x 448 and cut at one half; for each object the IoU of the best concept, "
                "and of the union of the concepts of which more than half lies inside it")

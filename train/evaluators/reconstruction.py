@@ -23,10 +23,12 @@ from train.subjects import BaselineSubject, Subject
 
 # Where torch keeps what it once downloaded; nothing is downloaded here.
 FID_WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"
-MEASURES = ("psnr", "ssim", "stem_distance", "lpips", "rfid")
+PICTURE_MEASURES = ("psnr", "ssim", "stem_distance", "lpips", "rfid")
 PICTURES = ("", "ceiling_", "floor_")
 # What a picture takes: tokens, their size as serialised, and the time to take it apart and rebuild it.
 COSTS = ("tokens", "bits", "bytes", "seconds")
+MEASURES = tuple(f"reconstruction/{name}" for name in (
+    *(picture + measure for measure in PICTURE_MEASURES for picture in PICTURES), "stem_gain", *COSTS))
 DESCRIPTION = (
     "means over photos of PSNR (dB), SSIM and the distance in a frozen stem's features (1 - cosine of channel-normed "
     "features, mean of strides 8, 16, 32; nano's stem for all) between the photo and its reconstruction; a model of "
@@ -54,7 +56,7 @@ class Rebuilt:
 
 def evaluate(subject: Subject, photos: PhotoSet, *, resolution: int = 448, batch_size: int = 8, seed: int = 0,
              stem: nn.Module | None = None) -> Iterator[tuple[str, Value]]:
-    """reconstruction/MEASURE, /ceiling_MEASURE, /floor_MEASURE for MEASURES, reconstruction/stem_gain and COSTS.
+    """MEASURES: reconstruction/MEASURE, /ceiling_MEASURE, /floor_MEASURE for PICTURE_MEASURES, /stem_gain and COSTS.
 
     `stem` judges the distance in its features; where none is given, the subject's own.
     """
@@ -79,7 +81,7 @@ def evaluate(subject: Subject, photos: PhotoSet, *, resolution: int = 448, batch
         if not sums:
             raise ValueError(f"none of the photos in {photos.root} can be read.")
     scores: dict[str, Value] = {}
-    for measure in MEASURES:
+    for measure in PICTURE_MEASURES:
         for picture in PICTURES:
             name = picture + measure
             if missing is not None:

@@ -17,6 +17,7 @@ from train.subjects import Subject
 SIDE = 448  # of the square on which labels are drawn and answers compared
 NUM_STEPS, PHOTOS_A_STEP, LEARNING_RATE, WEIGHT_DECAY = 300, 8, 1e-3, 1e-4
 BACKGROUND, IGNORED = 0, 255
+MEASURES = ("segmentation/patch_features_miou", "segmentation/low_rank_miou")
 DESCRIPTION = ("mIoU of a linear probe (batch norm + 1x1 convolution, AdamW, 300 steps of 8 photos) on patch features "
                "and on low-rank features: every other photo in file order is learnt from, the others are measured at "
                "448 x 448; background and the classes of both halves, other classes ignored")
