@@ -22,6 +22,9 @@ import { OwnPhotos, dropHalves } from "./retrieve_own.js";
 import { QueryPhoto, collectionAddress, fetchJson } from "./retrieve_photo.js";
 import { queryOf, sentenceOf, textOf } from "./retrieve_query.js";
 import { PhotoView } from "./retrieve_view.js";
+import { conceptExample, hitExample } from "./teach_examples.js";
+import { TeachPanel } from "./teach_panel.js";
+import { mark as markExample, taughtWords, withTaught } from "./teach_store.js";
 
 const ROOT = "[data-retrieve]";
 const FIRST_RESULTS = 60;
@@ -109,7 +112,15 @@ class RetrieveTab {
     this.view = new PhotoView({ choose: (token) => this.chooseConcept(token), box: (box) => this.chooseBox(box) });
     this.builder = new Builder({ rows: (rows) => this.changeRows(rows), pick: (row) => this.pick(row) });
     this.pathway = new Trail((place) => this.goBack(place));
-    this.hits = new Hits({ open: (...found) => this.open(...found), mark: (hit, mark) => this.mark(hit, mark) });
+    this.hits = new Hits({ open: (...found) => this.open(...found), mark: (...marked) => this.mark(...marked) });
+    this.teach = new TeachPanel({
+      chosen: () => conceptExample(this.question.subject), search: (word) => this.askWord(word), during: (work) => this.during(work),
+      taught: (word) => {
+        this.wordsChanged();
+        this.askWord(word);
+      },
+      forgotten: () => this.wordsChanged(),
+    });
     this.browse = new Browse({
       open: (photo) => this.openIndexed(photo), fail: (error) => this.fail(error), during: (photos) => this.during(photos),
     });
@@ -159,7 +170,7 @@ class RetrieveTab {
   }
 
   asking() {
-    return make("aside", { class: "retrieve-ask", "aria-label": "What is asked" }, this.view.element, this.builder.element);
+    return make("aside", { class: "retrieve-ask", "aria-label": "What is asked" }, this.view.element, this.builder.element, this.teach.element);
   }
 
   found() {
@@ -317,9 +328,9 @@ class RetrieveTab {
   async fetchWords() {
     const { collection } = this;
     try {
-      const { words, labels } = await fetchJson(collectionAddress(collection.name, "words.json"));
+      const { words, labels, taught } = await fetchJson(collectionAddress(collection.name, "words.json"));
       if (collection.name !== this.collection.name) return;
-      this.words.offer(words);
+      this.words.offer(words, [...new Set([...taughtWords(collection.identity).map(({ word }) => word), ...taught])]);
       this.narrow.offer(labels);
       if (this.narrow.values.label === this.filters.label) return;
       this.filters = { ...this.narrow.values }; // a label that this collection has not
@@ -457,12 +468,11 @@ class RetrieveTab {
   /** Suggested words come after the pictures; chips, rows and the sentence take them up. */
   async name(photo) {
     try {
-      await photo.fetchNames();
+      await Promise.all([photo.fetchNames(), this.teach.namePhoto(this.collection, photo)]);
     } catch {
       return; // guesses only
     }
-    const named = (one) => (one && one.kind === photo.source.kind && one.study === photo.source.study && one.kind === "study"
-      && (one.what ?? "concept") === "concept" ? { ...one, label: photo.label(one.token), of: photo.word(one.token) ? null : photo.title } : one);
+    const named = (one) => (photo.holds(one) ? { ...one, label: photo.label(one.token), of: photo.word(one.token) ? null : photo.title } : one);
     const { subject, rows } = this.question;
     this.question = { ...this.question, subject: named(subject), rows: rows.map((row) => ({ ...row, concept: named(row.concept) })) };
     if (this.shownPhoto === photo) this.view.show(photo);
@@ -538,13 +548,22 @@ class RetrieveTab {
     else this.ask(this.question);
   }
 
-  mark(hit, mark) {
+  /** A mark refines this search, and is an example of the next word that is taught. */
+  mark(hit, mark, result, image) {
+    markExample(hitExample(this.collection.name, hit, result, image), mark && (mark === "good" ? "yes" : "no"));
     const without = (all) => all.filter((one) => one !== hit.concept);
     const good = without(this.question.good);
     const bad = without(this.question.bad);
     if (mark === "good") good.push(hit.concept);
     if (mark === "bad") bad.push(hit.concept);
     this.ask({ ...this.question, good, bad });
+  }
+
+  /** A word was taught, or forgotten: names and hits may be others now. */
+  wordsChanged() {
+    this.offerWords();
+    if (this.photo) this.during(this.name(this.photo));
+    this.search();
   }
 
   step(by) {
@@ -561,10 +580,11 @@ class RetrieveTab {
   open(result, hit, image) {
     if (this.picking !== null && hit) {
       const { collection } = this;
+      const [word] = hit.taught[0] ?? hit.names[0] ?? [];
       const picture = { image, grid: gridOfMasks([hit], hit.token + 1), token: hit.token, centroid: hit.centroid, colour: "#fff" };
       this.fill({
         kind: "indexed", collection: collection.name, photo: result.photo, concept: hit.concept, token: hit.token,
-        label: hit.names[0]?.[0] ?? `concept ${hit.token}`, of: hit.names.length ? null : result.title, picture,
+        label: word ?? `concept ${hit.token}`, of: word ? null : result.title, picture,
       });
       return;
     }
@@ -691,7 +711,7 @@ class RetrieveTab {
     if (!collection || collection.state !== "ready") return this.showHits();
     let query;
     try {
-      query = queryOf(question);
+      query = withTaught(queryOf(question), collection);
     } catch (error) {
       return this.fail(error);
     }
@@ -704,6 +724,7 @@ class RetrieveTab {
         method: "POST", headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ query, k, where: whereOf(this.filters), fold: this.filters.fold }),
       });
+      await this.teach.nameHits(collection, found.results);
       if (request !== this.asked) return undefined;
       this.results = { ...found, k };
       if (this.isFailed) this.alert(null);
@@ -785,6 +806,7 @@ class RetrieveTab {
     this.builder.show(question, picking);
     this.pathway.show(this.trail, question.subject);
     this.words.set(question.subject?.kind === "word" ? question.subject.word : "");
+    this.teach.show(this.collection, conceptExample(question.subject, { isDrawn: false }));
     this.unrefine.hidden = !(question.good.length || question.bad.length);
     this.editButton.hidden = !this.photo || !Number.isInteger(question.subject?.token);
     write(this.status, sentenceOf(question) || (this.collection?.state === "ready" ? "All photos: click one to ask with it." : ""));
