@@ -139,7 +139,7 @@ def test_search_prints_a_table_without_the_photo_itself(capsys, made, weights):
     status, said, complaints = run(capsys, "search", index, photos / "cat" / "1.png", "--model", weights, "--k", 5)
     head, columns, *rows = said.splitlines()
     assert status == 0 and complaints == "" and head.startswith("1.png, concept ")
-    assert columns.split() == ["score", "photo", "token", "mass", "label", "source", "perhaps"]
+    assert columns.split() == ["score", "photo", "concept", "token", "mass", "label", "source", "perhaps"]
     assert len(rows) == 5 and not any("cat/1.png" in row for row in rows)
     scores = [float(row.split()[0]) for row in rows]
     assert scores == sorted(scores, reverse=True)

@@ -24,7 +24,7 @@ import { queryOf, sentenceOf, textOf } from "./retrieve_query.js";
 import { PhotoView } from "./retrieve_view.js";
 import { conceptExample, hitExample } from "./teach_examples.js";
 import { TeachPanel } from "./teach_panel.js";
-import { mark as markExample, taughtWords, withTaught } from "./teach_store.js";
+import { indexedExample, mark as markExample, taughtWords, withTaught } from "./teach_store.js";
 
 const ROOT = "[data-retrieve]";
 const FIRST_RESULTS = 60;
@@ -178,7 +178,7 @@ class RetrieveTab {
     this.count = make("p", { class: "hint", "data-count": "" });
     this.unrefine = make("button", {
       type: "button", class: "quiet-button", hidden: true, "data-action": "unrefine", title: "Search as before the thumbs",
-      onclick: () => this.ask({ ...this.question, good: [], bad: [] }),
+      onclick: () => this.unmark(),
     }, "Forget the thumbs");
     this.editButton = make("button", {
       type: "button", class: "button", hidden: true, "data-action": "edit", title: "Opens Edit with this concept at hand: what it says, where you want it",
@@ -557,6 +557,12 @@ class RetrieveTab {
     if (mark === "good") good.push(hit.concept);
     if (mark === "bad") bad.push(hit.concept);
     this.ask({ ...this.question, good, bad });
+  }
+
+  unmark() {
+    const { good, bad } = this.question;
+    for (const concept of [...good, ...bad]) markExample(indexedExample(this.collection.name, concept), null);
+    this.ask({ ...this.question, good: [], bad: [] });
   }
 
   /** A word was taught, or forgotten: names and hits may be others now. */

@@ -39,7 +39,7 @@ export class TeachPanel {
     this.words = make("ul", { class: "teach-words", "data-taught": "", "aria-label": "Words you taught" });
     this.kept = make("div", { class: "teach-kept", hidden: true }, make("p", { class: "teach-side-words" }, make("strong", {}, "Your words"), " ",
       make("span", { class: "hint" }, "kept in this browser; only you see them")), this.words);
-    this.count = make("span", { class: "retrieve-count", hidden: true });
+    this.count = make("span", { class: "teach-count", hidden: true });
     this.element = make("details", { class: "teach", "data-teach-panel": "" },
       make("summary", { title: "A name of your own for concepts, found by examples" }, "Teach a word", this.count),
       make("div", { class: "teach-body" }, make("p", { class: "hint" }, OPENS), this.chosen, this.sides.yes.element, this.sides.no.element,
