@@ -298,7 +298,7 @@ def _teach(options: argparse.Namespace) -> int:
             if not index.forget(options.forget):
                 known = ", ".join(word.word for word in index.taught) or "none"
                 return _complain(f"{options.index} was not taught {_short(options.forget)}; it was taught {known}.")
-            told, said = {"forgotten": options.forget}, f"{options.index}: {options.forget} forgotten"
+            told, said = {"forgotten": options.forget}, f"{options.index}: {_short(options.forget)} forgotten"
         else:
             word = index.teach(options.word, options.yes or (), options.no or ())
             concepts, photos = index.taught_counts(word)

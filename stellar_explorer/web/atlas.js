@@ -17,6 +17,7 @@ import { mapPng, mapSvg, save } from "./atlas_picture.js";
 import { DIMMED, FIELDS, NONE, fetchPoints } from "./atlas_points.js";
 import { Selection } from "./atlas_selection.js";
 import { smallPicture } from "./teach_marks.js";
+import { namesOf } from "./teach_names.js";
 import { indexedExample } from "./teach_store.js";
 
 const ROOT = "[data-atlas]";
@@ -405,7 +406,15 @@ class AtlasTab {
     else {
       this.hoverCard.hide();
       this.card.show(this.points, row, place, this.clusterOf(row), true);
+      this.callByOwnWords(row);
     }
+  }
+
+  async callByOwnWords(row) {
+    const id = this.points.id[row];
+    const collection = this.offered.find(({ name }) => name === this.collection);
+    const named = collection && await namesOf(collection, { concepts: [id] });
+    if (named && this.pinned === row && this.points.id[row] === id) this.card.call(named.concepts[id] ?? []);
   }
 
   /** A crop was chosen elsewhere on the page: the map goes to it. */

@@ -19,7 +19,7 @@ export class ConceptCard {
 
   /** cluster: {name, colour} of it; place: where the concept is on the map, in pixels. */
   show(points, row, place, cluster, isPinned) {
-    Object.assign(this, { points, row, place, cluster, isPinned });
+    Object.assign(this, { points, row, place, cluster, isPinned, taught: null });
     this.element.hidden = false;
     this.element.toggleAttribute("data-pinned", isPinned);
     this.marks.show(isPinned ? this.on.example(row).key : null);
@@ -28,6 +28,12 @@ export class ConceptCard {
     this.element.setAttribute("aria-label", "The concept that was chosen");
     this.fill();
     this.put();
+  }
+
+  /** taught: what it is called by the visitor's own words too, which come later. */
+  call(taught) {
+    this.taught = taught;
+    this.fill();
   }
 
   hide() {
@@ -43,7 +49,7 @@ export class ConceptCard {
     const id = points.id[row];
     const facts = this.crops.factsOf(id);
     const picture = this.crops.picture(id, PICTURE);
-    const taught = facts?.taught ?? [];
+    const taught = this.taught ?? facts?.taught ?? [];
     const names = [...taught, ...(facts?.names ?? [])];
     const canvas = make("canvas", { width: PICTURE, height: PICTURE, role: "img", "aria-label": names.length ? `Crop: perhaps ${names[0][0]}` : "Crop of the concept" });
     if (picture) canvas.getContext("2d").drawImage(picture, 0, 0);

@@ -23,6 +23,7 @@ import { QueryPhoto, collectionAddress, fetchJson } from "./retrieve_photo.js";
 import { queryOf, sentenceOf, textOf } from "./retrieve_query.js";
 import { PhotoView } from "./retrieve_view.js";
 import { conceptExample, hitExample } from "./teach_examples.js";
+import { nameHits, namePhoto } from "./teach_names.js";
 import { TeachPanel } from "./teach_panel.js";
 import { indexedExample, mark as markExample, taughtWords, withTaught } from "./teach_store.js";
 
@@ -468,7 +469,7 @@ class RetrieveTab {
   /** Suggested words come after the pictures; chips, rows and the sentence take them up. */
   async name(photo) {
     try {
-      await Promise.all([photo.fetchNames(), this.teach.namePhoto(this.collection, photo)]);
+      await Promise.all([photo.fetchNames(), namePhoto(this.collection, photo)]);
     } catch {
       return; // guesses only
     }
@@ -730,7 +731,7 @@ class RetrieveTab {
         method: "POST", headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ query, k, where: whereOf(this.filters), fold: this.filters.fold }),
       });
-      await this.teach.nameHits(collection, found.results);
+      await nameHits(collection, found.results);
       if (request !== this.asked) return undefined;
       this.results = { ...found, k };
       if (this.isFailed) this.alert(null);

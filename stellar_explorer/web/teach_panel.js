@@ -3,13 +3,10 @@
 import { icon, make, uniqueId, write } from "./elements.js";
 import { collectionAddress, fetchJson } from "./retrieve_photo.js";
 import { teachMarks } from "./teach_marks.js";
-import {
-  LEAST_NO, LEAST_YES, classifierOf, clearExamples, examples, forgetWord, keepWord, listenToTeaching, mark, taughtWords,
-} from "./teach_store.js";
+import { LEAST_NO, LEAST_YES, clearExamples, examples, forgetWord, keepWord, listenToTeaching, mark, taughtWords } from "./teach_store.js";
 
 const MOST_LETTERS = 60;
 const SHOWN = 24; // pictures of a side
-const MOST_NAMED = 512; // concepts that the server names at once
 const OPENS = "Mark concepts with thumbs: up for what the word means, down for what it does not.";
 
 export class TeachPanel {
@@ -137,34 +134,6 @@ export class TeachPanel {
       this.isTold = false;
     };
     this.input.addEventListener("input", release, { once: true, capture: true });
-  }
-
-  /** Hits, and a photo's concepts, are called by this visitor's words where they probably are one. Names are guesses: one that fails is missing. */
-  async nameHits(collection, results) {
-    const hits = results.flatMap((result) => result.hits);
-    const named = taughtWords(collection.identity).length && hits.length ? await this.named(collection, { concepts: hits.map(({ concept }) => concept) }) : null;
-    if (named) for (const hit of hits) hit.taught = named.concepts[hit.concept] ?? hit.taught;
-  }
-
-  async namePhoto(collection, photo) {
-    const isStudy = photo.source.kind === "study";
-    const ids = isStudy ? [] : photo.order.map((token) => photo.concepts[token].concept);
-    if (!isStudy && photo.source.collection !== collection.name) return;
-    const named = await this.named(collection, isStudy ? { study: photo.source.study } : { concepts: ids });
-    if (!named) return;
-    photo.taught = isStudy ? named.study : photo.concepts.map(({ concept }) => named.concepts[concept] ?? []); // holes stay
-  }
-
-  async named(collection, asked) {
-    const words = taughtWords(collection.identity).map((word) => classifierOf(word, collection.name));
-    try {
-      return await fetchJson(collectionAddress(collection.name, "taught"), {
-        method: "POST", headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ ...asked, words, ...(asked.concepts ? { concepts: [...new Set(asked.concepts)].slice(0, MOST_NAMED) } : {}) }),
-      });
-    } catch {
-      return null;
-    }
   }
 }
 
