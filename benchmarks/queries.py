@@ -38,6 +38,7 @@ from index.query_language import (
     PhotoQuery,
     RefinedQuery,
     SumQuery,
+    TaughtQuery,
 )
 from index.records import Concept, EncodedPhoto, ModelIdentity, Photo
 
@@ -74,7 +75,7 @@ def photos(count: int, width: int) -> Iterator[EncodedPhoto]:
         yield EncodedPhoto(photo, concepts, vectors, unit(vectors.mean(axis=0)), thumbnails[number % 64])
 
 
-def kinds(generator: np.random.Generator, num_concepts: int) -> dict[str, Callable[[], Query]]:
+def kinds(generator: np.random.Generator, num_concepts: int, width: int) -> dict[str, Callable[[], Query]]:
     def one() -> Query:
         return ConceptQuery(concept=int(generator.integers(num_concepts)))
 
@@ -88,9 +89,14 @@ def kinds(generator: np.random.Generator, num_concepts: int) -> dict[str, Callab
     def word() -> Query:
         return NameQuery(WORDS[int(generator.integers(len(WORDS)))])
 
+    def taught() -> Query:
+        """Another classifier every time, so that nothing is kept from the query before."""
+        return TaughtQuery("word 1", tuple(20 * unit(generator.normal(size=width))), -8.0)
+
     return {
         "a concept": one,
         "a word": word,
+        "a word that was taught": taught,
         "A - B + C": lambda: SumQuery(((1, one()), (-1, one()), (1, one()))),
         "refined by 20 marks": marked,
         "A and B": lambda: And((one(), one())),
@@ -133,7 +139,7 @@ def main() -> int:
         print(f"{index.num_concepts:,} concepts of {index.num_photos:,} photos, {options.width} wide; milliseconds of "
               f"CPU, median of {options.rounds} (slowest wall)\n")
         print(f"| query | {' | '.join(ways)} |\n|---|{'---|' * len(ways)}")
-        for name, make in kinds(np.random.default_rng(1), TOKENS * count).items():
+        for name, make in kinds(np.random.default_rng(1), TOKENS * count, options.width).items():
             if options.only not in name:
                 continue
             run(index, make())  # opens, imports and maps

@@ -89,6 +89,17 @@ def _parser() -> argparse.ArgumentParser:
     _add_model(search)
     _add_backend(search)
 
+    teach = command("teach", _teach, "teach an index a word by examples",
+                    "Search prints concepts' numbers. The word is searched like any other, and is taught anew where it "
+                    "was taught before.")
+    teach.add_argument("index", metavar="DIR", type=Path, help="the index")
+    teach.add_argument("word", metavar="WORD", nargs="?", help="what to call these concepts")
+    teach.add_argument("--yes", metavar="ID", nargs="+", type=int, help="concepts that are it, three or more")
+    teach.add_argument("--no", metavar="ID", nargs="+", type=int, help="concepts that are not it, one or more")
+    teach.add_argument("--list", action="store_true", help="the words that the index was taught")
+    teach.add_argument("--forget", metavar="WORD", help="the index forgets this word")
+    teach.add_argument("--json", action="store_true", help="one JSON object on standard output, no words")
+
     info = command("info", _info, "what an index holds")
     info.add_argument("index", metavar="DIR", type=Path, help="the index")
     info.add_argument("--json", action="store_true", help="one JSON object on standard output, no words")
@@ -228,7 +239,8 @@ def _search(options: argparse.Namespace) -> int:
         hits = index.search(encoded.vectors[place][None], k=options.k, where=_where(index, options, photo.sha256),
                             exact=options.exact)[0]
         photos = {hit.concept.photo: index.photo(hit.concept.photo) for hit in hits}
-    said = (hits_json if options.json else hits_table)(photo.source, encoded.concepts[place], hits, photos)
+        taught = index.taught_names([hit.concept for hit in hits])
+    said = (hits_json if options.json else hits_table)(photo.source, encoded.concepts[place], hits, photos, taught)
     print(said)
     return 0
 
@@ -265,6 +277,35 @@ def _remove(options: argparse.Namespace) -> int:
     if not removed:
         return _complain(f"None of these photos is in {options.index}.")
     print(f"{options.index}: {_count(removed, 'photo')} removed")
+    return 0
+
+
+def _teach(options: argparse.Namespace) -> int:
+    from index.concept_index import ConceptIndex
+    from index.taught import shown
+
+    marks = (options.yes, options.no)
+    if sum((options.word is not None or marks != (None, None), options.list, options.forget is not None)) != 1:
+        return _complain("Name a word with --yes and --no, or --list, or --forget WORD, one of these; see python -m "
+                         "index teach --help.")
+    if options.list:
+        with ConceptIndex.open(options.index) as index:
+            told, said = {"taught": [word.to_json() for word in index.taught]}, [shown(word) for word in index.taught]
+        print(json.dumps(told) if options.json else "\n".join(said or [f"{options.index}: no word was taught"]))
+        return 0
+    with ConceptIndex.open(options.index, writer=True) as index:
+        if options.forget is not None:
+            if not index.forget(options.forget):
+                known = ", ".join(word.word for word in index.taught) or "none"
+                return _complain(f"{options.index} was not taught {_short(options.forget)}; it was taught {known}.")
+            told, said = {"forgotten": options.forget}, f"{options.index}: {_short(options.forget)} forgotten"
+        else:
+            word = index.teach(options.word, options.yes or (), options.no or ())
+            concepts, photos = index.taught_counts(word)
+            told = {**word.to_json(), "concepts": concepts, "photos": photos}
+            said = (f"{options.index}: {shown(word)}; {_count(concepts, 'concept')} of {_count(photos, 'photo')} "
+                    "probably are it")
+    print(json.dumps(told) if options.json else said)
     return 0
 
 
@@ -322,6 +363,12 @@ def _export(options: argparse.Namespace) -> int:
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _short(text: str) -> str:
+    from model.photo import printable
+
+    return printable(text if len(text) <= 60 else f"{text[:57]}...")
 
 
 def _complain(sentence: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import threading
@@ -16,6 +17,8 @@ import numpy as np
 
 from index.errors import ConceptIndexError
 from index.records import ModelIdentity, Photo
+from index.taught import TaughtWord
+from index.teaching import Classifier
 from index.thumbnails import ThumbnailPlace
 from model.files import sha256_of, write_whole
 from model.thresholds import ConceptThresholds
@@ -41,7 +44,12 @@ CREATE TABLE photos (id INTEGER PRIMARY KEY, sha256 TEXT, source TEXT, width INT
 CREATE UNIQUE INDEX live_photos ON photos (sha256) WHERE removed IS NULL;
 CREATE INDEX removed_photos ON photos (removed) WHERE removed IS NOT NULL;
 """
-TABLES = {"model": "model", "state": "state", "shards": "number", "files": "path", "photos": "id"}
+# Came later, and is made with the first word: an index without one is read by programs that know none.
+TAUGHT = """
+CREATE TABLE IF NOT EXISTS taught (word TEXT PRIMARY KEY, yes TEXT, no TEXT, weights BLOB, bias REAL, model TEXT,
+    crc INTEGER);
+"""
+TABLES = {"model": "model", "state": "state", "shards": "number", "files": "path", "photos": "id", "taught": "word"}
 COLUMNS = ("id, sha256, source, width, height, nbytes, label, first_concept, num_concepts, pack, start, length, jpeg, "
            "added, removed, crc")
 
@@ -106,13 +114,14 @@ class Pack:
 @dataclass(frozen=True)
 class Contents:
     """What one version of an index is made of. shards: in the order of their photos. removed: (n, 3) int64, each photo
-    that a compaction will forget, its first concept and how many it has."""
+    that a compaction will forget, its first concept and how many it has. taught: in the order of the alphabet."""
 
     state: State
     model: ModelIdentity
     shards: tuple[ShardEntry, ...]
     files: tuple[FileEntry, ...]
     removed: np.ndarray
+    taught: tuple[TaughtWord, ...] = ()
 
     @property
     def removed_photos(self) -> np.ndarray:
@@ -160,11 +169,14 @@ class Catalogue:
             removed = [_photo_entry(row) for row in _checked(
                 connection, f"SELECT {COLUMNS} FROM photos INDEXED BY removed_photos WHERE removed IS NOT NULL",
                 "photos", self.path)]
+            taught = _checked(connection, "SELECT * FROM taught ORDER BY word", "taught", self.path) \
+                if _has_taught(connection) else []
         contents = Contents(
             State(*state), _model_identity(model), tuple(ShardEntry(*row) for row in shards),
             tuple(FileEntry(*row) for row in files),
             np.array(sorted((entry.photo.id, entry.first_concept, entry.num_concepts) for entry in removed),
-                     np.int64).reshape(-1, 3))
+                     np.int64).reshape(-1, 3),
+            tuple(_taught_word(row) for row in taught))
         held = sum(shard.num_concepts for shard in contents.shards) - int(contents.removed[:, 2].sum())
         if held != contents.state.num_concepts:
             raise ConceptIndexError(f"{self.path} is damaged: it counts {contents.state.num_concepts} concepts and "
@@ -226,6 +238,8 @@ class Catalogue:
                     if line != "ok":
                         faults.append(f"{self.path} is damaged: {line}.")
                 for table, key in TABLES.items():
+                    if table == "taught" and not _has_taught(connection):
+                        continue
                     for row in connection.execute(f"SELECT * FROM {table} ORDER BY {key if key != table else 1}"):
                         if row[-1] != row_crc(row[:-1]):
                             faults.append(f"{self.path} is damaged: a row of {table} ({row[0]}).")
@@ -366,6 +380,12 @@ class Transaction:
     def forget_removed(self) -> None:
         self._connection.execute("DELETE FROM photos WHERE removed IS NOT NULL")
 
+    def change_taught(self, words: Iterable[TaughtWord], forgotten: Iterable[str]) -> None:
+        """forgotten: words, of which some may be among the new ones."""
+        self._connection.execute(TAUGHT)
+        self._connection.executemany("DELETE FROM taught WHERE word = ?", [(word,) for word in forgotten])
+        _insert(self._connection, "taught", [_taught_row(word) for word in words])
+
 
 def row_crc(values: Sequence[object]) -> int:
     return zlib.crc32(repr(tuple(values)).encode("utf-8", "surrogatepass"))
@@ -417,6 +437,21 @@ def _photo_entry(row: tuple) -> PhotoEntry:
     photo_id, digest, source, width, height, nbytes, label, first_concept, num_concepts, *place, added, removed = row
     return PhotoEntry(Photo(digest, source, (width, height), nbytes, label, photo_id), first_concept, num_concepts,
                       ThumbnailPlace(*place), added, removed)
+
+
+def _has_taught(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'taught'").fetchone() is not None
+
+
+def _taught_row(taught: TaughtWord) -> tuple:
+    return (taught.word, json.dumps(taught.yes), json.dumps(taught.no),
+            taught.classifier.weights.astype("<f4").tobytes(), taught.classifier.bias, taught.model)
+
+
+def _taught_word(row: tuple) -> TaughtWord:
+    word, yes, no, weights, bias, model = row
+    return TaughtWord(word, tuple(json.loads(yes)), tuple(json.loads(no)),
+                      Classifier(np.frombuffer(weights, "<f4"), bias), model)
 
 
 def _seal(version: int | str, digest: str) -> bytes:

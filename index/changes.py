@@ -30,6 +30,7 @@ from index.records import AddReport, EncodedPhoto
 from index.rows import FULL, Rows, check, merge, rows_of, split
 from index.shards import Shard, content_of, damaged, paths_of
 from index.snapshot import SEGMENTS, SearchKind, Snapshot, open_shards, vectors_of
+from index.taught import TaughtWord
 from model.files import sha256_of, write_whole
 
 FOLDERS = ("shards", "thumbnails", SEGMENTS)
@@ -94,6 +95,25 @@ def compact(catalogue: Catalogue, snapshot: Snapshot, kind: SearchKind) -> None:
         _write_segments(snapshot, change, kind)
 
 
+def teach(catalogue: Catalogue, snapshot: Snapshot, word: TaughtWord) -> None:
+    """In the place of what was taught as the same word, in whatever case."""
+    with _change(catalogue, snapshot.contents) as change:
+        change.forgotten = spelt_as(word.word, snapshot)
+        change.taught = [word]
+
+
+def forget(catalogue: Catalogue, snapshot: Snapshot, word: str) -> bool:
+    with _change(catalogue, snapshot.contents) as change:
+        change.forgotten = spelt_as(word, snapshot)
+    return bool(change.forgotten)
+
+
+def spelt_as(word: str, snapshot: Snapshot) -> list[str]:
+    """The taught word that is this one, whatever the case."""
+    wanted = " ".join(word.split()).casefold()
+    return [taught.word for taught in snapshot.contents.taught if taught.word.casefold() == wanted]
+
+
 def restore_segments(catalogue: Catalogue, snapshot: Snapshot, kind: SearchKind) -> bool:
     """What FAISS made of the shards is made again where a file of it is missing or not what it was -> whether."""
     segments = [file for file in snapshot.contents.files if file.path.startswith(f"{SEGMENTS}/")]
@@ -143,11 +163,14 @@ class _Change:
     shards: list[ShardEntry] = field(default_factory=list)
     dropped_shards: list[int] = field(default_factory=list)
     photos: list[PhotoEntry] = field(default_factory=list)
+    taught: list[TaughtWord] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
     forget_removed: bool = False
 
     @property
     def is_empty(self) -> bool:
-        return not (self.files or self.dropped_files or self.photos or self.forget_removed)
+        return not (self.files or self.dropped_files or self.photos or self.forget_removed or self.taught
+                    or self.forgotten)
 
     def number(self) -> int:
         """For a new file: never given before."""
@@ -189,6 +212,8 @@ class _Change:
         if self.forget_removed:
             transaction.forget_removed()
         transaction.put_photos(self.photos)
+        if self.taught or self.forgotten:
+            transaction.change_taught(self.taught, self.forgotten)
         transaction.set_state(self.state)
 
 

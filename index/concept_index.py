@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from index import thumbnails
+from index import taught, thumbnails
 from index.catalogue import FILE, Catalogue, PhotoEntry
-from index.changes import add, compact, remove, restore_segments, sweep
+from index.changes import add, compact, forget, remove, restore_segments, sweep, teach
 from index.columns import Columns
 from index.errors import ConceptIndexError
 from index.lock import WriterLock
 from index.records import AddReport, Concept, EncodedPhoto, Hit, ModelIdentity, Photo, PhotoHit
 from index.snapshot import SearchKind, Snapshot, open_snapshot
+from index.taught import TaughtScores, TaughtWord
+from index.teaching import LEAST_NAMED, Classifier
 from index.vectors import VectorIndex
 from index.verification import faults
 
@@ -145,6 +147,19 @@ class ConceptIndex:
         with self._writing():
             compact(self._catalogue, self._snapshot, self._kind)
 
+    def teach(self, word: str, yes: Iterable[int], no: Iterable[int]) -> TaughtWord:
+        """One transaction: a word from concepts that it means and that it does not mean, by their ids. A word that was
+        taught before is taught anew, from these alone."""
+        with self._writing():
+            learnt = taught.teach(self, word, list(yes), list(no))
+            teach(self._catalogue, self._snapshot, learnt)
+        return learnt
+
+    def forget(self, word: str) -> bool:
+        """One transaction -> whether the word was taught here."""
+        with self._writing():
+            return forget(self._catalogue, self._snapshot, word)
+
     def refresh(self) -> bool:
         """Take up newer transactions -> whether there were any. Hits found before stay what they are."""
         with self._refreshing:
@@ -255,6 +270,28 @@ class ConceptIndex:
         """What the column "names" counts in."""
         return self._columns.words
 
+    @property
+    def taught(self) -> tuple[TaughtWord, ...]:
+        """The words that this collection was taught."""
+        return self._snapshot.contents.taught
+
+    def taught_names(self, concepts: Sequence[Concept]) -> list[tuple[tuple[str, float], ...]]:
+        """For each the taught words that it probably is, with their scores, the likeliest first."""
+        if not self.taught or not concepts:
+            return [()] * len(concepts)
+        ids = _ids(concept.id for concept in concepts)
+        return taught.named_by(self.taught, ids, self.vectors(ids))
+
+    def taught_counts(self, word: TaughtWord) -> tuple[int, int]:
+        """How many concepts probably are it, and of how many photos."""
+        columns = self.columns("id", "photo")
+        named = word.corrected(columns["id"], self.taught_scores(word.classifier)) >= LEAST_NAMED
+        return int(named.sum()), len(np.unique(columns["photo"][named]))
+
+    def taught_scores(self, classifier: Classifier) -> np.ndarray:
+        """(n,) float32 of all concepts, in the order of their ids, looked at once a version; not to be changed."""
+        return self._taught_scores.of(self, classifier)
+
     # Care
 
     def verify(self) -> list[str]:
@@ -298,6 +335,7 @@ class ConceptIndex:
 
     def _take_up(self, snapshot: Snapshot) -> None:
         self._snapshot, self._columns = snapshot, Columns(snapshot, self._catalogue)
+        self._taught_scores = TaughtScores()
 
 
 def _ids(ids: Iterable[int]) -> np.ndarray:

@@ -8,17 +8,22 @@ from collections.abc import Mapping, Sequence
 from index.records import Concept, Hit, Photo
 from model.photo import printable
 
-HEADS = ("score", "photo", "token", "mass", "label", "source", "perhaps")
-NUM_NUMBERS = 4  # of these, which stand to the right
+HEADS = ("score", "photo", "concept", "token", "mass", "label", "source", "perhaps")
+NUM_NUMBERS = 5  # of these, which stand to the right
+
+# The words that a collection was taught and a concept probably is, with their scores.
+Taught = Sequence[tuple[str, float]]
 
 
-def hits_table(name: str, concept: Concept, hits: Sequence[Hit], photos: Mapping[int, Photo]) -> str:
-    """What was looked for, in a sentence, and a line a hit, the best first. photos: by their ids."""
+def hits_table(name: str, concept: Concept, hits: Sequence[Hit], photos: Mapping[int, Photo],
+               taught: Sequence[Taught] = ()) -> str:
+    """What was looked for, in a sentence, and a line a hit, the best first. photos: by id; taught: a hit each."""
     rows = [HEADS]
-    for hit in hits:
+    for hit, learnt in zip(hits, taught or [()] * len(hits), strict=True):
         photo = photos[hit.concept.photo]
-        rows.append((f"{hit.score:.3f}", str(hit.concept.photo), str(hit.concept.token), f"{hit.concept.mass:.1%}",
-                     printable(photo.label or ""), printable(photo.source), words(hit.concept)))
+        rows.append((f"{hit.score:.3f}", str(hit.concept.photo), str(hit.concept.id), str(hit.concept.token),
+                     f"{hit.concept.mass:.1%}", printable(photo.label or ""), printable(photo.source),
+                     words(hit.concept, learnt)))
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADS))]
     lines = ["  ".join(cell.rjust(width) if column < NUM_NUMBERS else cell.ljust(width)
                        for column, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]
@@ -26,11 +31,13 @@ def hits_table(name: str, concept: Concept, hits: Sequence[Hit], photos: Mapping
     return "\n".join([f"{printable(name)}, concept {concept.token}: {concept.mass:.1%} of the photo{perhaps}", *lines])
 
 
-def hits_json(name: str, concept: Concept, hits: Sequence[Hit], photos: Mapping[int, Photo]) -> str:
+def hits_json(name: str, concept: Concept, hits: Sequence[Hit], photos: Mapping[int, Photo],
+              taught: Sequence[Taught] = ()) -> str:
     """The same as one JSON object: photo, concept, hits."""
     found = [{"score": round(hit.score, 4), "photo": hit.concept.photo, "source": photos[hit.concept.photo].source,
-              "label": photos[hit.concept.photo].label, "concept": hit.concept.id, **facts(hit.concept)}
-             for hit in hits]
+              "label": photos[hit.concept.photo].label, "concept": hit.concept.id, **facts(hit.concept),
+              "taught": [[word, round(score, 4)] for word, score in learnt]}
+             for hit, learnt in zip(hits, taught or [()] * len(hits), strict=True)]
     return json.dumps({"photo": name, "concept": facts(concept), "hits": found})
 
 
@@ -39,5 +46,5 @@ def facts(concept: Concept) -> dict[str, object]:
             "names": [[word, round(score, 4)] for word, score in concept.names]}
 
 
-def words(concept: Concept) -> str:
-    return ", ".join(word for word, _ in concept.names)
+def words(concept: Concept, taught: Taught = ()) -> str:
+    return ", ".join([*(f"{word} (taught)" for word, _ in taught), *(word for word, _ in concept.names)])

@@ -16,9 +16,10 @@ from index.directions import avoided, direction, given, rivals
 from index.pool import Pool
 from index.query import Query
 from index.query_checks import refuse
-from index.query_language import And, BoxQuery, Layout, NameQuery, Not, Or, PhotoQuery
+from index.query_language import And, BoxQuery, Layout, NameQuery, Not, Or, PhotoQuery, TaughtQuery
 from index.sets import mass_in_box, match, set_score
 from index.sight import Block, Sight, Vectors
+from index.taught import brought
 
 TIE = 5e-4  # cosines of float16 vectors this near are the same
 
@@ -85,6 +86,15 @@ class Plan:
     def _word(self, query: NameQuery, leaf: int) -> Word:
         pool = self._pool
         scores = words.named(query.word, pool.index.words, pool.column("names"), pool.column("name_scores"))
+        taught = pool.index.taught
+        asked = [taught[place] for place in words.matching(query.word, [one.word for one in taught])]
+        if isinstance(query, TaughtQuery):
+            asked.append(brought(pool.index, query))
+        for one in asked:
+            scores = np.maximum(scores, pool.taught(one))
+        for one in asked:
+            if one.word.casefold() == query.word.casefold():
+                scores[np.isin(pool.ids, one.no)] = -np.inf
         return Word(scores, pool, leaf)
 
     def _set(self, query: PhotoQuery | BoxQuery, leaf: int) -> Set:

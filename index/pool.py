@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from index.exact import sound
+from index.teaching import LEAST_FOUND
 
 if TYPE_CHECKING:
     from index.concept_index import ConceptIndex
     from index.filters import Filter
+    from index.taught import TaughtWord
 
 BLOCK = 512  # rows whose float32 copy stays in the processor's cache
 
@@ -48,6 +50,12 @@ class Pool:
             column = self.index.columns(name)[name]
             self._columns[name] = column if self._kept is None else column[self._kept]
         return self._columns[name]
+
+    def taught(self, word: TaughtWord) -> np.ndarray:
+        """(n,): each concept's score for a taught word, -inf below what counts as found."""
+        scores = self.index.taught_scores(word.classifier)
+        scores = word.corrected(self.ids, scores if self._kept is None else scores[self._kept])
+        return np.where(scores >= LEAST_FOUND, scores, -np.inf)
 
     def rows_of(self, ids: np.ndarray) -> np.ndarray:
         """Ids, any shape -> rows; -1 for what is not in here."""

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from index import query_checks as check
 from index.query import MOST_PARTS, Query
 from index.query_checks import Vector
+from index.teaching import checked_word
 from model.thresholds import ConceptThresholds
 
 MOST_MARKS = 256
@@ -56,7 +57,8 @@ class ConceptQuery(Query):
 
 @dataclass(frozen=True)
 class NameQuery(Query):
-    """A word: concepts with a suggested name that it is in (`index.words`), scored by the best such name."""
+    """A word: concepts with a suggested name that it is in (`index.words`), or that a word which the collection was
+    taught finds (`index.taught`), scored by the best of these."""
 
     kind: ClassVar[str] = "name"
     word: str = ""
@@ -65,6 +67,26 @@ class NameQuery(Query):
         if not isinstance(self.word, str) or not self.word.strip() or len(self.word) > MOST_LETTERS:
             check.refuse(f"A word has 1 to {MOST_LETTERS} letters, found {check.shown(self.word)}")
         self.keep(word=" ".join(self.word.split()))
+
+
+@dataclass(frozen=True)
+class TaughtQuery(NameQuery):
+    """A word with what its asker was taught of it: concepts that the classifier (`index.teaching`) finds as well.
+
+    weights, bias: of the classifier. yes, no: ids of concepts that are known to be it, and known not to be.
+    """
+
+    kind: ClassVar[str] = "taught"
+    weights: Vector = field(default=(), metadata={"packed": True})
+    bias: float = 0.0
+    yes: tuple[int, ...] = ()
+    no: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.keep(word=checked_word(self.word), weights=check.vector(self.weights, "A taught word's weights"),
+                  bias=check.number(self.bias, "A taught word's bias", -check.LARGEST, check.LARGEST),
+                  yes=marks(self.yes), no=marks(self.no))
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,8 @@ def concept_facts(index: ConceptIndex, ids: Sequence[int]) -> list[dict[str, Any
     """In the order of the ids. ConceptIndexError for one that is not there."""
     concepts = index.concepts(ids)
     photos = {photo: index.photo(photo) for photo in {concept.photo for concept in concepts}}
-    return [_facts(concept, photos[concept.photo]) for concept in concepts]
+    return [_facts(concept, photos[concept.photo], taught)
+            for concept, taught in zip(concepts, index.taught_names(concepts), strict=True)]
 
 
 def concept_table(index: ConceptIndex, atlas: Atlas, ids: Sequence[int], kind: str) -> bytes:
@@ -146,11 +147,12 @@ def concept_table(index: ConceptIndex, atlas: Atlas, ids: Sequence[int], kind: s
     return content.getvalue()
 
 
-def _facts(concept: Concept, photo: Photo) -> dict[str, Any]:
+def _facts(concept: Concept, photo: Photo, taught: Sequence[tuple[str, float]]) -> dict[str, Any]:
     return {"id": concept.id, "photo": concept.photo, "token": concept.token, "mass": round(concept.mass, 5),
             "peak": round(concept.peak, 4), "centroid": _rounded(concept.centroid), "box": _rounded(concept.box),
             "patch_grid": list(concept.patch_grid), "mask": list(map(int, concept.mask)),
-            "names": [[word, round(score, 3)] for word, score in concept.names], "source": photo.source,
+            "names": [[word, round(score, 3)] for word, score in concept.names],
+            "taught": [[word, round(score, 3)] for word, score in taught], "source": photo.source,
             "label": photo.label, "hash": photo.sha256[:12]}
 
 

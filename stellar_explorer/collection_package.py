@@ -17,15 +17,19 @@ if TYPE_CHECKING:
     from index.records import Concept, Photo
     from stellar_explorer.collections import Collections
 
+Names = Sequence[tuple[str, float]]
+
 MOST_WORDS, MOST_LABELS = 400, 1000
 MOST_HITS = 8  # of one photo that are sent: a whole photo is found by all of its concepts, and nobody sees so many
 
 
-def concept_facts(concept: Concept) -> dict[str, Any]:
+def concept_facts(concept: Concept, taught: Names = ()) -> dict[str, Any]:
+    """taught: the words that the collection was taught and that the concept probably is."""
     return {"concept": concept.id, "token": concept.token, "mass": round(concept.mass, 5),
             "peak": round(concept.peak, 4), "centroid": [round(place, 4) for place in concept.centroid],
             "box": [round(edge, 4) for edge in concept.box], "grid": list(concept.patch_grid),
-            "mask": list(concept.mask), "names": [[word, round(score, 3)] for word, score in concept.names]}
+            "mask": list(concept.mask), "names": [[word, round(score, 3)] for word, score in concept.names],
+            "taught": [[word, round(score, 3)] for word, score in taught]}
 
 
 def photo_address(collections: Collections, name: str, photo: Photo) -> dict[str, Any]:
@@ -40,24 +44,28 @@ def photo_address(collections: Collections, name: str, photo: Photo) -> dict[str
 
 
 def photo_facts(collections: Collections, name: str, photo: Photo, concepts: Sequence[Concept]) -> dict[str, Any]:
-    num_tokens = collections.get(name).model.num_tokens
+    index = collections.get(name)
+    num_tokens = index.model.num_tokens
     return {**photo_address(collections, name, photo), "num_tokens": num_tokens,
             "palette": ["#" + bytes(colour).hex() for colour in palette(num_tokens)],
-            "concepts": [concept_facts(concept) for concept in concepts]}
+            "concepts": [concept_facts(*both) for both in zip(concepts, index.taught_names(concepts), strict=True)]}
 
 
 def results_facts(collections: Collections, name: str, results: Sequence[PhotoResult]) -> dict[str, Any]:
     index = collections.get(name)
+    shown = [hit for result in results for hit in result.hits[:MOST_HITS]]
+    taught = iter(index.taught_names([hit.concept for hit in shown]))
     return {"num_photos": index.num_photos, "results": [
         {**photo_address(collections, name, index.photo(result.photo)), "score": round(result.score, 4),
          "alike": list(result.folded),
-         "hits": [{**concept_facts(hit.concept), "score": round(hit.score, 4), "part": hit.part,
+         "hits": [{**concept_facts(hit.concept, next(taught)), "score": round(hit.score, 4), "part": hit.part,
                    "mutual": hit.mutual} for hit in result.hits[:MOST_HITS]]}
         for result in results]}
 
 
 def vocabulary(index: ConceptIndex) -> dict[str, Any]:
-    """The words that concepts have, and the labels of photos, the most frequent first, each with how often."""
+    """The words that concepts have, and the labels of photos, the most frequent first, each with how often; and the
+    words that the collection was taught."""
     columns = index.columns("names", "label", "photo")
     names = columns["names"]
     codes, counts = np.unique(names[names >= 0], return_counts=True)
@@ -65,4 +73,4 @@ def vocabulary(index: ConceptIndex) -> dict[str, Any]:
     words = [[index.words[codes[place]], int(counts[place])] for place in order]
     _, firsts = np.unique(columns["photo"], return_index=True)
     labels = Counter(index.labels[code] for code in columns["label"][firsts] if code >= 0)
-    return {"words": words, "labels": labels.most_common(MOST_LABELS)}
+    return {"words": words, "labels": labels.most_common(MOST_LABELS), "taught": [word.word for word in index.taught]}

@@ -42,6 +42,15 @@ class Asked:
 
         return Query.from_json(self._resolved(said, MOST_LEVELS))
 
+    def concepts_of_study(self, token: Any) -> np.ndarray:
+        """(K, C) unit length. Raises as `query`."""
+        if not isinstance(token, str):
+            raise ValueError("A study is named by a text.")
+        num_tokens = self._explorer.kept_study(token).analysis.num_tokens
+        asked = [self.query({"kind": "concept", "study": token, "token": number}) for number in range(num_tokens)]
+        vectors = np.array([one.vector for one in asked], np.float32)
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
     def where(self, said: Any) -> Filter | None:
         """{labels, mass, region, not_this}, each where it is wanted. After `query`: `not_this` is about its photos."""
         from index.filters import Filter

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from index.concept_index import ConceptIndex
     from index.queries import PhotoResult
     from index.records import ModelIdentity
+    from stellar_explorer.collection_queries import Asked
 
 EXAMPLES = "examples"
 OWN = "own-"
@@ -45,6 +46,7 @@ class CollectionFacts:
     name: in addresses; title: for people; state: building, ready or failed; model: the name by which the page's
     Explorer knows its model, None where it does not; progress: 0..1 of a building one; message: why it failed;
     chance: the cosine that half of the photos reach to any concept, 0 where it is not known.
+    identity: of what made its concepts, which a word that a visitor taught is for.
     """
 
     name: str
@@ -59,6 +61,7 @@ class CollectionFacts:
     num_tokens: int = 16
     chance: float = 0.0
     is_own: bool = False
+    identity: str = ""
 
 
 class Shelf:
@@ -153,14 +156,19 @@ class Collections:
         ValueError, one sentence, for a query that cannot be read; GoneError for a study that is no longer kept.
         """
         from index.queries import run
-        from stellar_explorer.collection_queries import Asked
 
         if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MOST_RESULTS:
             raise ValueError(f"From 1 to {MOST_RESULTS} photos can be asked for.")
         index = self.get(name)
-        asked = Asked(self._explorer, index, self.facts(name).model, self.get)
+        asked = self.asked(name)
         found = asked.query(query)
         return run(index, found, k=k, least_score=least_score, where=asked.where(where), fold=bool(fold))
+
+    def asked(self, name: str) -> Asked:
+        """What reads a question to a collection."""
+        from stellar_explorer.collection_queries import Asked
+
+        return Asked(self._explorer, self.get(name), self.facts(name).model, self.get)
 
     def picture(self, name: str, photo_id: int) -> bytes:
         """A JPEG of an indexed photo, as large as there is one."""
@@ -397,7 +405,7 @@ def facts_of(name: str, title: str, index: ConceptIndex | None, model: str | Non
         return CollectionFacts(name, title, 0, 0, state, model, progress, message, is_own=is_own)
     return CollectionFacts(name, title, index.num_photos, index.num_concepts, state, model, progress=1.0,
                            message=message, resolution=index.model.resolution, num_tokens=index.model.num_tokens,
-                           chance=index.model.thresholds.chance, is_own=is_own)
+                           chance=index.model.thresholds.chance, is_own=is_own, identity=index.model.sha256)
 
 
 def free_name(name: str, taken: Sequence[str]) -> str:

@@ -52,8 +52,9 @@ def collections_routes(explorer: Explorer, collections: Collections) -> list[Rou
         return photo_facts(collections, name, index.photo(photo_id), index.concepts_of(photo_id))
 
     def concept(request: Request, body: bytes) -> Any:
-        [found] = collections.get(request.path_params["name"]).concepts([request.path_params["concept"]])
-        return {"photo": found.photo, **concept_facts(found)}
+        index = collections.get(request.path_params["name"])
+        [found] = index.concepts([request.path_params["concept"]])
+        return {"photo": found.photo, **concept_facts(found, *index.taught_names([found]))}
 
     def thumbnail(request: Request, body: bytes) -> Any:
         index = collections.get(request.path_params["name"])
@@ -65,6 +66,18 @@ def collections_routes(explorer: Explorer, collections: Collections) -> list[Rou
 
     def words(request: Request, body: bytes) -> Any:
         return vocabulary(collections.get(request.path_params["name"]))
+
+    def teach(request: Request, body: bytes) -> Any:
+        from stellar_explorer import taught_words
+
+        name = request.path_params["name"]
+        return taught_words.teach(collections.asked(name), collections.get(name), name, json_object(body))
+
+    def taught(request: Request, body: bytes) -> Any:
+        from stellar_explorer import taught_words
+
+        name = request.path_params["name"]
+        return taught_words.names(collections.asked(name), collections.get(name), json_object(body))
 
     def study(request: Request, body: bytes) -> Any:
         facts = collections.facts(request.path_params["name"])
@@ -108,6 +121,8 @@ def collections_routes(explorer: Explorer, collections: Collections) -> list[Rou
         Route(f"{base}/thumbnails/{{photo:int}}.jpg", answered(thumbnail)),
         Route(f"{base}/pictures/{{photo:int}}.jpg", answered(picture)),
         Route(f"{base}/words.json", answered(words)),
+        Route(f"{base}/teach", answered(teach), methods=["POST"]),
+        Route(f"{base}/taught", answered(taught), methods=["POST"]),
     ]
 
 

@@ -189,6 +189,22 @@ def test_a_lasso_selects_counts_and_exports(visit):
     assert sum(visitor.legend().values()) == COUNT and page.locator("[data-selection]").is_hidden()
 
 
+def test_a_concept_is_marked_for_the_word_that_retrieve_teaches(visit):
+    visitor = visit().ready()
+    page = visitor.page
+    marked = "JSON.parse(sessionStorage.getItem('stellar-teach-examples')).{}.map((one) => one.concept)"
+    page.mouse.click(*visitor.place(5))
+    buttons = [page.locator(f'.atlas-card[data-pinned] [data-teach="{side}"]') for side in ("yes", "no")]
+    buttons[0].click()
+    assert page.evaluate(marked.format("yes")) == [5] and buttons[0].get_attribute("aria-pressed") == "true"
+    buttons[1].click()
+    assert page.evaluate(marked.format("yes")) == [] and page.evaluate(marked.format("no")) == [5]
+    page.mouse.click(*visitor.place(9))
+    assert [button.get_attribute("aria-pressed") for button in buttons] == ["false", "false"]
+    page.mouse.click(*visitor.place(5))
+    assert buttons[1].get_attribute("aria-pressed") == "true"
+
+
 def test_a_line_of_the_legend_lights_its_own_alone(visit):
     visitor = visit().ready()
     page = visitor.page

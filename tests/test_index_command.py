@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -138,7 +139,7 @@ def test_search_prints_a_table_without_the_photo_itself(capsys, made, weights):
     status, said, complaints = run(capsys, "search", index, photos / "cat" / "1.png", "--model", weights, "--k", 5)
     head, columns, *rows = said.splitlines()
     assert status == 0 and complaints == "" and head.startswith("1.png, concept ")
-    assert columns.split() == ["score", "photo", "token", "mass", "label", "source", "perhaps"]
+    assert columns.split() == ["score", "photo", "concept", "token", "mass", "label", "source", "perhaps"]
     assert len(rows) == 5 and not any("cat/1.png" in row for row in rows)
     scores = [float(row.split()[0]) for row in rows]
     assert scores == sorted(scores, reverse=True)
@@ -173,6 +174,41 @@ def test_search_finds_a_photo_that_is_not_in_the_index(capsys, made, tmp_path, w
     _, said, _ = run(capsys, "search", made[0], tmp_path / "new.png", "--model", weights, "--json", "--k", 1)
     hit = json.loads(said)["hits"][0]
     assert hit["source"] == "cat/1.png" and hit["score"] == pytest.approx(1, abs=2e-3)
+
+
+def test_a_word_is_taught_listed_searched_and_forgotten(capsys, made, tmp_path, weights):
+    index = Path(shutil.copytree(made[0], tmp_path / "index"))
+    before = json.loads(run(capsys, "info", index, "--json")[1])
+    status, said, complaints = run(capsys, "teach", index, "ball", "--yes", 0, 4, 8, 4, "--no", 1)
+    assert (status, complaints) == (0, "") and re.search(
+        r"index: ball, taught from 3 that are it and 1 that are not; \d+ concepts? of \d+ photos? probably", said)
+    told = json.loads(run(capsys, "teach", index, "--list", "--json")[1])
+    assert told == {"taught": [{"word": "ball", "yes": [0, 4, 8], "no": [1]}]}
+    assert run(capsys, "teach", index, "--list")[1] == "ball, taught from 3 that are it and 1 that are not\n"
+    found = run(capsys, "search", index, made[1] / "cat" / "1.png", "--model", weights, "--k", 30)[1]
+    assert "ball (taught)" in found and "concept" in found.splitlines()[1]
+    assert run(capsys, "teach", index, "--forget", "BALL") == (0, f"{index}: BALL forgotten\n", "")
+    assert "no word was taught" in run(capsys, "teach", index, "--list")[1]
+    assert json.loads(run(capsys, "info", index, "--json")[1])["concepts"] == before["concepts"]
+
+
+def test_teaching_refuses_in_a_sentence(capsys, made, tmp_path):
+    index = made[0]
+    three = ("--yes", 0, 1, 2)
+    assert "at least one concept that is not it" in refused(capsys, "teach", index, "ball", *three)
+    assert "at least 3 concepts that are it" in refused(capsys, "teach", index, "ball", "--yes", 0, 1, "--no", 2)
+    assert "Concept 2 is marked both" in refused(capsys, "teach", index, "ball", *three, "--no", 2)
+    assert "Concept 999 is not in the index" in refused(capsys, "teach", index, "ball", *three, "--no", 999)
+    assert "at most 60 letters, and this one has 10,000" in refused(
+        capsys, "teach", index, "x" * 10_000, *three, "--no", 3)
+    assert "found '<'" in refused(capsys, "teach", index, "<b>ball</b>", *three, "--no", 3)
+    assert "at least one letter" in refused(capsys, "teach", index, " ", *three, "--no", 3)
+    assert "whole number" in refused(capsys, "teach", index, "ball", *three, "--no", 2**70)
+    assert "invalid int value" in refused(capsys, "teach", index, "ball", *three, "--no", "x")
+    assert "was not taught cow; it was taught none" in refused(capsys, "teach", index, "--forget", "cow")
+    assert "one of these" in refused(capsys, "teach", index)
+    assert "one of these" in refused(capsys, "teach", index, "ball", *three, "--list")
+    assert "There is no concept index in" in refused(capsys, "teach", tmp_path, "--list")
 
 
 def test_search_refuses_in_a_sentence(capsys, made, tmp_path, weights):

@@ -23,7 +23,8 @@ def test_a_table_has_a_line_a_hit_in_columns_that_line_up():
     concept, hits, photos = found()
     said, heads, *lines = hits_table("query.jpg", concept, hits, photos).split("\n")
     assert said.startswith("query.jpg, concept 3: ") and said.endswith(", ".join(word for word, _ in concept.names))
-    assert [line.split()[:2] for line in lines] == [["0.900", "3"], ["0.800", "14"], ["0.700", "159"]]
+    assert [line.split()[:3] for line in lines] == [
+        ["0.900", "3", "30"], ["0.800", "14", "140"], ["0.700", "159", "1590"]]
     assert all(line.index(photos[hit.concept.photo].source) == heads.index("source")
                for line, hit in zip(lines, hits, strict=True) if hit.concept.photo != 14)
 
@@ -40,6 +41,15 @@ def test_json_says_the_same_of_each_hit():
     for one, hit in zip(said["hits"], hits, strict=True):
         assert (one["photo"], one["concept"], one["score"]) == (hit.concept.photo, hit.concept.id, round(hit.score, 4))
         assert one["source"] == photos[hit.concept.photo].source and one["label"] == photos[hit.concept.photo].label
+
+
+def test_taught_words_are_told_apart_from_suggested_ones():
+    concept, hits, photos = found()
+    taught = [(("person", 0.9),), (), ()]
+    first, second = hits_table("query.jpg", concept, hits, photos, taught).split("\n")[2:4]
+    assert "person (taught)" in first and "(taught)" not in second
+    said = json.loads(hits_json("query.jpg", concept, hits, photos, taught))["hits"]
+    assert said[0]["taught"] == [["person", 0.9]] and said[1]["taught"] == []
 
 
 def test_no_hits_are_a_table_of_heads():

@@ -30,6 +30,7 @@ HEAD = """
 <link rel="stylesheet" href="stellar/web/stage.css">
 <link rel="stylesheet" href="stellar/web/models.css">
 <link rel="stylesheet" href="stellar/web/retrieve.css">
+<link rel="stylesheet" href="stellar/web/teach.css">
 <link rel="stylesheet" href="stellar/web/atlas.css">
 <link rel="stylesheet" href="stellar/web/reconstruct.css">
 <link rel="stylesheet" href="stellar/web/edit.css">

@@ -8,7 +8,7 @@ import { choice } from "./controls.js";
 import { icon, make, uniqueId, write } from "./elements.js";
 import { findInRetrieve } from "./handover.js";
 import { resolveAddress } from "./package.js";
-import { ConceptCard } from "./atlas_card.js";
+import { ConceptCard, PICTURE } from "./atlas_card.js";
 import { ClusterTable } from "./atlas_clusters.js";
 import { Crops } from "./atlas_crops.js";
 import { Legend } from "./atlas_legend.js";
@@ -16,6 +16,9 @@ import { AtlasMap } from "./atlas_map.js";
 import { mapPng, mapSvg, save } from "./atlas_picture.js";
 import { DIMMED, FIELDS, NONE, fetchPoints } from "./atlas_points.js";
 import { Selection } from "./atlas_selection.js";
+import { smallPicture } from "./teach_marks.js";
+import { namesOf } from "./teach_names.js";
+import { indexedExample } from "./teach_store.js";
 
 const ROOT = "[data-atlas]";
 const WAIT = 1000;
@@ -70,7 +73,7 @@ class AtlasTab {
     });
     this.hoverCard = new ConceptCard(this.crops, {});
     this.card = new ConceptCard(this.crops, {
-      retrieve: (row) => this.retrieve(row), cluster: (code) => this.light({ field: "cluster", code }), close: () => this.pick(-1),
+      example: (row) => this.example(row), retrieve: (row) => this.retrieve(row), cluster: (code) => this.light({ field: "cluster", code }), close: () => this.pick(-1),
     });
     this.legend = new Legend({ focus: (code) => this.light(code === null ? null : { field: this.field, code }) });
     this.clusters = new ClusterTable(this.crops, {
@@ -403,7 +406,15 @@ class AtlasTab {
     else {
       this.hoverCard.hide();
       this.card.show(this.points, row, place, this.clusterOf(row), true);
+      this.callByOwnWords(row);
     }
+  }
+
+  async callByOwnWords(row) {
+    const id = this.points.id[row];
+    const collection = this.offered.find(({ name }) => name === this.collection);
+    const named = collection && await namesOf(collection, { concepts: [id] });
+    if (named && this.pinned === row && this.points.id[row] === id) this.card.call(named.concepts[id] ?? []);
   }
 
   /** A crop was chosen elsewhere on the page: the map goes to it. */
@@ -420,6 +431,14 @@ class AtlasTab {
   retrieve(row) {
     const { collection, points } = this;
     findInRetrieve({ collection, photo: points.photo[row], token: points.token[row] });
+  }
+
+  /** As an example of the word that is taught in Retrieve. */
+  example(row) {
+    const id = this.points.id[row];
+    const facts = this.crops.factsOf(id);
+    const label = facts?.taught[0]?.[0] ?? facts?.names[0]?.[0] ?? `concept ${this.points.token[row]} of ${facts?.source ?? "a photo"}`;
+    return indexedExample(this.collection, id, { label, picture: smallPicture(this.crops.picture(id, PICTURE)) });
   }
 
   moved() {

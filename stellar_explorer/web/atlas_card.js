@@ -2,29 +2,38 @@
 
 import { icon, make } from "./elements.js";
 import { percentOf } from "./chips.js";
+import { teachMarks } from "./teach_marks.js";
 
-const PICTURE = 240;
+export const PICTURE = 240;
 const GAP = 16;
 
 export class ConceptCard {
-  /** on: {retrieve(row), cluster(code), close()} */
+  /** on: {retrieve(row), cluster(code), close(), example(row) -> it as an example of a word} */
   constructor(crops, on) {
     this.crops = crops;
     this.on = on;
     this.row = -1;
+    this.marks = teachMarks(() => on.example(this.row));
     this.element = make("div", { class: "atlas-card", hidden: true });
   }
 
   /** cluster: {name, colour} of it; place: where the concept is on the map, in pixels. */
   show(points, row, place, cluster, isPinned) {
-    Object.assign(this, { points, row, place, cluster, isPinned });
+    Object.assign(this, { points, row, place, cluster, isPinned, taught: null });
     this.element.hidden = false;
     this.element.toggleAttribute("data-pinned", isPinned);
+    this.marks.show(isPinned ? this.on.example(row).key : null);
     if (isPinned) this.element.setAttribute("role", "dialog");
     else this.element.removeAttribute("role");
     this.element.setAttribute("aria-label", "The concept that was chosen");
     this.fill();
     this.put();
+  }
+
+  /** taught: what it is called by the visitor's own words too, which come later. */
+  call(taught) {
+    this.taught = taught;
+    this.fill();
   }
 
   hide() {
@@ -40,7 +49,8 @@ export class ConceptCard {
     const id = points.id[row];
     const facts = this.crops.factsOf(id);
     const picture = this.crops.picture(id, PICTURE);
-    const names = facts?.names ?? [];
+    const taught = this.taught ?? facts?.taught ?? [];
+    const names = [...taught, ...(facts?.names ?? [])];
     const canvas = make("canvas", { width: PICTURE, height: PICTURE, role: "img", "aria-label": names.length ? `Crop: perhaps ${names[0][0]}` : "Crop of the concept" });
     if (picture) canvas.getContext("2d").drawImage(picture, 0, 0);
     const line = (term, ...words) => make("div", {}, make("dt", {}, term), make("dd", {}, ...words));
@@ -48,13 +58,13 @@ export class ConceptCard {
       make("div", { class: "atlas-card-picture" }, canvas),
       make("div", { class: "atlas-card-words" },
         make("strong", {}, names[0]?.[0] ?? (facts ? "No name suggested" : " ")),
-        make("p", { class: "hint" }, names.length ? `suggested, ${names.map(([word, score], place) => `${place ? `${word} ` : ""}${percentOf(score)}`).join(" · ")}` : " "),
+        make("p", { class: "hint" }, names.length ? `${taught.length ? "taught" : "suggested"}, ${names.map(([word, score], place) => `${place ? `${word} ` : ""}${percentOf(score)}`).join(" · ")}` : " "),
         make("dl", {},
           line("Cluster", make("i", { class: "swatch", style: `--concept: ${cluster.colour}` }), cluster.label),
           line("Mass", `${percentOf(points.mass[row])} of the photo`),
           facts?.label ? line("Label", facts.label) : null,
           line("Photo", facts?.source ?? " ")))),
-    this.isPinned ? make("div", { class: "atlas-card-actions" },
+    this.isPinned ? make("div", { class: "atlas-card-actions" }, this.marks.element,
       make("button", { type: "button", class: "button button-first", onclick: () => this.on.retrieve(row) }, icon("similar"), "Find this in other photos"),
       make("button", { type: "button", class: "button", onclick: () => this.on.cluster(points.cluster[row]) }, "Show its cluster"),
       make("button", { type: "button", class: "quiet-button atlas-card-close", "aria-label": "Close", title: "Close", onclick: () => this.on.close() }, icon("close"))) : "");

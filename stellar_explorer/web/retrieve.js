@@ -22,6 +22,10 @@ import { OwnPhotos, dropHalves } from "./retrieve_own.js";
 import { QueryPhoto, collectionAddress, fetchJson } from "./retrieve_photo.js";
 import { queryOf, sentenceOf, textOf } from "./retrieve_query.js";
 import { PhotoView } from "./retrieve_view.js";
+import { conceptExample, hitExample } from "./teach_examples.js";
+import { nameHits, namePhoto } from "./teach_names.js";
+import { TeachPanel } from "./teach_panel.js";
+import { indexedExample, mark as markExample, taughtWords, withTaught } from "./teach_store.js";
 
 const ROOT = "[data-retrieve]";
 const FIRST_RESULTS = 60;
@@ -109,7 +113,15 @@ class RetrieveTab {
     this.view = new PhotoView({ choose: (token) => this.chooseConcept(token), box: (box) => this.chooseBox(box) });
     this.builder = new Builder({ rows: (rows) => this.changeRows(rows), pick: (row) => this.pick(row) });
     this.pathway = new Trail((place) => this.goBack(place));
-    this.hits = new Hits({ open: (...found) => this.open(...found), mark: (hit, mark) => this.mark(hit, mark) });
+    this.hits = new Hits({ open: (...found) => this.open(...found), mark: (...marked) => this.mark(...marked) });
+    this.teach = new TeachPanel({
+      chosen: () => conceptExample(this.question.subject), search: (word) => this.askWord(word), during: (work) => this.during(work),
+      taught: (word) => {
+        this.wordsChanged();
+        this.askWord(word);
+      },
+      forgotten: () => this.wordsChanged(),
+    });
     this.browse = new Browse({
       open: (photo) => this.openIndexed(photo), fail: (error) => this.fail(error), during: (photos) => this.during(photos),
     });
@@ -159,7 +171,7 @@ class RetrieveTab {
   }
 
   asking() {
-    return make("aside", { class: "retrieve-ask", "aria-label": "What is asked" }, this.view.element, this.builder.element);
+    return make("aside", { class: "retrieve-ask", "aria-label": "What is asked" }, this.view.element, this.builder.element, this.teach.element);
   }
 
   found() {
@@ -167,7 +179,7 @@ class RetrieveTab {
     this.count = make("p", { class: "hint", "data-count": "" });
     this.unrefine = make("button", {
       type: "button", class: "quiet-button", hidden: true, "data-action": "unrefine", title: "Search as before the thumbs",
-      onclick: () => this.ask({ ...this.question, good: [], bad: [] }),
+      onclick: () => this.unmark(),
     }, "Forget the thumbs");
     this.editButton = make("button", {
       type: "button", class: "button", hidden: true, "data-action": "edit", title: "Opens Edit with this concept at hand: what it says, where you want it",
@@ -319,9 +331,9 @@ class RetrieveTab {
   async fetchWords() {
     const { collection } = this;
     try {
-      const { words, labels } = await fetchJson(collectionAddress(collection.name, "words.json"));
+      const { words, labels, taught } = await fetchJson(collectionAddress(collection.name, "words.json"));
       if (collection.name !== this.collection.name) return;
-      this.words.offer(words);
+      this.words.offer(words, [...new Set([...taughtWords(collection.identity).map(({ word }) => word), ...taught])]);
       this.narrow.offer(labels);
       if (this.narrow.values.label === this.filters.label) return;
       this.filters = { ...this.narrow.values }; // a label that this collection has not
@@ -459,12 +471,11 @@ class RetrieveTab {
   /** Suggested words come after the pictures; chips, rows and the sentence take them up. */
   async name(photo) {
     try {
-      await photo.fetchNames();
+      await Promise.all([photo.fetchNames(), namePhoto(this.collection, photo)]);
     } catch {
       return; // guesses only
     }
-    const named = (one) => (one && one.kind === photo.source.kind && one.study === photo.source.study && one.kind === "study"
-      && (one.what ?? "concept") === "concept" ? { ...one, label: photo.label(one.token), of: photo.word(one.token) ? null : photo.title } : one);
+    const named = (one) => (photo.holds(one) ? { ...one, label: photo.label(one.token), of: photo.word(one.token) ? null : photo.title } : one);
     const { subject, rows } = this.question;
     this.question = { ...this.question, subject: named(subject), rows: rows.map((row) => ({ ...row, concept: named(row.concept) })) };
     if (this.shownPhoto === photo) this.view.show(photo);
@@ -540,13 +551,28 @@ class RetrieveTab {
     else this.ask(this.question);
   }
 
-  mark(hit, mark) {
+  /** A mark refines this search, and is an example of the next word that is taught. */
+  mark(hit, mark, result, image) {
+    markExample(hitExample(this.collection.name, hit, result, image), mark && (mark === "good" ? "yes" : "no"));
     const without = (all) => all.filter((one) => one !== hit.concept);
     const good = without(this.question.good);
     const bad = without(this.question.bad);
     if (mark === "good") good.push(hit.concept);
     if (mark === "bad") bad.push(hit.concept);
     this.ask({ ...this.question, good, bad });
+  }
+
+  unmark() {
+    const { good, bad } = this.question;
+    for (const concept of [...good, ...bad]) markExample(indexedExample(this.collection.name, concept), null);
+    this.ask({ ...this.question, good: [], bad: [] });
+  }
+
+  /** A word was taught, or forgotten: names and hits may be others now. */
+  wordsChanged() {
+    this.offerWords();
+    if (this.photo) this.during(this.name(this.photo));
+    this.search();
   }
 
   step(by) {
@@ -563,10 +589,11 @@ class RetrieveTab {
   open(result, hit, image) {
     if (this.picking !== null && hit) {
       const { collection } = this;
+      const [word] = hit.taught[0] ?? hit.names[0] ?? [];
       const picture = { image, grid: gridOfMasks([hit], hit.token + 1), token: hit.token, centroid: hit.centroid, colour: "#fff" };
       this.fill({
         kind: "indexed", collection: collection.name, photo: result.photo, concept: hit.concept, token: hit.token,
-        label: hit.names[0]?.[0] ?? `concept ${hit.token}`, of: hit.names.length ? null : result.title, picture,
+        label: word ?? `concept ${hit.token}`, of: word ? null : result.title, picture,
       });
       return;
     }
@@ -693,7 +720,7 @@ class RetrieveTab {
     if (!collection || collection.state !== "ready") return this.showHits();
     let query;
     try {
-      query = queryOf(question);
+      query = withTaught(queryOf(question), collection);
     } catch (error) {
       return this.fail(error);
     }
@@ -706,6 +733,7 @@ class RetrieveTab {
         method: "POST", headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ query, k, where: whereOf(this.filters), fold: this.filters.fold }),
       });
+      await nameHits(collection, found.results);
       if (request !== this.asked) return undefined;
       this.results = { ...found, k };
       if (this.isFailed) this.alert(null);
@@ -787,6 +815,7 @@ class RetrieveTab {
     this.builder.show(question, picking);
     this.pathway.show(this.trail, question.subject);
     this.words.set(question.subject?.kind === "word" ? question.subject.word : "");
+    this.teach.show(this.collection, conceptExample(question.subject, { isDrawn: false }));
     this.unrefine.hidden = !(question.good.length || question.bad.length);
     this.editButton.hidden = !this.photo || !Number.isInteger(question.subject?.token);
     write(this.status, sentenceOf(question) || (this.collection?.state === "ready" ? "All photos: click one to ask with it." : ""));

@@ -156,13 +156,13 @@ export function wordSearch(onword) {
     make("button", { type: "submit", class: "button", "aria-label": "Search by this word", title: "Search" }, icon("search"))), words);
   return {
     element: form,
-    /** words: [[word, how often], ...] */
-    offer(found) {
-      options.replaceChildren(...found.map(([word, count]) => make("option", { value: word }, `${count} concepts`)));
+    /** words: [[word, how often], ...]; taught: words that somebody taught. */
+    offer(found, taught = []) {
+      options.replaceChildren(...taught.map((word) => make("option", { value: word }, "taught")), ...found.map(([word, count]) => make("option", { value: word }, `${count} concepts`)));
       const known = found.slice(0, 3).map(([word]) => word).join(", ");
       write(words, found.length ? `As the model would call it; here: ${known}…` : "No concept of this collection has a name.");
       input.placeholder = found.length ? `for example: ${found[0][0]}` : "";
-      input.disabled = !found.length;
+      input.disabled = !found.length && !taught.length;
     },
     set(word) {
       if (document.activeElement !== input) input.value = word ?? "";

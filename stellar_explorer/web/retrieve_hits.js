@@ -19,7 +19,7 @@ export function aspectOf({ width, height }) {
 }
 
 export class Hits {
-  /** on: {open(result, hit, image), mark(hit, "good" | "bad" | null)} */
+  /** on: {open(result, hit, image), mark(hit, "good" | "bad" | null, result, image)} */
   constructor(on) {
     this.on = on;
     this.tiles = [];
@@ -90,7 +90,8 @@ class Tile {
     this.hit = result.hits[0] ?? null;
     this.colours = this.hits.map(({ token, part }) =>
       (look.palette ? look.palette[token % look.palette.length] : part === 0 ? look.colour : COLOURS[(part - 1) % COLOURS.length]));
-    const [word, share] = this.hit?.names[0] ?? [];
+    const [learnt] = this.hit?.taught ?? [];
+    const [word, share] = learnt ?? this.hit?.names[0] ?? [];
     const isMutual = Boolean(this.hit?.mutual);
     const score = result.score.toFixed(2);
     this.aspect = result.width / result.height;
@@ -103,7 +104,7 @@ class Tile {
     result.alike.length ? make("span", { class: "hit-alike", title: "Nearly the same photos, folded into this one" }, `+${result.alike.length} alike`) : null);
     const marker = (mark, name, words) => make("button", {
       type: "button", class: "hit-mark", "data-mark": mark, "aria-pressed": "false", "aria-label": `${words}: ${result.title}`, title: words,
-      onclick: () => on.mark(this.hit, this.marked === mark ? null : mark),
+      onclick: () => on.mark(this.hit, this.marked === mark ? null : mark, result, this.image),
     }, icon(name));
     this.markers = this.hit ? [marker("good", "like", "More like this"), marker("bad", "dislike", "Less like this")] : [];
     this.element = make("li", { class: "hit", style: `--aspect: ${aspectOf(result)}`, "data-photo": result.photo, "data-score": result.score },
@@ -111,7 +112,7 @@ class Tile {
       make("div", { class: "hit-words" },
         make("span", { class: "hit-score", title: "How alike, by the cosine: 1 is the same" }, score),
         isMutual ? make("span", { class: "hit-mutual", title: "Mutual: seen from here, the concept asked about is the best match in its photo too" }, icon("mutual"), make("span", { class: "unseen" }, "mutual")) : null,
-        make("span", { class: "hit-name", title: word ? `The model guesses: ${this.hit.names.map(([name, one]) => `${name} ${Math.round(one * 100)} %`).join(", ")}` : "" }, word ?? ""),
+        make("span", { class: learnt ? "hit-name taught-name" : "hit-name", title: word ? guessesOf(this.hit) : "" }, word ?? ""),
         make("span", { class: "hit-marks" }, ...this.markers)),
       make("p", { class: "hint hit-title", title: result.title }, result.label ? `${result.label} · ${result.title}` : result.title));
     this.share = share;
@@ -135,6 +136,12 @@ class Tile {
     else delete this.element.dataset.mark;
     for (const button of this.markers) button.setAttribute("aria-pressed", String(button.dataset.mark === mark));
   }
+}
+
+/** What a concept is called, in a sentence: by words that were taught, and by the model. */
+export function guessesOf({ names = [], taught = [] }) {
+  const said = (all) => all.map(([name, score]) => `${name} ${Math.round(score * 100)} %`).join(", ");
+  return [taught.length && `By a taught word: ${said(taught)}`, names.length && `The model guesses: ${said(names)}`].filter(Boolean).join(". ");
 }
 
 /** What stands where hits would: a sentence, and perhaps a bar. */

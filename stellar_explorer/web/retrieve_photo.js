@@ -53,13 +53,13 @@ export class QueryPhoto {
       source: { kind: "indexed", collection, photo }, image, grid: gridOfMasks(facts.concepts, facts.num_tokens),
       title: facts.title, alt: facts.alt || facts.title, concepts, palette: facts.palette,
       order: facts.concepts.map(({ token }) => token).sort((a, b) => concepts[b].mass - concepts[a].mass || a - b),
-      names: concepts.map(({ names }) => names),
+      names: concepts.map(({ names }) => names), taught: concepts.map(({ taught }) => taught),
     });
   }
 
   constructor(parts) {
     made += 1;
-    Object.assign(this, { key: `query/${made}`, smooth: true, names: [], tokens: parts.order, ...parts });
+    Object.assign(this, { key: `query/${made}`, smooth: true, names: [], taught: [], tokens: parts.order, ...parts });
     this.analysis = { concepts: this.concepts, palette: this.palette, num_tokens: this.grid.numTokens };
   }
 
@@ -83,8 +83,15 @@ export class QueryPhoto {
     return this.has(token) ? token : null;
   }
 
+  /** A taught word comes before the model's own. */
   word(token) {
-    return this.names[token]?.[0]?.[0] ?? null;
+    return this.taught[token]?.[0]?.[0] ?? this.names[token]?.[0]?.[0] ?? null;
+  }
+
+  /** Whether a concept, as retrieve_query.js has it, is one of this photo. */
+  holds(one) {
+    const { kind, study, collection, photo } = this.source;
+    return one?.kind === kind && (one.what ?? "concept") === "concept" && (kind === "study" ? one.study === study : one.collection === collection && one.photo === photo);
   }
 
   label(token) {

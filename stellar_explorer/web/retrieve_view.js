@@ -4,6 +4,7 @@ import { Chips, percentOf } from "./chips.js";
 import { make, uniqueId, write } from "./elements.js";
 import { LayerCanvas, Overlay, drawPanel } from "./layers.js";
 import { ScreenCanvas } from "./panels.js";
+import { guessesOf } from "./retrieve_hits.js";
 
 const DIMMED = 0.66;
 const LEAST_SIDE = 0.02;
@@ -15,14 +16,14 @@ class NamedChips extends Chips {
     const { mass } = scene.analysis.concepts[token];
     const percent = percentOf(mass);
     const word = scene.word(token);
-    const guesses = (scene.names[token] ?? []).map(([name, score]) => `${name} ${Math.round(score * 100)} %`).join(", ");
+    const guesses = guessesOf({ names: scene.names[token], taught: scene.taught[token] });
     const canvas = make("canvas", { "aria-hidden": "true" });
     canvas.width = this.thumbnail.width;
     canvas.height = this.thumbnail.height;
     const element = make("button", {
       type: "button", class: "chip", "data-chip": token, "aria-pressed": "false", style: `--concept: ${scene.palette[token]}`,
       "aria-label": `Concept ${token}${word ? `, perhaps ${word}` : ""}: ${percent} of the photo`,
-      title: guesses ? `Concept ${token}, ${percent} of the photo. The model guesses: ${guesses}` : `Concept ${token}, ${percent} of the photo`,
+      title: guesses ? `Concept ${token}, ${percent} of the photo. ${guesses}` : `Concept ${token}, ${percent} of the photo`,
       onpointerenter: (event) => event.pointerType !== "touch" && this.on.enter(token),
       onpointerleave: (event) => event.pointerType !== "touch" && this.on.leave(),
       onfocus: () => element.matches(":focus-visible") && this.on.enter(token),
@@ -30,7 +31,7 @@ class NamedChips extends Chips {
       onclick: () => this.on.press(token),
     },
     make("span", { class: "chip-picture" }, canvas),
-    make("span", { class: word ? "chip-word" : "chip-word chip-unnamed" }, word ?? `concept ${token}`),
+    make("span", { class: scene.taught[token]?.length ? "chip-word taught-name" : word ? "chip-word" : "chip-word chip-unnamed" }, word ?? `concept ${token}`),
     make("span", { class: "chip-mass" }, percent));
     return { element, context: canvas.getContext("2d", { alpha: false }) };
   }
@@ -212,7 +213,8 @@ export class PhotoView {
     if (state.isBoxing) return state.box ? "Draw again for another box." : "Draw a box on the photo.";
     if (token === null) return state.isWhole ? "All its concepts are looked for." : "Click a concept in the photo.";
     const [word, score] = scene.names[token]?.[0] ?? [];
-    const guess = word ? `${word}? (a guess, ${Math.round(score * 100)} %)` : `concept ${token}`;
+    const [learnt, how] = scene.taught[token]?.[0] ?? [];
+    const guess = learnt ? `${learnt} (a taught word, ${Math.round(how * 100)} %)` : word ? `${word}? (a guess, ${Math.round(score * 100)} %)` : `concept ${token}`;
     return `${guess} · ${percentOf(scene.concepts[token].mass)} of the photo`;
   }
 }
