@@ -284,7 +284,7 @@ class EditTab {
     const { patch_grid: [rows, cols], image_size: [height, width] } = study.analysis;
     this.resolution = study.analysis.resolution;
     const { best } = study.edit;
-    write(this.fitted, `from ${cols} × ${rows} patches, ${this.resolution === best ? "the size it draws best" : `best at ${best} px`}`);
+    write(this.fitted, `${this.resolution === best ? "at its best size" : `best at ${best} px`} · ${cols} × ${rows} patches`);
     this.fitted.title = `The whole photo, ${study.photo.width} × ${study.photo.height} pixels, is fitted to ${width} × ${height}: ${cols} × ${rows} patches`;
     this.draw();
     this.say(study.photo.name);
