@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from index.records import ModelIdentity
     from model.stellar import Stellar
 
-LAYOUT = 1  # raised when what is stored of a photo changes, so that older folders are left alone
+LAYOUT = 2  # raised when what is stored of a photo changes, so that older folders are left alone
 
 
 def cache_folder() -> Path:

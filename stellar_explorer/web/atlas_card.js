@@ -2,6 +2,7 @@
 
 import { icon, make } from "./elements.js";
 import { percentOf } from "./chips.js";
+import { nameOf } from "./names.js";
 
 const PICTURE = 240;
 const GAP = 16;
@@ -41,14 +42,14 @@ export class ConceptCard {
     const facts = this.crops.factsOf(id);
     const picture = this.crops.picture(id, PICTURE);
     const names = facts?.names ?? [];
-    const canvas = make("canvas", { width: PICTURE, height: PICTURE, role: "img", "aria-label": names.length ? `Crop: perhaps ${names[0][0]}` : "Crop of the concept" });
+    const canvas = make("canvas", { width: PICTURE, height: PICTURE, role: "img", "aria-label": names.length ? `Crop: ${nameOf(names)}` : "Crop of the concept" });
     if (picture) canvas.getContext("2d").drawImage(picture, 0, 0);
     const line = (term, ...words) => make("div", {}, make("dt", {}, term), make("dd", {}, ...words));
     this.element.replaceChildren(make("div", { class: "atlas-card-body" },
       make("div", { class: "atlas-card-picture" }, canvas),
       make("div", { class: "atlas-card-words" },
-        make("strong", {}, names[0]?.[0] ?? (facts ? "No name suggested" : " ")),
-        make("p", { class: "hint" }, names.length ? `suggested, ${names.map(([word, score], place) => `${place ? `${word} ` : ""}${percentOf(score)}`).join(" · ")}` : " "),
+        make("strong", {}, nameOf(names) ?? (facts ? "No name suggested" : " ")),
+        make("p", { class: "hint" }, names.length ? `suggested, ${names.map((name, place) => `${place ? `${nameOf([name])} ` : ""}${percentOf(name[1])}`).join(" · ")}` : " "),
         make("dl", {},
           line("Cluster", make("i", { class: "swatch", style: `--concept: ${cluster.colour}` }), cluster.label),
           line("Mass", `${percentOf(points.mass[row])} of the photo`),

@@ -10,6 +10,7 @@ import { gather } from "./gather.js";
 import { openInEdit, takeFound } from "./handover.js";
 import { introduction } from "./introduction.js";
 import { listenToKeys } from "./keyboard.js";
+import { nameOf } from "./names.js";
 import { Gone, fetchSettings } from "./package.js";
 import { CopyDialog } from "./recipes.js";
 import { Steps, readRetrieve, writeRetrieve } from "./retrieve_address.js";
@@ -564,7 +565,7 @@ class RetrieveTab {
       const picture = { image, grid: gridOfMasks([hit], hit.token + 1), token: hit.token, centroid: hit.centroid, colour: "#fff" };
       this.fill({
         kind: "indexed", collection: collection.name, photo: result.photo, concept: hit.concept, token: hit.token,
-        label: hit.names[0]?.[0] ?? `concept ${hit.token}`, of: hit.names.length ? null : result.title, picture,
+        label: nameOf(hit.names) ?? `concept ${hit.token}`, of: hit.names.length ? null : result.title, picture,
       });
       return;
     }
@@ -770,7 +771,7 @@ class RetrieveTab {
   emptyHint() {
     const isNarrow = Object.keys(NO_FILTERS).some((name) => !["fold", "self"].includes(name) && this.filters[name] !== NO_FILTERS[name]);
     if (isNarrow) return "Only some sizes, places or labels are searched; show everything under “Narrow down”.";
-    if (this.question.subject?.kind === "word") return "No concept here was given such a name; try another word, or click a concept.";
+    if (this.results.advice) return this.results.advice;
     if (this.question.rows.length) return "All conditions must hold in one photo; take one away.";
     return "Choose another concept, or look in another collection.";
   }

@@ -1,6 +1,7 @@
 /** The photos that were found: a grid of their own proportions, each with what was found lit and the rest dimmed. */
 
 import { icon, make, write } from "./elements.js";
+import { nameOf, namesInWords } from "./names.js";
 import { resolveAddress } from "./package.js";
 import { drawHits } from "./retrieve_masks.js";
 
@@ -90,13 +91,14 @@ class Tile {
     this.hit = result.hits[0] ?? null;
     this.colours = this.hits.map(({ token, part }) =>
       (look.palette ? look.palette[token % look.palette.length] : part === 0 ? look.colour : COLOURS[(part - 1) % COLOURS.length]));
-    const [word, share] = this.hit?.names[0] ?? [];
+    const word = nameOf(this.hit?.names);
+    const share = word && this.hit.names[0][1];
     const isMutual = Boolean(this.hit?.mutual);
     const score = result.score.toFixed(2);
     this.aspect = result.width / result.height;
     this.canvas = make("canvas", { "aria-hidden": "true" });
     this.image = make("img", { src: resolveAddress(result.thumbnail), alt: "", loading: "lazy", draggable: "false" });
-    const told = `${result.title}${result.label ? `, ${result.label}` : ""}; score ${score}${word ? `; perhaps ${word}` : ""}`;
+    const told = `${result.title}${result.label ? `, ${result.label}` : ""}; score ${score}${word ? `; named ${word}` : ""}`;
     this.picture = make("button", {
       type: "button", class: "hit-picture", "aria-label": `Search with this: ${told}`, onclick: () => on.open(result, this.hit, this.image),
     }, this.image, this.canvas,
@@ -111,7 +113,7 @@ class Tile {
       make("div", { class: "hit-words" },
         make("span", { class: "hit-score", title: "How alike, by the cosine: 1 is the same" }, score),
         isMutual ? make("span", { class: "hit-mutual", title: "Mutual: seen from here, the concept asked about is the best match in its photo too" }, icon("mutual"), make("span", { class: "unseen" }, "mutual")) : null,
-        make("span", { class: "hit-name", title: word ? `The model guesses: ${this.hit.names.map(([name, one]) => `${name} ${Math.round(one * 100)} %`).join(", ")}` : "" }, word ?? ""),
+        make("span", { class: "hit-name", title: word ? `Named by a classifier: ${namesInWords(this.hit.names)}` : "" }, word ?? ""),
         make("span", { class: "hit-marks" }, ...this.markers)),
       make("p", { class: "hint hit-title", title: result.title }, result.label ? `${result.label} · ${result.title}` : result.title));
     this.share = share;

@@ -1,6 +1,7 @@
 /** QueryPhoto: the photo that is asked about, whether it was analysed just now or lies in a collection. */
 
 import { isInside, openGrid, patchAt, tokensByMass } from "./factorization.js";
+import { nameOf } from "./names.js";
 import { Gone, fetchPackage, fetchPhoto, resolveAddress } from "./package.js";
 import { gridOfMasks } from "./retrieve_masks.js";
 
@@ -84,7 +85,7 @@ export class QueryPhoto {
   }
 
   word(token) {
-    return this.names[token]?.[0]?.[0] ?? null;
+    return nameOf(this.names[token]);
   }
 
   label(token) {

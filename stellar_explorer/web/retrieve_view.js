@@ -3,6 +3,7 @@
 import { Chips, percentOf } from "./chips.js";
 import { make, uniqueId, write } from "./elements.js";
 import { LayerCanvas, Overlay, drawPanel } from "./layers.js";
+import { namesInWords } from "./names.js";
 import { ScreenCanvas } from "./panels.js";
 
 const DIMMED = 0.66;
@@ -15,14 +16,14 @@ class NamedChips extends Chips {
     const { mass } = scene.analysis.concepts[token];
     const percent = percentOf(mass);
     const word = scene.word(token);
-    const guesses = (scene.names[token] ?? []).map(([name, score]) => `${name} ${Math.round(score * 100)} %`).join(", ");
+    const guesses = namesInWords(scene.names[token]);
     const canvas = make("canvas", { "aria-hidden": "true" });
     canvas.width = this.thumbnail.width;
     canvas.height = this.thumbnail.height;
     const element = make("button", {
       type: "button", class: "chip", "data-chip": token, "aria-pressed": "false", style: `--concept: ${scene.palette[token]}`,
-      "aria-label": `Concept ${token}${word ? `, perhaps ${word}` : ""}: ${percent} of the photo`,
-      title: guesses ? `Concept ${token}, ${percent} of the photo. The model guesses: ${guesses}` : `Concept ${token}, ${percent} of the photo`,
+      "aria-label": `Concept ${token}${word ? `, named ${word}` : ""}: ${percent} of the photo`,
+      title: guesses ? `Concept ${token}, ${percent} of the photo. Named by a classifier: ${guesses}` : `Concept ${token}, ${percent} of the photo`,
       onpointerenter: (event) => event.pointerType !== "touch" && this.on.enter(token),
       onpointerleave: (event) => event.pointerType !== "touch" && this.on.leave(),
       onfocus: () => element.matches(":focus-visible") && this.on.enter(token),
@@ -211,8 +212,8 @@ export class PhotoView {
     const { scene, state } = this;
     if (state.isBoxing) return state.box ? "Draw again for another box." : "Draw a box on the photo.";
     if (token === null) return state.isWhole ? "All its concepts are looked for." : "Click a concept in the photo.";
-    const [word, score] = scene.names[token]?.[0] ?? [];
-    const guess = word ? `${word}? (a guess, ${Math.round(score * 100)} %)` : `concept ${token}`;
-    return `${guess} · ${percentOf(scene.concepts[token].mass)} of the photo`;
+    const word = scene.word(token);
+    const name = word ? `${word} (a classifier's guess, ${Math.round(scene.names[token][0][1] * 100)} %)` : `concept ${token}`;
+    return `${name} · ${percentOf(scene.concepts[token].mass)} of the photo`;
   }
 }

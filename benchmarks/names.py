@@ -1,0 +1,225 @@
+"""How often names are right, on folders of labelled photos: a Markdown table a folder, by temperature.
+
+    python -m benchmarks.names FOLDER [FOLDER ...] --wordnet /usr/share/wordnet
+
+A folder is a folder a class, or photos with outlines beside them (`train.evaluators.photo_set`), whose classes are
+words or COCO's numbers. What is named is the heaviest concept that is in the photo and not round it, or the concept
+that covers an outline best, at an IoU of a half or more. A name is right where it is the label, something that the
+label is a kind of by WordNet, or a kind of the label, which the label cannot refute. For each temperature the least
+score of a certain name is chosen on every other label's photos of all folders together, so that TARGET of them are
+right; the table is of the other half. `index.naming.TEMPERATURE` and `index.hedging.CERTAIN` are such a pair.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tqdm import tqdm
+
+from index.hedging import CERTAIN, LIKELY, most_specific, node_scores
+from index.naming import TEMPERATURE, Namer
+from index.taxonomy import Taxonomy, plain, taxonomy
+from index.wordnet import WordNet
+from model.factorization import Factorization
+from model.stellar import Stellar
+from train.evaluators.photo_set import Outline, PhotoSet
+
+TARGET = 0.87  # two points above what is promised, for the half that is not tuned on
+TEMPERATURES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2)
+LEAST = np.arange(0.5, 0.995, 0.01)
+SIDE = 448  # of the squares on which masks and outlines are compared
+LEAST_IOU, LEAST_AREA = 0.5, 0.02
+
+COCO_CLASSES = (  # in the order of their numbers; what is empty is not used
+    ",person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,fire hydrant,,stop sign,parking meter,"
+    "bench,bird,cat,dog,horse,sheep,cow,elephant,bear,zebra,giraffe,,backpack,umbrella,,,handbag,tie,suitcase,frisbee,"
+    "ski,snowboard,ball,kite,baseball bat,baseball glove,skateboard,surfboard,tennis racket,bottle,,wine glass,cup,"
+    "fork,knife,spoon,bowl,banana,apple,sandwich,orange,broccoli,carrot,hot dog,pizza,doughnut,cake,chair,couch,"
+    "potted plant,bed,,dining table,,,toilet,,television,laptop,computer mouse,remote control,keyboard,"
+    "cellular telephone,microwave,oven,toaster,sink,refrigerator,,book,clock,vase,scissors,teddy bear,hair dryer,"
+    "toothbrush")
+# Labels of well-known sets that WordNet writes otherwise.
+OTHERWISE = {
+    "faces": "person", "faces easy": "person", "car side": "car", "cougar body": "cougar", "cougar face": "cougar",
+    "crocodile head": "crocodile", "flamingo head": "flamingo", "water lilly": "water lily", "wild cat": "wildcat",
+    "sea horse": "seahorse", "binocular": "binoculars", "inline skate": "roller skate", "stop sign": "street sign",
+    "bass": "sea bass", "hawksbill": "hawksbill turtle", "nautilus": "chambered nautilus", "garfield": "comic strip",
+    "snoopy": "comic strip", "airplanes": "airplane", "leopards": "leopard", "motorbikes": "motorcycle",
+    "ceiling fan": "fan", "windsor chair": "Windsor chair", "cellphone": "cellular telephone", "rhino": "rhinoceros",
+}
+
+
+@dataclass(frozen=True)
+class Truth:
+    """own: the nodes that a label is; above: them and all that they are kinds of."""
+
+    own: frozenset[int]
+    above: frozenset[int]
+
+    @classmethod
+    def of(cls, label: str, tree: Taxonomy, wordnet: WordNet | None) -> Truth | None:
+        """None for a label that nobody knows."""
+        word = OTHERWISE.get(plain(label), plain(label))
+        if own := tree.find(word):
+            return cls(frozenset(own), frozenset(one for place in own for one in tree.above(place)))
+        senses = wordnet.senses.get(plain(word), []) if wordnet else []
+        if not senses:
+            return None
+        place = {synset: number for number, synset in enumerate(tree.synsets)}
+        above = {place[one] for sense in senses for one in wordnet.above(sense) if one in place}
+        return cls(frozenset(), frozenset(above))
+
+    def permits(self, name: int, tree: Taxonomy) -> bool:
+        return name in self.above or not self.own.isdisjoint(tree.above(name))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A concept that shows what a label says. logits: (W,)."""
+
+    label: str
+    logits: np.ndarray
+
+
+def inside(factorization: Factorization) -> int:
+    """The heaviest token whose share of the patches at the edges is under half of its share of all; else the
+    heaviest."""
+    maps = factorization.localization[0].mT.unflatten(1, factorization.patch_grid)
+    edge = torch.ones(factorization.patch_grid, dtype=torch.bool)
+    edge[1:-1, 1:-1] = False
+    mass = factorization.mass[0]
+    is_inside = maps[:, edge].mean(dim=1) < mass / 2
+    return int((mass * is_inside if is_inside.any() else mass).argmax())
+
+
+def covering(factorization: Factorization, outline: Outline) -> int | None:
+    """The token whose mask covers an outline best; None where none does by a half."""
+    drawn = torch.from_numpy(outline.mask(SIDE).copy())
+    if drawn.float().mean() < LEAST_AREA:
+        return None
+    masks = F.interpolate(factorization.masks()[0, None].float(), size=(SIDE, SIDE), mode="bilinear")[0] > 0.5
+    iou = (masks & drawn).sum(dim=(1, 2)) / (masks | drawn).sum(dim=(1, 2)).clamp_min(1)
+    return int(iou.argmax()) if iou.max() >= LEAST_IOU else None
+
+
+def samples_of(stellar: Stellar, photos: PhotoSet, resolution: int) -> Iterator[Sample]:
+    namer = Namer.of(stellar)
+    if namer is None:
+        raise ValueError("The model's concepts are not named by the shipped classifier; give another one.")
+    for number, image in photos.images(resolution=resolution, patch_size=stellar.patch_size):
+        factorization, scores = namer.scored(stellar, image[None].to(stellar.device))
+        logits = scores[0].clamp_min(1e-12).log().cpu().numpy() * TEMPERATURE
+        factorization = factorization.to("cpu")
+        if photos.class_names:
+            yield Sample(photos.class_names[photos.labels[number]], logits[inside(factorization)])
+            continue
+        for outline in photos.outlines(number) or ():
+            token = covering(factorization, outline)
+            if token is not None:
+                label = word_of(outline.label)
+                yield Sample(label, logits[token])
+
+
+def word_of(label: str) -> str:
+    """COCO's numbers as words; all else as it is."""
+    words = dict(enumerate(COCO_CLASSES.split(",")))
+    return words.get(int(label), "") if label.isdecimal() else label
+
+
+@dataclass(frozen=True)
+class Named:
+    """What would be said of samples at a temperature: of each the summed probabilities (n, M), and whether each node
+    would be right of it (n, M)."""
+
+    summed: np.ndarray
+    right: np.ndarray
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample], truths: Sequence[Truth], tree: Taxonomy, temperature: float) -> Named:
+        scores = torch.from_numpy(np.stack([sample.logits for sample in samples]) / temperature).softmax(dim=1).numpy()
+        kinds = {truth: np.array([truth.permits(node, tree) for node in range(len(tree.names))])
+                 for truth in set(truths)}
+        return cls(node_scores(scores, tree), np.stack([kinds[truth] for truth in truths]))
+
+    def names(self, least: float, tree: Taxonomy) -> list[int | None]:
+        return [most_specific(summed, tree, least) for summed in self.summed]
+
+    def precision(self, names: Sequence[int | None]) -> float:
+        found = [self.right[row, name] for row, name in enumerate(names) if name is not None]
+        return float(np.mean(found)) if found else float("nan")
+
+
+def least_certain(named: Named, tree: Taxonomy) -> float:
+    """The least score from which on names are right often enough, there and at all higher ones."""
+    chosen = float(LEAST[-1])
+    for least in LEAST[::-1]:
+        if named.precision(named.names(least, tree)) < TARGET:
+            break
+        chosen = float(least)
+    return chosen
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, nargs="+", help="a folder a class, or photos with outlines")
+    parser.add_argument("--model", default="nano")
+    parser.add_argument("--resolution", type=int, default=448)
+    parser.add_argument("--limit", type=int, metavar="N", help="N photos of each folder, spread over it")
+    parser.add_argument("--wordnet", type=Path, metavar="FOLDER", help="knows labels that are no class and no kind")
+    options = parser.parse_args()
+
+    tree, wordnet = taxonomy(), WordNet(options.wordnet) if options.wordnet else None
+    stellar = Stellar.load(options.model, device="cuda" if torch.cuda.is_available() else "cpu", dtype="float32")
+    folders: dict[str, list[tuple[Sample, Truth]]] = {}
+    for folder in options.data:
+        photos = PhotoSet.open(folder, limit=options.limit)
+        with tqdm(total=len(photos), unit="photo", disable=None) as bar:
+            photos.progress = bar.update
+            known = [(sample, Truth.of(sample.label, tree, wordnet))
+                     for sample in samples_of(stellar, photos, options.resolution)]
+        folders[folder.name] = [(sample, truth) for sample, truth in known if truth is not None]
+        print(f"{folder.name}: {len(known)} concepts, {len(folders[folder.name])} of them with a label that is known")
+    report({name: found for name, found in folders.items() if found}, tree)
+    return 0
+
+
+def report(folders: dict[str, list[tuple[Sample, Truth]]], tree: Taxonomy) -> None:
+    halves = [[pair for found in folders.values() for pair in found[half::2]] for half in (0, 1)]
+    tuned_on = {temperature: least_certain(Named.of(*zip(*halves[0], strict=True), tree, temperature), tree)
+                for temperature in sorted({*TEMPERATURES, TEMPERATURE})}
+    for name, found in {**folders, "all": [*halves[0], *halves[1]]}.items():
+        held_out = halves[1] if name == "all" else found[1::2]
+        print(f"\n{name}, {len(held_out)} concepts not tuned on\n")
+        print("| temperature | certain from | certain | right | with a doubt | right | bits a certain name |")
+        print("|---|---|---|---|---|---|---|")
+        for temperature, least in [*tuned_on.items(), (TEMPERATURE, CERTAIN)]:
+            row(held_out, tree, temperature, least)
+    samples, truths = zip(*halves[1], strict=True)
+    named = Named.of(samples, truths, tree, TEMPERATURE)
+    wrong = Counter((samples[row].label, tree.names[name]) for row, name in enumerate(named.names(CERTAIN, tree))
+                    if name is not None and not named.right[row, name])
+    said = [f"{label}: {name} ({count})" for (label, name), count in wrong.most_common()]
+    print(f"\nCertain and wrong, as shipped: {', '.join(said) or 'none'}")
+
+
+def row(pairs: Sequence[tuple[Sample, Truth]], tree: Taxonomy, temperature: float, least: float) -> None:
+    named = Named.of(*zip(*pairs, strict=True), tree, temperature)
+    certain = named.names(least, tree)
+    doubtful = [None if sure is not None else name
+                for sure, name in zip(certain, named.names(LIKELY, tree), strict=True)]
+    bits = [tree.information[name] for name in certain if name is not None]
+    shares = [np.mean([name is not None for name in names]) for names in (certain, doubtful)]
+    print(f"| {temperature:g} | {least:.2f} | {shares[0]:.1%} | {named.precision(certain):.1%} | {shares[1]:.1%} | "
+          f"{named.precision(doubtful):.1%} | {np.mean(bits) if bits else 0:.1f} |")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
