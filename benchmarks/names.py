@@ -5,9 +5,10 @@
 A folder is a folder a class, or photos with outlines beside them (`train.evaluators.photo_set`), whose classes are
 words or COCO's numbers. What is named is the heaviest concept that is in the photo and not round it, or the concept
 that covers an outline best, at an IoU of a half or more. A name is right where it is the label, something that the
-label is a kind of by WordNet, or a kind of the label, which the label cannot refute. For each temperature the least
-score of a certain name is chosen on every other label's photos of all folders together, so that TARGET of them are
-right; the table is of the other half. `index.naming.TEMPERATURE` and `index.hedging.CERTAIN` are such a pair.
+label is a kind of by WordNet, or a kind of the label, which the label cannot refute. For some
+temperatures a calibration (`index.hedging`) is fitted to every other photo, and to the photos of every other label, and
+what names come of it is said of the rest. For other weights, or masks, set `index.hedging.SHIPPED` to what stands at
+the end: fitted to everything.
 """
 
 from __future__ import annotations
@@ -22,19 +23,20 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from sklearn.linear_model import LogisticRegression
 from tqdm import tqdm
 
-from index.hedging import CERTAIN, LIKELY, most_specific, node_scores
-from index.naming import TEMPERATURE, Namer
+from index.hedging import CERTAIN, LEAST_INFORMATION, LIKELY, SHIPPED, Calibration, features, most_specific, node_sums
+from index.naming import Namer
 from index.taxonomy import Taxonomy, plain, taxonomy
 from index.wordnet import WordNet
 from model.factorization import Factorization
 from model.stellar import Stellar
 from train.evaluators.photo_set import Outline, PhotoSet
 
-TARGET = 0.87  # two points above what is promised, for the half that is not tuned on
-TEMPERATURES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2)
-LEAST = np.arange(0.5, 0.995, 0.01)
+TEMPERATURES = (0.4, 0.5, 0.6, 0.8, 1.0)
+LEAST_LOOKED_AT = 0.1  # of a sum; below lie hundreds of kinds that nobody would name
+HEAD = "| | certain | right | with a doubt | right | bits a certain name |\n|---|---|---|---|---|---|"
 SIDE = 448  # of the squares on which masks and outlines are compared
 LEAST_IOU, LEAST_AREA = 0.5, 0.02
 
@@ -116,7 +118,7 @@ def samples_of(stellar: Stellar, photos: PhotoSet, resolution: int) -> Iterator[
         raise ValueError("The model's concepts are not named by the shipped classifier; give another one.")
     for number, image in photos.images(resolution=resolution, patch_size=stellar.patch_size):
         factorization, scores = namer.scored(stellar, image[None].to(stellar.device))
-        logits = scores[0].clamp_min(1e-12).log().cpu().numpy() * TEMPERATURE
+        logits = scores[0].clamp_min(1e-30).log().cpu().numpy()
         factorization = factorization.to("cpu")
         if photos.class_names:
             yield Sample(photos.class_names[photos.labels[number]], logits[inside(factorization)])
@@ -135,36 +137,29 @@ def word_of(label: str) -> str:
 
 
 @dataclass(frozen=True)
-class Named:
-    """What would be said of samples at a temperature: of each the summed probabilities (n, M), and whether each node
-    would be right of it (n, M)."""
+class Measured:
+    """Samples as they are at a temperature: the sums of each kind (n, M), and whether it would be right (n, M)."""
 
-    summed: np.ndarray
+    sums: np.ndarray
     right: np.ndarray
 
     @classmethod
-    def of(cls, samples: Sequence[Sample], truths: Sequence[Truth], tree: Taxonomy, temperature: float) -> Named:
-        scores = torch.from_numpy(np.stack([sample.logits for sample in samples]) / temperature).softmax(dim=1).numpy()
-        kinds = {truth: np.array([truth.permits(node, tree) for node in range(len(tree.names))])
-                 for truth in set(truths)}
-        return cls(node_scores(scores, tree), np.stack([kinds[truth] for truth in truths]))
-
-    def names(self, least: float, tree: Taxonomy) -> list[int | None]:
-        return [most_specific(summed, tree, least) for summed in self.summed]
-
-    def precision(self, names: Sequence[int | None]) -> float:
-        found = [self.right[row, name] for row, name in enumerate(names) if name is not None]
-        return float(np.mean(found)) if found else float("nan")
+    def of(cls, pairs: Sequence[tuple[Sample, Truth]], tree: Taxonomy, temperature: float) -> Measured:
+        logits = torch.from_numpy(np.stack([sample.logits for sample, _ in pairs]))
+        permits = {truth: np.array([truth.permits(node, tree) for node in range(len(tree.names))])
+                   for truth in {truth for _, truth in pairs}}
+        return cls(node_sums((logits / temperature).softmax(dim=1).numpy(), tree),
+                   np.stack([permits[truth] for _, truth in pairs]))
 
 
-def least_certain(named: Named, tree: Taxonomy) -> float:
-    """The least score from which on names are right often enough, there and at all higher ones."""
-    chosen = float(LEAST[-1])
-    for least in LEAST[::-1]:
-        if named.precision(named.names(least, tree)) < TARGET:
-            break
-        chosen = float(least)
-    return chosen
+def calibrated(measured: Measured, tree: Taxonomy, temperature: float) -> Calibration:
+    """By logistic regression over all kinds that a sample may be, every sample counting as much."""
+    odds, information = features(measured.sums, tree)
+    looked_at = (measured.sums >= LEAST_LOOKED_AT) & tree.shown
+    weight = np.broadcast_to(1 / np.maximum(looked_at.sum(axis=1, keepdims=True), 1), looked_at.shape)
+    given = np.stack([odds, information], axis=-1)
+    fitted = LogisticRegression(C=100).fit(given[looked_at], measured.right[looked_at], weight[looked_at])
+    return Calibration(temperature, *(round(float(value), 3) for value in (fitted.intercept_[0], *fitted.coef_[0])))
 
 
 def main() -> int:
@@ -192,33 +187,45 @@ def main() -> int:
 
 
 def report(folders: dict[str, list[tuple[Sample, Truth]]], tree: Taxonomy) -> None:
-    halves = [[pair for found in folders.values() for pair in found[half::2]] for half in (0, 1)]
-    tuned_on = {temperature: least_certain(Named.of(*zip(*halves[0], strict=True), tree, temperature), tree)
-                for temperature in sorted({*TEMPERATURES, TEMPERATURE})}
-    for name, found in {**folders, "all": [*halves[0], *halves[1]]}.items():
-        held_out = halves[1] if name == "all" else found[1::2]
-        print(f"\n{name}, {len(held_out)} concepts not tuned on\n")
-        print("| temperature | certain from | certain | right | with a doubt | right | bits a certain name |")
-        print("|---|---|---|---|---|---|---|")
-        for temperature, least in [*tuned_on.items(), (TEMPERATURE, CERTAIN)]:
-            row(held_out, tree, temperature, least)
-    samples, truths = zip(*halves[1], strict=True)
-    named = Named.of(samples, truths, tree, TEMPERATURE)
-    wrong = Counter((samples[row].label, tree.names[name]) for row, name in enumerate(named.names(CERTAIN, tree))
-                    if name is not None and not named.right[row, name])
+    pairs = [pair for found in folders.values() for pair in found]
+    place = {label: number for number, label in enumerate(sorted({sample.label for sample, _ in pairs}))}
+    for by, half in (("photo", [number % 2 for number in range(len(pairs))]),
+                     ("label", [place[sample.label] % 2 for sample, _ in pairs])):
+        for side in (0, 1):
+            tuned_on = [pair for pair, one in zip(pairs, half, strict=True) if one == side]
+            held_out = [pair for pair, one in zip(pairs, half, strict=True) if one != side]
+            print(f"\nevery other {by}, {len(held_out)} held out\n\n{HEAD}")
+            for temperature in TEMPERATURES:
+                found = calibrated(Measured.of(tuned_on, tree, temperature), tree, temperature)
+                row(f"{temperature:g}", held_out, tree, found)
+    print(f"\nas shipped\n\n{HEAD}")
+    for name, found in {**folders, "all": pairs}.items():
+        row(name, found, tree, SHIPPED)
+    sums = Measured.of(pairs, tree, SHIPPED.temperature)
+    print(f"\non everything: {calibrated(sums, tree, SHIPPED.temperature)}")
+    scores = SHIPPED.scores(probabilities_of(pairs), tree)
+    wrong = Counter((sample.label, tree.names[name]) for (sample, truth), one in zip(pairs, scores, strict=True)
+                    if (name := most_specific(one, tree, CERTAIN)) is not None and not truth.permits(name, tree))
     said = [f"{label}: {name} ({count})" for (label, name), count in wrong.most_common()]
-    print(f"\nCertain and wrong, as shipped: {', '.join(said) or 'none'}")
+    print(f"certain and wrong, as shipped: {', '.join(said) or 'none'}")
 
 
-def row(pairs: Sequence[tuple[Sample, Truth]], tree: Taxonomy, temperature: float, least: float) -> None:
-    named = Named.of(*zip(*pairs, strict=True), tree, temperature)
-    certain = named.names(least, tree)
-    doubtful = [None if sure is not None else name
-                for sure, name in zip(certain, named.names(LIKELY, tree), strict=True)]
+def probabilities_of(pairs: Sequence[tuple[Sample, Truth]]) -> np.ndarray:
+    return torch.from_numpy(np.stack([sample.logits for sample, _ in pairs])).softmax(dim=1).numpy()
+
+
+def row(title: str, pairs: Sequence[tuple[Sample, Truth]], tree: Taxonomy, calibration: Calibration) -> None:
+    scores = calibration.scores(probabilities_of(pairs), tree)
+    says_enough = tree.information >= LEAST_INFORMATION
+    certain = [most_specific(one, tree, CERTAIN) for one in scores]
+    doubtful = [None if sure is not None else most_specific(np.where(says_enough, one, 0), tree, LIKELY)
+                for sure, one in zip(certain, scores, strict=True)]
+    cells = []
+    for names in (certain, doubtful):
+        right = [truth.permits(name, tree) for (_, truth), name in zip(pairs, names, strict=True) if name is not None]
+        cells += [f"{len(right) / len(pairs):.1%}", f"{np.mean(right):.1%}" if right else "–"]
     bits = [tree.information[name] for name in certain if name is not None]
-    shares = [np.mean([name is not None for name in names]) for names in (certain, doubtful)]
-    print(f"| {temperature:g} | {least:.2f} | {shares[0]:.1%} | {named.precision(certain):.1%} | {shares[1]:.1%} | "
-          f"{named.precision(doubtful):.1%} | {np.mean(bits) if bits else 0:.1f} |")
+    print(f"| {title} | {' | '.join(cells)} | {np.mean(bits) if bits else 0:.1f} |")
 
 
 if __name__ == "__main__":

@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 STEM = "tf_efficientnet_lite0"
 NAMES_FILE = Path(__file__).resolve().parent.parent / "assets" / "nano" / "names.npz"
-# Of the softmax over the classes.
-TEMPERATURE = 1.0
 # Of a probe's words, which lie in no tree.
 LEAST_SCORE = 0.2
 
@@ -98,7 +96,7 @@ def fitting_probe(file: Path, changed: int, checkpoint: Path, written: int) -> P
 class Namer:
     """The stem's head: conv_head with its batch norm folded in, ReLU6, mean under the mask, classifier, softmax.
 
-    Reads the stride-32 features that the encoder computes anyway, so a name costs a thousandth of an encode.
+    Reads the stride-32 features that the encoder computes anyway, so names cost a hundredth of an encode.
     """
 
     def __init__(self, head: Mapping[str, np.ndarray], device: torch.device | str = "cpu") -> None:
@@ -142,7 +140,7 @@ class Namer:
     def _names_by(self, scores: Tensor) -> list[list[Names]]:
         if self._tree is None:
             return likely(scores, self.words)
-        return [[hedged(concept, self._tree) for concept in photo] for photo in scores.cpu().numpy()]
+        return [hedged(photo, self._tree) for photo in scores.cpu().numpy()]
 
     @torch.no_grad()
     def scores(self, features: Tensor, factorization: Factorization) -> Tensor:
@@ -157,7 +155,7 @@ class Namer:
         weights = weights / total.clamp_min(1e-12)
         said = F.linear(features.float().flatten(2).mT, self._head_weight, self._head_bias).clamp(0, 6)
         logits = F.linear(weights @ said, self._classifier_weight, self._classifier_bias)
-        return (logits / TEMPERATURE).softmax(dim=2) * (total > 0)
+        return logits.softmax(dim=2) * (total > 0)
 
 
 @lru_cache(maxsize=2)

@@ -23,8 +23,8 @@ class Taxonomy:
 
     classes: what the classifier's own list calls them; names: what each node is called; synsets: WordNet's ids. shown:
     (M,) bool, whether it is given as a name. unnamed: (M,) bool, whether it is of what says nothing of a photo (clothes
-    are people). under: (M, W) bool, which classes lie under a node, itself one of them. information: (M,) in bits, what
-    a name says: log2(W) for a class, 0 for all classes.
+    are people). under: (M, W) bool, which classes lie under a node, itself one of them; summing: (W, M) float32, the
+    same less what is unnamed. information: (M,) in bits, what a name says: log2(W) for a class, 0 for all classes.
     """
 
     def __init__(self, told: Mapping) -> None:
@@ -37,6 +37,7 @@ class Taxonomy:
         self.under = np.zeros((len(nodes), self.num_classes), bool)
         for leaf in range(self.num_classes):
             self.under[list(self._above[leaf]), leaf] = True
+        self.summing = (self.under & ~self.unnamed[: self.num_classes]).T.astype(np.float32)
         self.information = np.log2(self.num_classes) - np.log2(self.under.sum(axis=1))
         self._synonyms: dict[str, list[int]] = told["synonyms"]
         self._plurals: dict[str, str] = told["plurals"]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # The classes of a kind are all told where they are so few, so that nobody expects others.
 FEW_CLASSES = 3
 NUM_OFFERED = 5
+NUM_ABOVE = 2  # kinds that hold what is asked for
 # How alike two words are of which one may be meant by the other, in difflib's ratio, which takes time with length.
 NEAR = 0.75
 LONGEST = 60
@@ -48,7 +49,7 @@ def matching(word: str, words: Sequence[str]) -> list[int]:
 
 def counted(words: Sequence[str], codes: np.ndarray) -> dict[str, int]:
     """codes: (n, names), as `named` takes them -> how many concepts have each name, or as their first name one of what
-    lies under it; the most frequent first. What is no name here and says no more than one that is, is left out."""
+    lies under it; the most frequent first. A kind that is no name here, and of which one name is, is left out."""
     tree = taxonomy()
     count = {words[code]: int(times) for code, times in zip(*np.unique(codes[codes >= 0], return_counts=True),
                                                             strict=True)}
@@ -56,7 +57,7 @@ def counted(words: Sequence[str], codes: np.ndarray) -> dict[str, int]:
     above: dict[str, list[int]] = {}
     for code, times in zip(*firsts, strict=True):
         kinds = {one for place in tree.named(words[code]) for one in tree.above(place) if tree.shown[one]}
-        for name in {tree.names[one] for one in kinds} - {words[code]}:
+        for name in {tree.names[one] for one in kinds} | {words[code]}:
             above.setdefault(name, []).append(int(times))
     for name, times in above.items():
         if len(times) > 1 or name in count:
@@ -82,6 +83,9 @@ def advice(word: str, index: ConceptIndex) -> str:
         why = f"{asked} is never given as a name: what people wear and hold stands for people, who are no class"
     else:
         classes = tree.classes_under(kinds)
+        above = sorted({one for kind in kinds for one in tree.above(kind)}, key=lambda one: -tree.information[one])
+        here = counted(index.words, codes)
+        near = [tree.names[one] for one in above if tree.shown[one] and tree.names[one] in here][:NUM_ABOVE]
         why = f"Nothing here is named {asked}"
         if len(classes) <= FEW_CLASSES:
             why += f"; of its kind the classifier knows {listed(classes)} alone"

@@ -7,7 +7,7 @@ import pytest
 
 from index import taxonomy as taxonomy_file
 from index.errors import ConceptIndexError
-from index.hedging import CERTAIN, GUESS, LIKELY, MOST_NAMES, hedged, is_certain, node_scores, shown
+from index.hedging import CERTAIN, GUESS, LIKELY, MOST_NAMES, hedged, is_certain, node_sums, shown
 from index.taxonomy import read_taxonomy, singulars, taxonomy
 from index.wordnet import main
 from index.words import counted, matching
@@ -23,8 +23,12 @@ def torn(*classes: str, share: float = 0.96) -> np.ndarray:
     return scores
 
 
+def names_of(scores: np.ndarray) -> tuple:
+    return hedged(scores[None], TREE)[0]
+
+
 def first(scores: np.ndarray) -> str | None:
-    return next((word for word, _ in hedged(scores, TREE)), None)
+    return next((word for word, _ in names_of(scores)), None)
 
 
 def test_a_concept_torn_between_kinds_gets_the_name_that_holds_them_all():
@@ -33,7 +37,7 @@ def test_a_concept_torn_between_kinds_gets_the_name_that_holds_them_all():
     assert first(torn(*[TREE.classes[leaf] for leaf in np.flatnonzero(TREE.under[TREE.find("dog")[0]])[::10]])) == "dog"
     assert first(torn("zebra", "sorrel")) == "animal with hooves"
     assert first(torn("tabby", "sports car", "strawberry", "castle")) is None
-    assert hedged(np.zeros(TREE.num_classes, np.float32), TREE) == ()
+    assert names_of(np.zeros(TREE.num_classes, np.float32)) == ()
 
 
 def test_what_the_only_class_of_a_kind_says_is_the_kind():
@@ -42,15 +46,15 @@ def test_what_the_only_class_of_a_kind_says_is_the_kind():
 
 @pytest.mark.parametrize("word", ["jersey", "ski mask", "rifle", "suit", "sunglasses", "wig", "lipstick"])
 def test_what_people_wear_or_aim_is_never_a_name(word):
-    assert hedged(torn(word), TREE) == ()
+    assert names_of(torn(word)) == ()
     # Nor does it count for what it is a kind of, or leave the rest as more than it was.
-    summed = node_scores(torn(word), TREE)
+    summed = node_sums(torn(word), TREE)
     assert summed.max() < 0.05
 
 
 def test_the_sums_rise_towards_the_root_and_a_leaf_keeps_its_own():
     scores = np.random.default_rng(0).dirichlet(np.full(TREE.num_classes, 0.02)).astype(np.float32)
-    summed = node_scores(scores, TREE)
+    summed = node_sums(scores, TREE)
     for place in range(0, len(TREE.names), 7):
         assert all(summed[above] >= summed[place] - 1e-6 for above in TREE.above(place))
     named = ~TREE.unnamed[: TREE.num_classes]
@@ -58,7 +62,7 @@ def test_the_sums_rise_towards_the_root_and_a_leaf_keeps_its_own():
 
 
 def test_names_are_few_and_each_says_more_than_those_before():
-    names = hedged((3 * torn("golden retriever") + torn("beagle") + torn("tabby")) / 5, TREE)
+    names = names_of((3 * torn("golden retriever") + torn("beagle") + torn("tabby")) / 5)
     assert 1 < len(names) <= MOST_NAMES and all(score >= GUESS for _, score in names)
     places = [TREE.named(word)[0] for word, _ in names]
     for number, place in enumerate(places):
@@ -68,8 +72,15 @@ def test_names_are_few_and_each_says_more_than_those_before():
 def test_a_name_has_a_sign_of_doubt_unless_it_is_certain():
     assert shown("dog", CERTAIN) == "dog" and shown("dog", CERTAIN - 0.01) == "dog?"
     assert is_certain(np.array([0.0, 1.0])).tolist() == [False, True]
-    [(word, score), *_] = hedged(torn("tabby", share=(LIKELY + CERTAIN) / 2), TREE)
-    assert (word, is_certain(score)) == ("tabby", False)
+    [(word, score), *_] = names_of(torn("tripod", share=0.55))
+    assert (word, is_certain(score)) == ("tripod", False) and LIKELY <= score < CERTAIN
+
+
+def test_what_is_doubtful_and_says_little_is_no_name():
+    animals = np.flatnonzero(TREE.under[TREE.find("animal")[0]])
+    scores = np.full(TREE.num_classes, 0.4 / (TREE.num_classes - len(animals)), np.float32)
+    scores[animals] = 0.6 / len(animals)
+    assert names_of(scores) == ()
 
 
 @pytest.mark.parametrize(("word", "holds"), [

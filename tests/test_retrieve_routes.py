@@ -104,9 +104,20 @@ def test_a_photo_with_its_concepts_and_pictures(client):
         assert "private" in answer.headers["cache-control"] and answer.headers["x-content-type-options"] == "nosniff"
 
 
+def test_a_word_that_finds_nothing_says_which_words_would(client):
+    for word, why in (("vehicle", 'Nothing here is named "vehicle"'), ("horses", "knows sorrel alone"),
+                      ("sunglasses", "never given as a name"), ("<b>x</b>", "No class of the classifier"),
+                      ("gras", "grass")):
+        told = search(client, "mine", {"kind": "not", "of": {"kind": "not", "of": {"kind": "name", "word": word}}})
+        assert told["results"] == [] if word != "gras" else told["results"]
+        if not told["results"]:
+            assert why in told["advice"] and "dog" in told["advice"] and told["advice"].count("\n") == 0
+    assert search(client, "mine", {"kind": "name", "word": "animals"})["advice"] is None
+
+
 def test_words_and_labels(client):
     told = client.get(f"{BASE}/mine/words.json").json()
-    assert {word for word, _ in told["words"]} <= {"cat", "dog", "grass", "sky", "wheel", "window"}
+    assert {word for word, _ in told["words"]} <= {"cat", "dog", "grass", "sky", "wheel", "window", "animal", "mammal"}
     assert sorted(told["labels"]) == [["cat", 3], ["dog", 3]]
 
 
