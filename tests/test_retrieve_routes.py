@@ -144,7 +144,7 @@ def test_words_joins_layouts_arithmetic_and_thumbs(client, collections):
     one, two = {"kind": "concept", "concept": 6}, {"kind": "concept", "concept": 11}
     [word, *_] = next(concept.names[0] for concept in index.concepts(range(24)) if concept.names)
     named = search(client, "mine", {"kind": "name", "word": word})["results"]
-    assert named and all(word in [name for name, _ in result["hits"][0]["names"]] for result in named)
+    assert named and all(word in [name for name, _, _ in result["hits"][0]["names"]] for result in named)
     both = search(client, "mine", {"kind": "and", "of": [one, two]})["results"]
     assert {hit["part"] for hit in both[0]["hits"]} == {0, 1}
     without = search(client, "mine", {"kind": "and", "of": [one, {"kind": "not", "of": two}]})["results"]
