@@ -180,7 +180,7 @@ def _described(vectors: _Vectors, positions: np.ndarray, mapped: np.ndarray, cen
     index, ids = vectors.index, vectors.ids
     cluster, score = assign(vectors.read, ids, centres)
     cluster, centres = by_falling_count(cluster, centres)
-    columns = index.columns("id", "photo", "mass", "x", "y", "names")
+    columns = index.columns("id", "photo", "mass", "x", "y", "names", "name_scores")
     clusters = tuple(describe(columns, index.words, cluster, score, positions, index.concepts))
     progress("Done", 1)
     return Atlas(index.version, index.model.sha256, drawn_from, ids, positions.astype(np.float32), cluster, mapped,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from index.hedging import shown
 from index.records import Concept
 from index.rle import decode
 
@@ -31,9 +32,9 @@ class Cluster:
 
     count: concepts; num_photos: photos that have one; mass: the mean share of the photo; place: the mean centroid;
     place_map: PLACE_SIDE rows of PLACE_SIDE, how often it is there, 0..255 of its own most; position: its middle on the
-    map; typical: ids of concepts nearest to its centre, each of another photo; names: words with the share of the
-    concepts they come first for; together: (cluster, lift, photos with both): how many times as often in one photo as
-    by chance, the surest first.
+    map; typical: ids of concepts nearest to its centre, each of another photo; names: as people are shown them, with
+    the share of the concepts that they come first for; together: (cluster, lift, photos with both): how many times as
+    often in one photo as by chance, the surest first.
     """
 
     count: int
@@ -85,8 +86,8 @@ def by_falling_count(cluster: np.ndarray, centres: np.ndarray) -> tuple[np.ndarr
 
 def describe(columns: dict[str, np.ndarray], words: Sequence[str], cluster: np.ndarray, score: np.ndarray,
              positions: np.ndarray, concepts: Callable[[np.ndarray], list[Concept]]) -> list[Cluster]:
-    """columns: id, photo, mass, x, y and names (n, 3) of the same n concepts, in codes of `words` (-1: none);
-    concepts: ids -> what is stored of them."""
+    """columns: id, photo, mass, x, y, names (n, 3), in codes of `words` (-1: none), and name_scores of the same n
+    concepts; concepts: ids -> what is stored of them."""
     together = together_of(columns["photo"], cluster)
     found = []
     for number in range(int(cluster.max()) + 1):
@@ -100,7 +101,8 @@ def describe(columns: dict[str, np.ndarray], words: Sequence[str], cluster: np.n
             place_map=place_map(concepts(sample)),
             position=tuple(float(value) for value in np.median(positions[rows], axis=0)),
             typical=tuple(_first_of_each_photo(ids, photos, score[rows])),
-            names=_commonest(columns["names"][rows, 0], words), together=together[number]))
+            names=_commonest(columns["names"][rows, 0], columns["name_scores"][rows, 0], words),
+            together=together[number]))
     return found
 
 
@@ -149,6 +151,8 @@ def _first_of_each_photo(ids: np.ndarray, photos: np.ndarray, score: np.ndarray)
     return list(chosen.values())
 
 
-def _commonest(codes: np.ndarray, words: Sequence[str]) -> tuple[tuple[str, float], ...]:
+def _commonest(codes: np.ndarray, scores: np.ndarray, words: Sequence[str]) -> tuple[tuple[str, float], ...]:
+    """Certain where most of the concepts are that it comes first for."""
     count = Counter(codes[codes >= 0].tolist())
-    return tuple((words[code], round(number / len(codes), 4)) for code, number in count.most_common(NUM_NAMES))
+    return tuple((shown(words[code], float(np.median(scores[codes == code]))), round(number / len(codes), 4))
+                 for code, number in count.most_common(NUM_NAMES))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from index.hedging import is_certain, shown
 from index.records import Concept, Hit, Photo
 from model.photo import printable
 
@@ -43,8 +44,10 @@ def hits_json(name: str, concept: Concept, hits: Sequence[Hit], photos: Mapping[
 
 def facts(concept: Concept) -> dict[str, object]:
     return {"token": concept.token, "mass": round(concept.mass, 4), "box": [round(edge, 4) for edge in concept.box],
-            "names": [[word, round(score, 4)] for word, score in concept.names]}
+            "names": [[word, round(score, 4)] for word, score in concept.names],
+            "certain": bool(concept.names) and is_certain(concept.names[0][1])}
 
 
 def words(concept: Concept, taught: Taught = ()) -> str:
-    return ", ".join([*(f"{word} (taught)" for word, _ in taught), *(word for word, _ in concept.names)])
+    return ", ".join([*(f"{word} (taught)" for word, _ in taught),
+                      *(shown(word, score) for word, score in concept.names)])

@@ -1,4 +1,6 @@
-"""Names: up to three ImageNet words for what a concept shows, by the classifier of the model's own frozen stem.
+"""Names: what a concept shows, in up to three words, by the classifier of the model's own frozen stem.
+
+The classes are ImageNet's, and their probabilities are summed up a tree of kinds (`index.hedging`).
 
     python -m index.naming tf_efficientnet_lite0.safetensors --out assets/nano/names.npz
 
@@ -27,6 +29,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from index.errors import ConceptIndexError
+from index.hedging import MOST_NAMES, Names, hedged
+from index.taxonomy import taxonomy
 from model.factorization import Factorization
 from model.identity import concepts_sha256
 from model.probe import Probe, ProbeError, beside
@@ -36,13 +40,8 @@ if TYPE_CHECKING:
 
 STEM = "tf_efficientnet_lite0"
 NAMES_FILE = Path(__file__).resolve().parent.parent / "assets" / "nano" / "names.npz"
-MOST_NAMES = 3
-# Chosen by looking at the example photos, of whose 320 concepts 40 % then have a name. Below stand guesses about skies
-# and lawns, for which the 1,000 classes have no words, and patches named for the thing beside them; from 0.3 on, what
-# two classes share (tabby, Egyptian cat) loses its second name, and often its first.
+# Of a probe's words, which lie in no tree.
 LEAST_SCORE = 0.2
-
-Names = tuple[tuple[str, float], ...]
 
 
 def namer_of(stellar: Stellar) -> Namer | ProbeNamer | None:
@@ -52,7 +51,8 @@ def namer_of(stellar: Stellar) -> Namer | ProbeNamer | None:
 
 
 def likely(scores: Tensor, words: Sequence[str]) -> list[list[Names]]:
-    """(B, K, W) -> a photo a list of K names, the best first; () where nothing is likely."""
+    """(B, K, W) of words that lie in no tree -> a photo a list of K names, the best first; () where nothing is likely.
+    """
     best, classes = scores.topk(min(MOST_NAMES, scores.shape[2]))
     return [[tuple((words[number], round(score, 4)) for score, number in zip(*concept, strict=True)
                    if score >= LEAST_SCORE)
@@ -96,12 +96,14 @@ def fitting_probe(file: Path, changed: int, checkpoint: Path, written: int) -> P
 class Namer:
     """The stem's head: conv_head with its batch norm folded in, ReLU6, mean under the mask, classifier, softmax.
 
-    Reads the stride-32 features that the encoder computes anyway, so a name costs a thousandth of an encode.
+    Reads the stride-32 features that the encoder computes anyway, so names cost a hundredth of an encode.
     """
 
     def __init__(self, head: Mapping[str, np.ndarray], device: torch.device | str = "cpu") -> None:
         """head: what `head_of` gives, with C features of the stem, H of its head and W words."""
         self.words: list[str] = [str(word) for word in head["words"]]
+        tree = taxonomy()
+        self._tree = tree if self.words == tree.classes else None
         self._head_weight, self._head_bias, self._classifier_weight, self._classifier_bias = (
             torch.from_numpy(np.asarray(head[name], np.float32)).to(device)
             for name in ("head_weight", "head_bias", "classifier_weight", "classifier_bias"))
@@ -113,6 +115,11 @@ class Namer:
 
     def factorize(self, stellar: Stellar, images: Tensor) -> tuple[Factorization, list[list[Names]]]:
         """`stellar.factorize` and, a photo, the names of its K concepts, from one pass."""
+        factorization, scores = self.scored(stellar, images)
+        return factorization, self._names_by(scores)
+
+    def scored(self, stellar: Stellar, images: Tensor) -> tuple[Factorization, Tensor]:
+        """`stellar.factorize` and its `scores`, from one pass."""
         caller, kept = get_ident(), []
 
         def keep(_module: torch.nn.Module, _inputs: object, features: Sequence[Tensor]) -> None:
@@ -124,11 +131,16 @@ class Namer:
             factorization = stellar.factorize(images)
         finally:
             handle.remove()
-        return factorization, self.names(kept[-1], factorization)
+        return factorization, self.scores(kept[-1], factorization)
 
     def names(self, features: Tensor, factorization: Factorization) -> list[list[Names]]:
         """(B, C, rows, cols) of stride 32 -> a photo a list of K names, the best first; () where nothing is likely."""
-        return likely(self.scores(features, factorization), self.words)
+        return self._names_by(self.scores(features, factorization))
+
+    def _names_by(self, scores: Tensor) -> list[list[Names]]:
+        if self._tree is None:
+            return likely(scores, self.words)
+        return [hedged(photo, self._tree) for photo in scores.cpu().numpy()]
 
     @torch.no_grad()
     def scores(self, features: Tensor, factorization: Factorization) -> Tensor:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stellar_explorer.collection_package import names_facts
 from stellar_explorer.package import pack
 from stellar_explorer.views.palette import COLOURS
 
@@ -51,9 +52,9 @@ def atlas_package(index: ConceptIndex, atlas: Atlas) -> AtlasPackage:
     if len(shown) > MOST_POINTS:
         shown = shown[np.linspace(0, len(shown) - 1, MOST_POINTS).astype(np.int64)]
     columns = {name: values[rows[shown]] for name, values in index.columns(
-        "photo", "token", "mass", "left", "top", "right", "bottom", "label", "source", "names").items()}
+        "photo", "token", "mass", "left", "top", "right", "bottom", "label", "source", "names", "name_scores").items()}
     labels, label = _ranked(columns["label"], index.labels)
-    names, name = _ranked(columns["names"][:, 0], index.words)
+    names, name = _ranked(*_first_names(columns, index.words))
     groups, group_of = source_groups(index.sources)
     sources, source = _ranked(np.where(columns["source"] >= 0, group_of[columns["source"]], -1)
                               if len(group_of) else columns["source"], groups)
@@ -76,6 +77,15 @@ def atlas_package(index: ConceptIndex, atlas: Atlas) -> AtlasPackage:
         "clusters": _clusters(atlas.clusters),
     }
     return AtlasPackage(key, manifest, data, atlas)
+
+
+def _first_names(columns: Mapping[str, np.ndarray], words: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """-> codes (-1: none) of the names as they are shown, a word with a sign of doubt being another one; and these."""
+    from index.hedging import is_certain, shown
+
+    codes, scores = columns["names"][:, 0], columns["name_scores"][:, 0]
+    both = [shown(word, score) for word in words for score in (1.0, 0.0)]
+    return np.where(codes < 0, -1, 2 * codes + ~is_certain(scores)), both
 
 
 def source_groups(sources: Sequence[str]) -> tuple[list[str], np.ndarray]:
@@ -138,6 +148,7 @@ def concept_table(index: ConceptIndex, atlas: Atlas, ids: Sequence[int], kind: s
         "map_x": atlas.positions[rows, 0], "map_y": atlas.positions[rows, 1], "cluster": atlas.cluster[rows] + 1,
         **{f"name_{place + 1}": pyarrow.array(name(place), pyarrow.string()) for place in range(3)},
         "name_1_score": pyarrow.array([_score(concept) for concept in concepts], pyarrow.float32()),
+        "name_1_certain": pyarrow.array([_certain(concept) for concept in concepts], pyarrow.bool_()),
     })
     content = io.BytesIO()
     if kind == "parquet":
@@ -151,13 +162,17 @@ def _facts(concept: Concept, photo: Photo, taught: Sequence[tuple[str, float]]) 
     return {"id": concept.id, "photo": concept.photo, "token": concept.token, "mass": round(concept.mass, 5),
             "peak": round(concept.peak, 4), "centroid": _rounded(concept.centroid), "box": _rounded(concept.box),
             "patch_grid": list(concept.patch_grid), "mask": list(map(int, concept.mask)),
-            "names": [[word, round(score, 3)] for word, score in concept.names],
+            "names": names_facts(concept.names),
             "taught": [[word, round(score, 3)] for word, score in taught], "source": photo.source,
             "label": photo.label, "hash": photo.sha256[:12]}
 
 
 def _score(concept: Concept) -> float | None:
     return concept.names[0][1] if concept.names else None
+
+
+def _certain(concept: Concept) -> bool | None:
+    return names_facts(concept.names)[0][2] if concept.names else None
 
 
 def _rounded(values: Sequence[float]) -> list[float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,8 +28,15 @@ def concept_facts(concept: Concept, taught: Names = ()) -> dict[str, Any]:
     return {"concept": concept.id, "token": concept.token, "mass": round(concept.mass, 5),
             "peak": round(concept.peak, 4), "centroid": [round(place, 4) for place in concept.centroid],
             "box": [round(edge, 4) for edge in concept.box], "grid": list(concept.patch_grid),
-            "mask": list(concept.mask), "names": [[word, round(score, 3)] for word, score in concept.names],
+            "mask": list(concept.mask), "names": names_facts(concept.names),
             "taught": [[word, round(score, 3)] for word, score in taught]}
+
+
+def names_facts(names: Sequence[tuple[str, float]]) -> list[list[Any]]:
+    """Word, score, and whether it is certain: where it is not, a page shows it with a sign of doubt."""
+    from index.hedging import is_certain
+
+    return [[word, round(score, 3), is_certain(score)] for word, score in names]
 
 
 def photo_address(collections: Collections, name: str, photo: Photo) -> dict[str, Any]:
@@ -63,14 +70,33 @@ def results_facts(collections: Collections, name: str, results: Sequence[PhotoRe
         for result in results]}
 
 
+def word_advice(index: ConceptIndex, said: Any) -> str | None:
+    """Of a query that found nothing, as the page asked it: what to say of the first word that nothing here has."""
+    from index.words import advice, matching
+
+    for word in asked_words(said):
+        if not matching(word, index.words):
+            return advice(word, index)
+    return None
+
+
+def asked_words(said: Any) -> Iterator[str]:
+    if isinstance(said, list):
+        for item in said:
+            yield from asked_words(item)
+    elif isinstance(said, dict) and said.get("kind") == "name":
+        yield str(said.get("word"))
+    elif isinstance(said, dict):
+        yield from asked_words(list(said.values()))
+
+
 def vocabulary(index: ConceptIndex) -> dict[str, Any]:
-    """The words that concepts have, and the labels of photos, the most frequent first, each with how often; and the
+    """The words that find concepts, and the labels of photos, the most frequent first, each with how often; and the
     words that the collection was taught."""
+    from index.words import counted
+
     columns = index.columns("names", "label", "photo")
-    names = columns["names"]
-    codes, counts = np.unique(names[names >= 0], return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:MOST_WORDS]
-    words = [[index.words[codes[place]], int(counts[place])] for place in order]
+    words = [list(pair) for pair in counted(index.words, columns["names"]).items()][:MOST_WORDS]
     _, firsts = np.unique(columns["photo"], return_index=True)
     labels = Counter(index.labels[code] for code in columns["label"][firsts] if code >= 0)
     return {"words": words, "labels": labels.most_common(MOST_LABELS), "taught": [word.word for word in index.taught]}

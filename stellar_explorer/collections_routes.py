@@ -14,7 +14,15 @@ from starlette.routing import Route
 from stellar_explorer import answers
 from stellar_explorer.analysis import Explorer
 from stellar_explorer.answers import FOREVER, json_object
-from stellar_explorer.collection_package import concept_facts, photo_address, photo_facts, results_facts, vocabulary
+from stellar_explorer.collection_package import (
+    concept_facts,
+    names_facts,
+    photo_address,
+    photo_facts,
+    results_facts,
+    vocabulary,
+    word_advice,
+)
 from stellar_explorer.collections import OWN, Collections
 from stellar_explorer.concept_names import ConceptNames
 from stellar_explorer.package import package
@@ -37,8 +45,10 @@ def collections_routes(explorer: Explorer, collections: Collections) -> list[Rou
         known = ("query", "k", "least_score", "where", "fold")
         if unknown := set(asked) - set(known):
             raise ValueError(f"A search has {', '.join(known)}, found {sorted(unknown)[0][:40]!r}.")
-        found = collections.search(name, asked.pop("query", None), **asked)
-        return results_facts(collections, name, found)
+        query = asked.pop("query", None)
+        found = collections.search(name, query, **asked)
+        return {**results_facts(collections, name, found),
+                "advice": None if found else word_advice(collections.get(name), query)}
 
     def photos(request: Request, body: bytes) -> Any:
         name = request.path_params["name"]
@@ -89,7 +99,7 @@ def collections_routes(explorer: Explorer, collections: Collections) -> list[Rou
         return package(explorer.study(kept, model=facts.model, resolution=facts.resolution)).manifest
 
     def study_names(request: Request, body: bytes) -> Any:
-        return {"names": names.of(request.path_params["token"])}
+        return {"names": [names_facts(concept) for concept in names.of(request.path_params["token"])]}
 
     def make_own(request: Request, body: bytes) -> Any:
         return {"name": collections.own(secrets.token_urlsafe(18))}

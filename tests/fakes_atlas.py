@@ -87,6 +87,7 @@ class FakeIndex:
         photos = [self._photos[concept.photo] for concept in concepts]
         places = {word: place for place, word in enumerate(self.words)}
         codes = [[places[word] for word, _ in concept.names] + [-1] * (3 - len(concept.names)) for concept in concepts]
+        scores = [[score for _, score in concept.names] + [0.0] * (3 - len(concept.names)) for concept in concepts]
         boxes = np.array([concept.box for concept in concepts], np.float32).reshape(-1, 4)
         centroids = np.array([concept.centroid for concept in concepts], np.float32).reshape(-1, 2)
         labels, sources = {label: place for place, label in enumerate(self.labels)}, self.sources
@@ -101,6 +102,7 @@ class FakeIndex:
             "label": np.array([labels.get(photo.label, -1) for photo in photos], np.int32),
             "source": np.array([source_of[photo.source] for photo in photos], np.int32),
             "names": np.array(codes, np.int32).reshape(-1, 3),
+            "name_scores": np.array(scores, np.float32).reshape(-1, 3),
         }
         return {name: columns[name] for name in names}
 

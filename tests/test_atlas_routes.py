@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 
 from index import atlas as atlas_module
 from index.atlas import FILE, atlas_of
+from index.hedging import is_certain, shown
 from index.map import _main_directions
 from index.records import EncodedPhoto
 from stellar_explorer import atlases as atlases_module
@@ -84,17 +85,18 @@ def test_the_map_is_made_once_and_told_in_full(index):
     assert data.status_code == 200 and "immutable" in data.headers["cache-control"]
     assert len(data.content) == manifest["bytes"]
     arrays = arrays_of(manifest, data.content)
-    columns = index.columns("id", "photo", "mass", "token", "label", "names", "left")
+    columns = index.columns("id", "photo", "mass", "token", "label", "names", "name_scores", "left")
     np.testing.assert_array_equal(arrays["id"], columns["id"])
     np.testing.assert_array_equal(arrays["photo"], columns["photo"])
     np.testing.assert_array_equal(arrays["token"], columns["token"])
     np.testing.assert_allclose(arrays["mass"], columns["mass"])
     np.testing.assert_allclose(arrays["box"][:, 0], columns["left"] * 255, atol=0.51)
     # Codes say the same as the index does.
-    for name, codes in (("label", columns["label"]), ("name", columns["names"][:, 0])):
-        values, source = manifest[f"{name}s"], {"label": index.labels, "name": index.words}[name]
-        assert [None if code == NONE else values[code] for code in arrays[name]] == [
-            None if code < 0 else source[code] for code in codes]
+    firsts = zip(columns["names"][:, 0], columns["name_scores"][:, 0], strict=True)
+    said = {"label": [None if code < 0 else index.labels[code] for code in columns["label"]],
+            "name": [None if code < 0 else shown(index.words[code], score) for code, score in firsts]}
+    for name, values in said.items():
+        assert [None if code == NONE else manifest[f"{name}s"][code] for code in arrays[name]] == values
     counts = np.bincount(arrays["cluster"])
     assert [cluster["count"] for cluster in manifest["clusters"]] == counts.tolist()
     assert manifest["num_photos"] == 20 and manifest["num_points"] == manifest["num_concepts"] == 80
@@ -221,8 +223,9 @@ def test_what_is_told_of_concepts_is_what_is_stored(index):
     facts = client.get("/stellar/collections/fake/atlas/concepts.json?ids=9,0,5,9999999").json()
     assert [fact["id"] for fact in facts] == [9, 0]  # 5 was of photo 1, and 9999999 never was
     [concept] = index.concepts([9])
-    assert facts[0]["mask"] == list(concept.mask) and facts[0]["names"] == [list(name) for name in concept.names]
-    assert facts[1]["names"] == [[HOSTILE, 0.9]] and facts[1]["label"] == HOSTILE
+    assert facts[0]["mask"] == list(concept.mask) and facts[0]["names"] == [
+        [word, score, is_certain(score)] for word, score in concept.names]
+    assert facts[1]["names"] == [[HOSTILE, 0.9, True]] and facts[1]["label"] == HOSTILE
 
 
 @pytest.mark.parametrize("ids", ["", "x", "1,,2", "-1", "1.5", "1e3", "0x1", "%00", "9" * 17, "1 2", "٣"])

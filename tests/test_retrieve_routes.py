@@ -104,9 +104,20 @@ def test_a_photo_with_its_concepts_and_pictures(client):
         assert "private" in answer.headers["cache-control"] and answer.headers["x-content-type-options"] == "nosniff"
 
 
+def test_a_word_that_finds_nothing_says_which_words_would(client):
+    for word, why in (("vehicle", 'Nothing here is named "vehicle"'), ("horses", "knows sorrel alone"),
+                      ("sunglasses", "never given as a name"), ("<b>x</b>", "No class of the classifier"),
+                      ("gras", "grass")):
+        told = search(client, "mine", {"kind": "not", "of": {"kind": "not", "of": {"kind": "name", "word": word}}})
+        assert told["results"] == [] if word != "gras" else told["results"]
+        if not told["results"]:
+            assert why in told["advice"] and "dog" in told["advice"] and told["advice"].count("\n") == 0
+    assert search(client, "mine", {"kind": "name", "word": "animals"})["advice"] is None
+
+
 def test_words_and_labels(client):
     told = client.get(f"{BASE}/mine/words.json").json()
-    assert {word for word, _ in told["words"]} <= {"cat", "dog", "grass", "sky", "wheel", "window"}
+    assert {word for word, _ in told["words"]} <= {"cat", "dog", "grass", "sky", "wheel", "window", "animal", "mammal"}
     assert sorted(told["labels"]) == [["cat", 3], ["dog", 3]]
 
 
@@ -133,7 +144,7 @@ def test_words_joins_layouts_arithmetic_and_thumbs(client, collections):
     one, two = {"kind": "concept", "concept": 6}, {"kind": "concept", "concept": 11}
     [word, *_] = next(concept.names[0] for concept in index.concepts(range(24)) if concept.names)
     named = search(client, "mine", {"kind": "name", "word": word})["results"]
-    assert named and all(word in [name for name, _ in result["hits"][0]["names"]] for result in named)
+    assert named and all(word in [name for name, _, _ in result["hits"][0]["names"]] for result in named)
     both = search(client, "mine", {"kind": "and", "of": [one, two]})["results"]
     assert {hit["part"] for hit in both[0]["hits"]} == {0, 1}
     without = search(client, "mine", {"kind": "and", "of": [one, {"kind": "not", "of": two}]})["results"]

@@ -2,6 +2,7 @@
 
 import { icon, make } from "./elements.js";
 import { percentOf } from "./chips.js";
+import { nameOf, namesInWords } from "./names.js";
 import { teachMarks } from "./teach_marks.js";
 
 export const PICTURE = 240;
@@ -50,15 +51,16 @@ export class ConceptCard {
     const facts = this.crops.factsOf(id);
     const picture = this.crops.picture(id, PICTURE);
     const taught = this.taught ?? facts?.taught ?? [];
-    const names = [...taught, ...(facts?.names ?? [])];
-    const canvas = make("canvas", { width: PICTURE, height: PICTURE, role: "img", "aria-label": names.length ? `Crop: perhaps ${names[0][0]}` : "Crop of the concept" });
+    const names = facts?.names ?? [];
+    const name = nameOf(names, taught);
+    const canvas = make("canvas", { width: PICTURE, height: PICTURE, role: "img", "aria-label": name ? `Crop: ${name}` : "Crop of the concept" });
     if (picture) canvas.getContext("2d").drawImage(picture, 0, 0);
     const line = (term, ...words) => make("div", {}, make("dt", {}, term), make("dd", {}, ...words));
     this.element.replaceChildren(make("div", { class: "atlas-card-body" },
       make("div", { class: "atlas-card-picture" }, canvas),
       make("div", { class: "atlas-card-words" },
-        make("strong", {}, names[0]?.[0] ?? (facts ? "No name suggested" : " ")),
-        make("p", { class: "hint" }, names.length ? `${taught.length ? "taught" : "suggested"}, ${names.map(([word, score], place) => `${place ? `${word} ` : ""}${percentOf(score)}`).join(" · ")}` : " "),
+        make("strong", {}, name ?? (facts ? "No name suggested" : " ")),
+        make("p", { class: "hint" }, namesInWords(names, taught) || " "),
         make("dl", {},
           line("Cluster", make("i", { class: "swatch", style: `--concept: ${cluster.colour}` }), cluster.label),
           line("Mass", `${percentOf(points.mass[row])} of the photo`),

@@ -10,6 +10,7 @@ import { gather } from "./gather.js";
 import { openInEdit, takeFound } from "./handover.js";
 import { introduction } from "./introduction.js";
 import { listenToKeys } from "./keyboard.js";
+import { nameOf } from "./names.js";
 import { Gone, fetchSettings } from "./package.js";
 import { CopyDialog } from "./recipes.js";
 import { Steps, readRetrieve, writeRetrieve } from "./retrieve_address.js";
@@ -589,11 +590,10 @@ class RetrieveTab {
   open(result, hit, image) {
     if (this.picking !== null && hit) {
       const { collection } = this;
-      const [word] = hit.taught[0] ?? hit.names[0] ?? [];
       const picture = { image, grid: gridOfMasks([hit], hit.token + 1), token: hit.token, centroid: hit.centroid, colour: "#fff" };
       this.fill({
         kind: "indexed", collection: collection.name, photo: result.photo, concept: hit.concept, token: hit.token,
-        label: word ?? `concept ${hit.token}`, of: word ? null : result.title, picture,
+        label: nameOf(hit.names, hit.taught) ?? `concept ${hit.token}`, of: nameOf(hit.names, hit.taught) ? null : result.title, picture,
       });
       return;
     }
@@ -800,7 +800,7 @@ class RetrieveTab {
   emptyHint() {
     const isNarrow = Object.keys(NO_FILTERS).some((name) => !["fold", "self"].includes(name) && this.filters[name] !== NO_FILTERS[name]);
     if (isNarrow) return "Only some sizes, places or labels are searched; show everything under “Narrow down”.";
-    if (this.question.subject?.kind === "word") return "No concept here was given such a name; try another word, or click a concept.";
+    if (this.results.advice) return this.results.advice;
     if (this.question.rows.length) return "All conditions must hold in one photo; take one away.";
     return "Choose another concept, or look in another collection.";
   }

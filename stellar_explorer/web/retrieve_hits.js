@@ -1,6 +1,7 @@
 /** The photos that were found: a grid of their own proportions, each with what was found lit and the rest dimmed. */
 
 import { icon, make, write } from "./elements.js";
+import { nameOf, namesInWords } from "./names.js";
 import { resolveAddress } from "./package.js";
 import { drawHits } from "./retrieve_masks.js";
 
@@ -91,13 +92,14 @@ class Tile {
     this.colours = this.hits.map(({ token, part }) =>
       (look.palette ? look.palette[token % look.palette.length] : part === 0 ? look.colour : COLOURS[(part - 1) % COLOURS.length]));
     const [learnt] = this.hit?.taught ?? [];
-    const [word, share] = learnt ?? this.hit?.names[0] ?? [];
+    const word = nameOf(this.hit?.names, this.hit?.taught);
+    const share = word && (learnt ?? this.hit.names[0])[1];
     const isMutual = Boolean(this.hit?.mutual);
     const score = result.score.toFixed(2);
     this.aspect = result.width / result.height;
     this.canvas = make("canvas", { "aria-hidden": "true" });
     this.image = make("img", { src: resolveAddress(result.thumbnail), alt: "", loading: "lazy", draggable: "false" });
-    const told = `${result.title}${result.label ? `, ${result.label}` : ""}; score ${score}${word ? `; perhaps ${word}` : ""}`;
+    const told = `${result.title}${result.label ? `, ${result.label}` : ""}; score ${score}${word ? `; named ${word}` : ""}`;
     this.picture = make("button", {
       type: "button", class: "hit-picture", "aria-label": `Search with this: ${told}`, onclick: () => on.open(result, this.hit, this.image),
     }, this.image, this.canvas,
@@ -112,7 +114,7 @@ class Tile {
       make("div", { class: "hit-words" },
         make("span", { class: "hit-score", title: "How alike, by the cosine: 1 is the same" }, score),
         isMutual ? make("span", { class: "hit-mutual", title: "Mutual: seen from here, the concept asked about is the best match in its photo too" }, icon("mutual"), make("span", { class: "unseen" }, "mutual")) : null,
-        make("span", { class: learnt ? "hit-name taught-name" : "hit-name", title: word ? guessesOf(this.hit) : "" }, word ?? ""),
+        make("span", { class: learnt ? "hit-name taught-name" : "hit-name", title: namesInWords(this.hit?.names, this.hit?.taught) }, word ?? ""),
         make("span", { class: "hit-marks" }, ...this.markers)),
       make("p", { class: "hint hit-title", title: result.title }, result.label ? `${result.label} · ${result.title}` : result.title));
     this.share = share;
@@ -136,12 +138,6 @@ class Tile {
     else delete this.element.dataset.mark;
     for (const button of this.markers) button.setAttribute("aria-pressed", String(button.dataset.mark === mark));
   }
-}
-
-/** What a concept is called, in a sentence: by words that were taught, and by the model. */
-export function guessesOf({ names = [], taught = [] }) {
-  const said = (all) => all.map(([name, score]) => `${name} ${Math.round(score * 100)} %`).join(", ");
-  return [taught.length && `By a taught word: ${said(taught)}`, names.length && `The model guesses: ${said(names)}`].filter(Boolean).join(". ");
 }
 
 /** What stands where hits would: a sentence, and perhaps a bar. */

@@ -1,6 +1,7 @@
 /** QueryPhoto: the photo that is asked about, whether it was analysed just now or lies in a collection. */
 
 import { isInside, openGrid, patchAt, tokensByMass } from "./factorization.js";
+import { nameOf } from "./names.js";
 import { Gone, fetchPackage, fetchPhoto, resolveAddress } from "./package.js";
 import { gridOfMasks } from "./retrieve_masks.js";
 
@@ -85,7 +86,7 @@ export class QueryPhoto {
 
   /** A taught word comes before the model's own. */
   word(token) {
-    return this.taught[token]?.[0]?.[0] ?? this.names[token]?.[0]?.[0] ?? null;
+    return nameOf(this.names[token], this.taught[token]);
   }
 
   /** Whether a concept, as retrieve_query.js has it, is one of this photo. */

@@ -3,8 +3,8 @@
 import { Chips, percentOf } from "./chips.js";
 import { make, uniqueId, write } from "./elements.js";
 import { LayerCanvas, Overlay, drawPanel } from "./layers.js";
+import { namesInWords } from "./names.js";
 import { ScreenCanvas } from "./panels.js";
-import { guessesOf } from "./retrieve_hits.js";
 
 const DIMMED = 0.66;
 const LEAST_SIDE = 0.02;
@@ -16,13 +16,13 @@ class NamedChips extends Chips {
     const { mass } = scene.analysis.concepts[token];
     const percent = percentOf(mass);
     const word = scene.word(token);
-    const guesses = guessesOf({ names: scene.names[token], taught: scene.taught[token] });
+    const guesses = namesInWords(scene.names[token], scene.taught[token]);
     const canvas = make("canvas", { "aria-hidden": "true" });
     canvas.width = this.thumbnail.width;
     canvas.height = this.thumbnail.height;
     const element = make("button", {
       type: "button", class: "chip", "data-chip": token, "aria-pressed": "false", style: `--concept: ${scene.palette[token]}`,
-      "aria-label": `Concept ${token}${word ? `, perhaps ${word}` : ""}: ${percent} of the photo`,
+      "aria-label": `Concept ${token}${word ? `, named ${word}` : ""}: ${percent} of the photo`,
       title: guesses ? `Concept ${token}, ${percent} of the photo. ${guesses}` : `Concept ${token}, ${percent} of the photo`,
       onpointerenter: (event) => event.pointerType !== "touch" && this.on.enter(token),
       onpointerleave: (event) => event.pointerType !== "touch" && this.on.leave(),
@@ -212,9 +212,10 @@ export class PhotoView {
     const { scene, state } = this;
     if (state.isBoxing) return state.box ? "Draw again for another box." : "Draw a box on the photo.";
     if (token === null) return state.isWhole ? "All its concepts are looked for." : "Click a concept in the photo.";
-    const [word, score] = scene.names[token]?.[0] ?? [];
-    const [learnt, how] = scene.taught[token]?.[0] ?? [];
-    const guess = learnt ? `${learnt} (a taught word, ${Math.round(how * 100)} %)` : word ? `${word}? (a guess, ${Math.round(score * 100)} %)` : `concept ${token}`;
-    return `${guess} · ${percentOf(scene.concepts[token].mass)} of the photo`;
+    const word = scene.word(token);
+    const [learnt] = scene.taught[token] ?? [];
+    const [, score] = learnt ?? scene.names[token]?.[0] ?? [];
+    const name = word ? `${word} (${learnt ? "a taught word" : "a classifier's guess"}, ${Math.round(score * 100)} %)` : `concept ${token}`;
+    return `${name} · ${percentOf(scene.concepts[token].mass)} of the photo`;
   }
 }
