@@ -22,6 +22,7 @@ NUM_ABOVE = 2  # kinds that hold what is asked for
 # How alike two words are of which one may be meant by the other, in difflib's ratio, which takes time with length.
 NEAR = 0.75
 LONGEST = 60
+TEACH_IT = "Or teach it: mark three concepts that show it, and one that does not."
 
 
 def named(word: str, words: Sequence[str], codes: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -89,7 +90,8 @@ def advice(word: str, index: ConceptIndex) -> str:
         why = f"Nothing here is named {asked}"
         if len(classes) <= FEW_CLASSES:
             why += f"; of its kind the classifier knows {listed(classes)} alone"
-    return f"{why}. Words that find something here: {listed([*near, *(one for one in offered if one not in near)])}."
+    found = listed([*near, *(one for one in offered if one not in near)])
+    return f"{why}. Words that find something here: {found}. {TEACH_IT}"
 
 
 def listed(words: Sequence[str]) -> str:

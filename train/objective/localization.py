@@ -6,23 +6,22 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from train.objective.granularity import inside_groups
-
 
 def localization_loss(localization: Tensor, taught: Tensor, groups: tuple[int, ...]) -> Tensor:
-    """(B, N, K) twice and the groups' sizes, which sum to K -> scalar, at least 0: inside each group, where a patch is
-    among the taught tokens against where it is among ours, Kullback-Leibler divergence, a mean over patches and groups.
+    """(B, N, K) twice and the groups' sizes, which sum to K -> scalar, at least 0: the Kullback-Leibler divergence of
+    ours from what is taught, over a patch's tokens, a mean over patches.
 
     Ours, not the paper's. In each photo our tokens of a group are paired with the teacher's so that the loss is least:
     which token says what is not taught, only what belongs together. Reconstruction makes of localization a code for
-    places; this holds it to objects.
+    places; this holds it to objects. How much of a patch each group holds counts too: a mask is where a token has more
+    than 1/K of it.
     """
-    parts = []
-    for own, wanted in zip(inside_groups(localization.float(), groups), inside_groups(taught.float(), groups),
+    loss = localization.new_zeros((), dtype=torch.float32)
+    for own, wanted in zip(localization.float().split(groups, dim=-1), taught.float().split(groups, dim=-1),
                            strict=True):
         log_own, log_wanted = (part.clamp_min(1e-6).log() for part in (own, wanted))
         agreement = (wanted.mT @ log_own).detach().cpu().numpy()  # (B, K_g, K_g): a taught token's row, ours a column
         order = torch.stack([torch.from_numpy(linear_sum_assignment(photo, maximize=True)[1]) for photo in agreement])
         paired = log_own.take_along_dim(order.to(own.device)[:, None], dim=2)
-        parts.append((wanted * (log_wanted - paired)).sum(dim=-1).mean())
-    return torch.stack(parts).mean().clamp_min(0)
+        loss = loss + (wanted * (log_wanted - paired)).sum(dim=-1).mean()
+    return loss.clamp_min(0)
