@@ -25,8 +25,8 @@ def recipe() -> TrainConfig:
         guide="nano",
         tokenizer_weights="nano",
         frozen=start.frozen,
-        weights={"reconstruction": 1.0, "localization": 2.0, "summary": 1.0, "low_rank": 0.3, "simplicity": 1.0,
-                 "sharpness": 0.2, "koleo": 0.02},
+        weights={"reconstruction": 0.3, "localization": 4.0, "summary": 1.0, "low_rank": 0.3, "simplicity": 1.0,
+                 "sharpness": 0.1, "koleo": 0.02},
         token_groups=start.token_groups,
         group_shares=start.group_shares,
         data=DataConfig(num_workers=1),
@@ -35,5 +35,5 @@ def recipe() -> TrainConfig:
         optimizer=replace(start.optimizer, learning_rate=5e-4, encoder_rate=0.3, final_learning_rate=5e-6, warmup=0.05,
                           weight_decay=0.02, betas=(0.9, 0.98)),
         batch_size=16,
-        steps=1500,
+        steps=1000,
     )
