@@ -221,7 +221,7 @@ def test_search_refuses_in_a_sentence(capsys, made, tmp_path, weights):
     assert "is not a picture" in refused(capsys, "search", index, tmp_path / "text.png", "--model", weights)
     assert "it has cat, dog" in refused(capsys, "search", index, cat, "--label", "cow", "--model", weights)
     assert "There is no concept index in" in refused(capsys, "search", tmp_path, cat)
-    assert "is another" in refused(capsys, "search", index, cat, "--model", "nano")
+    assert "are made by others" in refused(capsys, "search", index, cat, "--model", "nano")
     assert "name its file with --model" in refused(capsys, "search", index, cat)
     assert "there is no checkpoint" in refused(capsys, "search", index, cat, "--model", "gone.safetensors")
 
