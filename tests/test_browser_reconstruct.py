@@ -124,7 +124,7 @@ def test_every_picture_comes_with_its_numbers(visit):
                    for name in (*WAYS[:3], "colours")} for number in ("psnr_db", "ssim"))
     label = {"stellar": "STELLAR", "titok": "TiTok, small", "mae": "MAE, small"}
     standing = visitor.find("[data-standing]").inner_text()
-    assert f"in PSNR {label[max(label, key=psnr.get)]}, in SSIM {label[max(label, key=ssim.get)]}" in standing
+    assert f"by PSNR: {label[max(label, key=psnr.get)]}; by SSIM: {label[max(label, key=ssim.get)]};" in standing
     above = psnr["stellar"] - psnr["colours"]
     assert ("below" if above < 0 else "above") + " the mean colours of its concepts" in standing
     assert "Tokens are not bytes" in visitor.find(".rebuilt-meant").inner_text()

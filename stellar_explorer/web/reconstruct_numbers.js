@@ -18,7 +18,7 @@ const COLUMNS = [
 
 /** Who comes nearest is read off the numbers: it differs from photo to photo, and from model to model. */
 const MODELS = ["stellar", "titok", "mae"];
-const RANKED = [["psnr_db", "in PSNR", 1], ["ssim", "in SSIM", 1], ["stem_distance", "in the stem's features", -1]];
+const RANKED = [["psnr_db", "PSNR", 1], ["ssim", "SSIM", 1], ["stem_distance", "the stem's features", -1]];
 
 /** pictures: of reconstruct_pictures.js -> a sentence or two, or nothing before the numbers of two models have come. */
 export function standing(pictures) {
@@ -26,11 +26,10 @@ export function standing(pictures) {
   const models = MODELS.map(factsOf).filter(Boolean);
   if (models.length < 2) return "";
   const nearest = RANKED.filter(([name]) => models.every((facts) => typeof facts[name] === "number")).map(([name, words, sign]) =>
-    `${words} ${models.reduce((best, facts) => (sign * facts[name] > sign * best[name] ? facts : best)).model}`);
-  const names = models.map(({ model }) => model).join(", ").replace(/, ([^,]*)$/, " and $1");
+    `by ${words}: ${models.reduce((best, facts) => (sign * facts[name] > sign * best[name] ? facts : best)).model}`);
   const [stellar, floor] = [factsOf("stellar"), factsOf("colours")];
   const above = stellar && floor && stellar.psnr_db - floor.psnr_db;
-  return `Of ${names}, nearest to this photo: ${nearest.join(", ")}.${above === undefined ? ""
+  return `Of the models, nearest to this photo ${nearest.join("; ")}.${above === undefined ? ""
     : ` STELLAR is ${Math.abs(above).toFixed(1)} dB ${above < 0 ? "below" : "above"} the mean colours of its concepts.`}`;
 }
 
