@@ -468,3 +468,11 @@ def test_a_start_is_used_by_its_name_or_path_alone(tmp_path):
     first = stellar.encoder.norm.bias.clone()
     load_start(stellar, str(ours))
     assert not torch.equal(stellar.encoder.norm.bias, first)
+
+
+def test_a_decoder_comes_along_whatever_the_size_it_draws_best_at(tmp_path):
+    drawn = Stellar(small(decoder=PIXELS))
+    drawn.save(tmp_path / "drawn.safetensors")
+    wanted = small(decoder=replace(PIXELS, best_size=64))
+    started = start(config(wanted, init=str(tmp_path / "drawn.safetensors")))
+    assert same_weights(started.decoder, drawn.decoder)

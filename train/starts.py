@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from model import checkpoint
 from model.checkpoint import first_line
+from model.config import DecoderConfig
 from model.encoder import HybridEmbedding
 from model.stellar import Stellar
 from model.tokenizer import Tokenizer
@@ -91,7 +92,7 @@ def load_stellar(stellar: Stellar, source: str) -> None:
                if not name.startswith(("tokenizer.", "decoder.", "concept_head."))}
     if other.concept_head is not None and other.config.concept_head == config.concept_head:
         tensors |= {f"concept_head.{name}": tensor for name, tensor in other.concept_head.state_dict().items()}
-    if other.decoder is not None and other.config.decoder == config.decoder:
+    if other.decoder is not None and drawn_alike(other.config.decoder, config.decoder):
         tensors |= {f"decoder.{name}": tensor for name, tensor in other.decoder.state_dict().items()}
     merge(stellar, tensors, source)
 
@@ -106,6 +107,11 @@ def heads_of_start(learner: nn.Module, init: str | None) -> dict[str, Tensor]:
     with safe_open(saved[-1] / "model.safetensors", "pt") as file:
         found = {name: file.get_tensor(name) for name in file.keys() if name in own}  # noqa: SIM118
     return {name: tensor for name, tensor in found.items() if tensor.shape == own[name].shape}
+
+
+def drawn_alike(one: DecoderConfig, other: DecoderConfig | None) -> bool:
+    """Whether two decoders have the same parts; at which size each draws best is no part."""
+    return other is not None and replace(one, best_size=None) == replace(other, best_size=None)
 
 
 def load_heads(learner: nn.Module, init: str | None) -> None:

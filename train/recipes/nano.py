@@ -9,7 +9,7 @@ from train.recipes.tokenizer import NARROW
 NANO = StellarConfig(width=384, depth=11, num_heads=6, mlp_width=1536, norm_eps=1e-6, stem="tf_efficientnet_lite0",
                      join_block=8,
                      decoder=DecoderConfig(width=256, depth=4, num_heads=4, mlp_width=1024, num_codes=1024,
-                                           norm_eps=1e-6),
+                                           norm_eps=1e-6, best_size=448),
                      tokenizer=NARROW)
 
 

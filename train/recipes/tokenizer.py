@@ -10,7 +10,7 @@ NARROW = TokenizerConfig(hidden_channels=32, channel_multipliers=(3, 4, 6), num_
 
 
 def recipe() -> TrainConfig:
-    """A tokenizer for two cores: f16, 1,024 codes of width 32, 4 MB in float16.
+    """A tokenizer for two cores: f16, 1,024 codes of width 32, 9 MB in float16.
 
     `python -m train --recipe tokenizer --data FOLDER --out runs/tokenizer`, a second a step. Codes are K-means of the
     patches' principal components; what is learnt is MaskGIT-VQGAN's decoder, narrow, its pixels unshuffled by 4. The
