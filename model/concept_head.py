@@ -65,5 +65,6 @@ def mean_under_masks(features: Tensor, localization: Tensor) -> Tensor:
 INPUTS = {
     "semantics": lambda factorization: factorization.semantics,
     "patches": lambda factorization: mean_under_masks(factorization.patch_features, factorization.localization),
+    "stem": lambda factorization: mean_under_masks(factorization.stem_features, factorization.localization),
     "summary": lambda factorization: factorization.summary[:, None].expand_as(factorization.semantics),
 }

@@ -69,15 +69,16 @@ class TokenizerConfig:
         return cls(**{**values, "channel_multipliers": tuple(values["channel_multipliers"])})
 
 
-# What a concept head may see of a token; each is as wide as the encoder.
-CONCEPT_INPUTS = ("semantics", "patches", "summary")
+# What a concept head may see of a token; all but the stem are as wide as the encoder.
+CONCEPT_INPUTS = ("semantics", "patches", "summary", "stem")
 
 
 @dataclass(frozen=True)
 class ConceptHeadConfig:
     """Factorization -> concepts of `width` channels; the defaults are the published predictor's.
 
-    inputs, side by side: a token's semantics, the mean patch features under its mask, the photo's summary.
+    inputs, side by side: a token's semantics, the mean patch features under its mask, the photo's summary, the mean
+    under its mask of the `stem_width` channels of a hybrid's stem at its coarsest stride.
     standardized: a measured mean is taken off each channel of the inputs, and what is left divided by its deviation.
     """
 
@@ -85,8 +86,12 @@ class ConceptHeadConfig:
     width: int = 256
     inputs: tuple[str, ...] = ("semantics",)
     standardized: bool = False
+    stem_width: int = 0
 
     def __post_init__(self) -> None:
+        if self.sees_stem != (self.stem_width > 0):
+            raise ValueError(f"a concept head's stem_width is that of its input stem, and 0 without it, found "
+                             f"{self.stem_width} and the inputs {', '.join(map(str, self.inputs))}")
         if self.hidden_width < 1 or self.width < 1:
             raise ValueError(f"a concept head is at least 1 wide, found {self.hidden_width} and {self.width}")
         unknown = [name for name in self.inputs if name not in CONCEPT_INPUTS]
@@ -94,9 +99,13 @@ class ConceptHeadConfig:
             raise ValueError(f"a concept head's inputs are some of {', '.join(CONCEPT_INPUTS)}, each once, found "
                              f"{', '.join(map(str, self.inputs)) or 'none'}")
 
+    @property
+    def sees_stem(self) -> bool:
+        return "stem" in self.inputs
+
     def in_width(self, width: int) -> int:
         """Of all inputs together, where the encoder has `width`."""
-        return width * len(self.inputs)
+        return sum(self.stem_width if name == "stem" else width for name in self.inputs)
 
 
 @dataclass(frozen=True)
@@ -127,6 +136,8 @@ class StellarConfig:
         check_heads(self.width, self.num_heads)
         if self.patch_size < 1 or self.native_size % self.patch_size:
             raise ValueError(f"native_size {self.native_size} is no multiple of the patch size {self.patch_size}")
+        if self.concept_head is not None and self.concept_head.sees_stem and self.stem is None:
+            raise ValueError("a concept head that sees the stem needs a model with one")
         if not 0 <= self.join_block < self.depth:
             raise ValueError(f"join_block is {self.join_block}, and there are the blocks 0 to {self.depth - 1}")
 

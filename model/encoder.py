@@ -17,6 +17,7 @@ from model.config import StellarConfig
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 STEM_MEAN, STEM_STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 STEM_STRIDES = (8, 16, 32)
+COARSEST = str(STEM_STRIDES[-1])  # what says most of kinds
 
 
 class Encoded(NamedTuple):
@@ -112,12 +113,16 @@ class HybridEmbedding(PatchEmbedding):
         }
 
     def stem_features(self, image: Tensor) -> dict[str, Tensor]:
-        """(B, 3, H, W) in 0..1 -> for each stride (B, N, channels): on the patch grid, normed."""
-        return {stride: self.norm[stride](maps.flatten(2).mT) for stride, maps in self.stem_maps(image).items()}
+        """(B, 3, H, W) in 0..1 -> for each stride (B, N, channels): the stem's own, a row a patch."""
+        return {stride: maps.flatten(2).mT for stride, maps in self.stem_maps(image).items()}
+
+    def normed(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        """`stem_features` -> as the projections take them."""
+        return {stride: self.norm[stride](feature) for stride, feature in features.items()}
 
     def project(self, features: dict[str, Tensor]) -> Tensor:
-        """Of some patches or all, (B, M, channels) a stride -> (B, 1 + M, D): in front what the summary is told, which
-        is nothing where the stem joins at once."""
+        """Normed, of some patches or all, (B, M, channels) a stride -> (B, 1 + M, D): in front what the summary is
+        told, which is nothing where the stem joins at once."""
         parts = [self.proj[stride](feature) for stride, feature in features.items()]
         patches = sum(parts[1:], start=parts[0])
         if self.summary_proj is None:
@@ -158,21 +163,25 @@ class Encoder(nn.Module):
 
     def embed(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) in 0..1 -> (B, 1 + N, D): the summary and the patches as the tokens find them."""
-        return self.with_stem(self.before_join(image), image)
+        return self.with_stem(self.before_join(image), self.stem_features(image))
+
+    def stem_features(self, image: Tensor) -> dict[str, Tensor] | None:
+        """(B, 3, H, W) in 0..1 -> a hybrid's `HybridEmbedding.stem_features`; None of a plain embedding."""
+        return self.embedding.stem_features(image) if isinstance(self.embedding, HybridEmbedding) else None
 
     def before_join(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) in 0..1 -> (B, 1 + N, D): the summary and the patches as a plain ViT has them there."""
         embedded = self.embedding(image)
         return self.before_tokens(embedded.flatten(2).mT + self.patch_positions(tuple(embedded.shape[-2:])))
 
-    def with_stem(self, hidden: Tensor, image: Tensor, kept: Tensor | None = None) -> Tensor:
-        """What `before_join` says of a picture, and what the stem adds to it where there is one: (B, 1 + N, D).
+    def with_stem(self, hidden: Tensor, features: dict[str, Tensor] | None, kept: Tensor | None = None) -> Tensor:
+        """What `before_join` says of a picture, and what its `stem_features` add to it: (B, 1 + N, D).
 
         kept: the numbers of the patches that `hidden` is of, (B, M), where it is not of all.
         """
-        if not isinstance(self.embedding, HybridEmbedding):
+        if features is None:
             return hidden
-        features = self.embedding.stem_features(image)
+        features = self.embedding.normed(features)
         if kept is not None:
             features = {stride: feature.gather(1, kept[..., None].expand(-1, -1, feature.shape[-1]))
                         for stride, feature in features.items()}
@@ -185,7 +194,8 @@ class Encoder(nn.Module):
         """
         patch_grid = (image.shape[2] // self.patch_size, image.shape[3] // self.patch_size)
         positions = self.patch_positions(patch_grid)[0, kept]
-        return self.with_stem(self.before_tokens(self.embedding.of_patches(image, kept) + positions), image, kept)
+        hidden = self.before_tokens(self.embedding.of_patches(image, kept) + positions)
+        return self.with_stem(hidden, self.stem_features(image), kept)
 
     def before_tokens(self, patches: Tensor) -> Tensor:
         """(B, N, D) with their positions -> (B, 1 + N, D): the summary in front, through the blocks without tokens."""

@@ -19,6 +19,7 @@ class Factorization:
     patch_features: (B, N, D)     the encoder's output for each patch
     summary:        (B, D)        the encoder's output for the image as a whole (CLS)
     patch_grid:     (rows, cols)  rows * cols == N, row by row
+    stem_features:  (B, N, F)     of a hybrid whose concept head sees them: the stem's coarsest stride, a row a patch
     """
 
     semantics: Tensor
@@ -26,6 +27,7 @@ class Factorization:
     patch_features: Tensor
     summary: Tensor
     patch_grid: tuple[int, int]
+    stem_features: Tensor | None = None
 
     def __post_init__(self) -> None:
         batch, num_patches, num_tokens = self.localization.shape

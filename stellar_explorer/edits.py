@@ -26,8 +26,8 @@ JPEG_QUALITY = 92
 
 @dataclass(frozen=True)
 class Edited:
-    """analysis: the photo's, with localization, semantics and concepts after the edits; picture: (H, W, 3) bytes,
-    decoded.
+    """analysis: the photo's, with localization and semantics after the edits; its concepts are those of the photo, for
+    only a photo has any. picture: (H, W, 3) bytes, decoded.
 
     seconds: the edits and the decoder.
     """
@@ -71,17 +71,14 @@ class Editor:
         with torch.no_grad():
             result = edited(factorization_of(analysis), edits,
                             {name: factorization_of(other) for name, other in others.items()})
-        picture, concepts = self._decode(model, result)
-        arrays = {"localization": result.localization[0].numpy(), "semantics": result.semantics[0].numpy(),
-                  "concepts": concepts}
+        picture = self._decode(model, result)
+        arrays = {"localization": result.localization[0].numpy(), "semantics": result.semantics[0].numpy()}
         return Edited(replace(analysis, **arrays), picture, time.perf_counter() - start)
 
-    def _reconstruct(self, model: str, factorization: Factorization) -> tuple[np.ndarray, np.ndarray]:
-        """-> the picture, and what its concepts are compared by."""
+    def _reconstruct(self, model: str, factorization: Factorization) -> np.ndarray:
         stellar = self._explorer.stellar(model)
-        factorization = factorization.to(stellar.device)
-        picture, concepts = stellar.decode(factorization)[0], stellar.concepts(factorization)[0]
-        return (255 * picture).round().byte().permute(1, 2, 0).cpu().numpy(), concepts.cpu().numpy()
+        picture = stellar.decode(factorization.to(stellar.device))[0]
+        return (255 * picture).round().byte().permute(1, 2, 0).cpu().numpy()
 
 
 def factorization_of(analysis: Analysis) -> Factorization:

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from model.checkpoint import CONFIG_KEY, CheckpointError
 from model.concept_head import ConceptHead, mean_under_masks
-from model.config import CONCEPT_INPUTS, ConceptHeadConfig, StellarConfig
+from model.config import ConceptHeadConfig, StellarConfig
 from model.factorization import Factorization
 from model.stellar import Stellar
 from tests.weights import drawn, reference_state
@@ -21,7 +21,8 @@ from tests.weights import drawn, reference_state
 HERE = Path(__file__).resolve().parent
 SHAPES = json.loads((HERE / "parity" / "encoder_p16.json").read_text())
 HEAD = "clustering_head.predictor.layers."
-EVERYTHING = ConceptHeadConfig(hidden_width=20, width=12, inputs=CONCEPT_INPUTS, standardized=True)
+EVERYTHING = ConceptHeadConfig(hidden_width=20, width=12, inputs=("semantics", "patches", "summary"),
+                               standardized=True)
 
 
 def factorized(*, batch: int = 2, tokens: int = 5, width: int = 24, grid: tuple[int, int] = (3, 4),
@@ -53,6 +54,11 @@ def refusal(path: Path, **options) -> str:
         Stellar.load(path, device="cpu", **options)
     assert "\n" not in str(caught.value) and path.name in str(caught.value)
     return str(caught.value)
+
+
+def test_a_head_that_sees_a_stem_needs_one():
+    with pytest.raises(ValueError, match="a concept head that sees the stem needs a model with one"):
+        small(ConceptHeadConfig(inputs=("stem",), stem_width=320))
 
 
 # --- laws -----------------------------------------------------------------------------------------------------------

@@ -500,7 +500,7 @@ def test_blocks_before_the_join_are_a_plain_vit(stem):
                         patches + encoder.patch_positions((3, 4))], dim=1)
     wanted = encoder.blocks[0](hidden)
     if stem is not None:
-        features = encoder.embedding.stem_features(images)
+        features = encoder.embedding.normed(encoder.embedding.stem_features(images))
         wanted[:, 1:] += sum(encoder.embedding.proj[stride](feature) for stride, feature in features.items())
         wanted[:, 0] += encoder.embedding.summary_proj(features["32"].mean(dim=1))
     close(encoder.embed(images), wanted, 1e-4)

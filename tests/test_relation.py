@@ -19,6 +19,7 @@ from tests.test_train_command import refused
 from tests.weights import write_timm
 from train import concept_store, teachers
 from train.__main__ import main
+from train.concept_run import beside_whole
 from train.config import RecipeError, TeacherConfig, TrainConfig
 from train.learner import Learner, Views
 from train.objective.relation import relation_loss
@@ -186,7 +187,9 @@ def concepts(finished: Path, photos: Path, teacher: str, out: Path, *more: str) 
             "--device", "cpu", "--steps", "30", "--set", "batch_size=8", "--set", "log_every=10",
             "--set", "views.resolutions=[32]", "--set", "teachers.0.name=test_vit", "--set",
             f"teachers.0.weights={teacher}", "--set", "teachers.0.resolution=64", "--set", "teachers.0.width=8",
-            "--set", "model.concept_head.hidden_width=16", "--set", "model.concept_head.width=8", *more]
+            "--set", "model.concept_head.hidden_width=16", "--set", "model.concept_head.width=8",
+            "--set", "model.concept_head.inputs=[\"semantics\",\"patches\",\"summary\"]",
+            "--set", "model.concept_head.stem_width=0", *more]
 
 
 def test_the_head_learns_and_everything_else_stays_to_the_bit(finished, photos, teacher, tmp_path, capsys):
@@ -252,6 +255,9 @@ def test_a_mean_under_a_mask_is_by_localization():
     (("--set", "frozen=[\"encoder\"]"), "trains the head alone"),
     (("--without", "relation"), "no loss is left"),
     (("--set", "model.concept_head.inputs=[\"pixels\"]"), "a concept head's inputs are some of"),
+    (("--set", "model.concept_head.inputs=[\"stem\"]"), "stem_width is that of its input stem"),
+    (("--set", "model.concept_head.inputs=[\"stem\"]", "--set", "model.concept_head.stem_width=320"),
+     "sees a stem of 320 channels, and this model has none"),
 ])
 def test_what_cannot_be_is_said_in_a_sentence(changes, sentence, finished, photos, teacher, tmp_path, capsys):
     assert sentence in refused(concepts(finished, photos, teacher, tmp_path / "run", *changes), capsys)
@@ -261,6 +267,30 @@ def test_a_missing_checkpoint_is_named(photos, teacher, tmp_path, capsys):
     gone = tmp_path / "gone.safetensors"
     assert str(gone) in refused(concepts(gone, photos, teacher, tmp_path / "run"), capsys)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_head_that_sees_the_stem_gets_its_mean_under_each_mask():
+    torch.manual_seed(0)
+    hybrid = replace(TINY, stem="tf_efficientnet_lite0", join_block=1,
+                     concept_head=ConceptHeadConfig(hidden_width=16, width=8, inputs=("stem",), stem_width=320))
+    stellar = Stellar(hybrid).eval()
+    image = torch.rand(2, 3, 64, 96)
+    found = stellar.factorize(image)
+    assert found.stem_features.shape == (2, 24, 320)
+    with torch.no_grad():
+        under = mean_under_masks(stellar.encoder.stem_features(image)["32"], found.localization)
+        wanted = F.normalize(stellar.concept_head.of_inputs(under), dim=-1)
+    torch.testing.assert_close(stellar.concepts(found), wanted, atol=1e-5, rtol=1e-4)
+    stellar.concept_head = None
+    assert stellar.factorize(image).stem_features is None
+
+
+def test_the_whole_photo_counts_beside_a_concept_by_its_share():
+    taught, photos = rand(6, 4), torch.tensor([3, 3, 7, 7, 7, 9])
+    found = beside_whole(taught, photos, 0.5)
+    own = F.normalize(taught, dim=-1)
+    torch.testing.assert_close(found[:, :4], own)
+    torch.testing.assert_close(found[2:5, 4:], (0.5 * F.normalize(own[2:5].sum(0), dim=-1)).expand(3, 4))
 
 
 def test_the_recipe_is_for_the_shipped_model():

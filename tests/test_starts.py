@@ -210,7 +210,7 @@ def test_a_stem_that_joins_late_tells_its_coarsest_stride_as_it_is(tmp_path, shi
     one, again = (start(config(wide, init=path)).encoder.embedding for _ in range(2))
     assert torch.equal(one.proj["32"].weight, again.proj["32"].weight)
     assert all(not one.proj[stride].weight.any() for stride in ("8", "16"))
-    features = one.stem_features(torch.rand(3, 3, 64, 96))
+    features = one.normed(one.stem_features(torch.rand(3, 3, 64, 96)))
     told, known = one.project(features), features["32"]
     assert told.shape == (3, 1 + 24, TEST_VIT.width)
     lengths = told[:, 1:].norm(dim=-1) / known.norm(dim=-1)
@@ -403,7 +403,8 @@ def test_a_late_stems_summary_starts_as_what_tells_photos_apart(shipped_stem):
     before = torch.get_rng_state()
     summary_from_photos(stellar, images, seed=0)
     assert torch.equal(torch.get_rng_state(), before)
-    told = torch.cat([stellar.encoder.embedding.project(stellar.encoder.embedding.stem_features(image))[:, 0]
+    embedding = stellar.encoder.embedding
+    told = torch.cat([embedding.project(embedding.normed(embedding.stem_features(image)))[:, 0]
                       for image in images]) * gains / gains.mean()
     torch.testing.assert_close(told.mean(dim=0), torch.zeros(told.shape[1]), atol=1e-3, rtol=0)
     spread = torch.linalg.svdvals(told) / (len(images) - 1) ** 0.5

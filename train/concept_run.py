@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from model.concept_head import ConceptHead
+from model.encoder import COARSEST, HybridEmbedding
 from model.stellar import Stellar
 from train.concept_store import ConceptStore, build_concept_store
 from train.config import RecipeError, TrainConfig
@@ -40,6 +42,8 @@ def run_concepts(config: TrainConfig, out: Path, *, resume: bool = False, cache:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         head = ConceptHead(config.model.concept_head, width=stellar.config.width).to(stellar.device)
+    check_stem(head, stellar)
+    stellar.concept_head = head  # so that a factorization brings what it sees
 
     def tell(name: str, done: int, count: int) -> None:
         if not quiet:
@@ -83,7 +87,8 @@ def learn(head: ConceptHead, store: ConceptStore, config: TrainConfig, folder: R
 
     def relation(photos: Tensor) -> Tensor:
         seen, taught, numbers = (part.to(device) for part in concepts_of(store, photos))
-        return relation_loss(head.of_inputs(seen), whitening.of_rows(taught), numbers, scale=scale.exp(),
+        wanted = beside_whole(whitening.of_rows(taught), numbers, config.relation_whole)
+        return relation_loss(head.of_inputs(seen), wanted, numbers, scale=scale.exp(),
                              temperature=config.relation_temperature)
 
     plan = Plan(config.seed, config.batch_size, 0, 1, config.views.resolutions)
@@ -114,6 +119,24 @@ def learn(head: ConceptHead, store: ConceptStore, config: TrainConfig, folder: R
                         "waiting": 0.0, "metrics": metrics | {"relation_scale": scale.exp().item()}})
             folder.status("running")
     head.eval().requires_grad_(False)
+
+
+def check_stem(head: ConceptHead, stellar: Stellar) -> None:
+    """RecipeError where a head is to see a stem that the model lacks, or one of another width."""
+    embedding = stellar.encoder.embedding
+    found = embedding.norm[COARSEST].normalized_shape[0] if isinstance(embedding, HybridEmbedding) else 0
+    if head.config.sees_stem and head.config.stem_width != found:
+        raise RecipeError(f"model.concept_head sees a stem of {head.config.stem_width} channels, and this model has "
+                          + (f"one of {found}" if found else "none; leave stem out of its inputs"))
+
+
+def beside_whole(taught: Tensor, photos: Tensor, share: float) -> Tensor:
+    """(M, d), (M,) the photo of each -> (M, 2 d): what a teacher says of each concept, unit length, and beside it, of
+    length `share`, what it says of the whole photo, the direction of its concepts' mean."""
+    own = F.normalize(taught, dim=-1)
+    _, place = photos.unique(return_inverse=True)
+    wholes = torch.zeros_like(own).index_add_(0, place, own)
+    return torch.cat([own, share * F.normalize(wholes, dim=-1)[place]], dim=-1)
 
 
 def concepts_of(store: ConceptStore, photos: Tensor) -> tuple[Tensor, Tensor, Tensor]:

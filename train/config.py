@@ -285,8 +285,9 @@ class TrainConfig:
     faster, else "no" (float32). `frozen` names what keeps its weights, by the beginnings of parameters' names:
     `--set 'frozen=["encoder","localizer"]'` with the reconstruction alone trains a decoder on what is there,
     "encoder.blocks.0" is one block. `relation_temperature` is that of the relation loss, `relation_share` how much of
-    its gradient, 0..1, reaches what a concept head sees; without a head all of it does. `reconstruction_reaches` is
-    "both", or "semantics" for a reconstruction from which the localization learns nothing. `guide` is a STELLAR of
+    its gradient, 0..1, reaches what a concept head sees; without a head all of it does. In a concepts run
+    `relation_whole` is how much the teacher's word on the whole photo counts beside a concept. `reconstruction_reaches`
+    is "both", or "semantics" for a reconstruction from which the localization learns nothing. `guide` is a STELLAR of
     the same tokens and width, whose masks the localization loss teaches and whose summary the summary loss. `trains`
     says what: a STELLAR, the concept head alone of a finished one, a tokenizer, or what STELLAR is compared with, whose
     sizes are then `baseline` instead of `model`. `compile` compiles the transformer blocks where the machine can
@@ -316,6 +317,7 @@ class TrainConfig:
     simplicity_from: float = 0.0
     relation_temperature: float = 0.07
     relation_share: float = 1.0
+    relation_whole: float = 0.0
     reconstruction_reaches: str = "both"
     guide: str | None = None
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -351,6 +353,7 @@ class TrainConfig:
         require_least(self, "", 0, "seed")
         require_share(self, "", "explained", "simplicity_from", "relation_share")
         require_positive(self, "", "relation_temperature")
+        require_least(self, "", 0, "relation_whole")
         require(self.reconstruction_reaches in ("both", "semantics"),
                 f"reconstruction_reaches must be both or semantics, found {self.reconstruction_reaches!r}")
         require(self.precision in ("auto", "bf16", "no"),

@@ -159,8 +159,9 @@ class Learner(nn.Module):
         """(B, 3, H, W) in 0..1 -> what `stellar` says of it, and its encoder's `before_join`."""
         encoder = self.stellar.encoder
         before_join = encoder.before_join(image)
-        encoded = encoder.encode(encoder.with_stem(before_join, image))
-        return self.stellar.factorization(encoded, image), before_join
+        stem = encoder.stem_features(image)
+        encoded = encoder.encode(encoder.with_stem(before_join, stem))
+        return self.stellar.factorization(encoded, image, stem), before_join
 
     def factorization_losses(self, factorization: Factorization, targets: tuple[Tensor, ...],
                              views: Views) -> dict[str, Tensor]:

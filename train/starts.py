@@ -335,7 +335,7 @@ def summary_from_photos(stellar: Stellar, images: list[Tensor], *, seed: int) ->
     embedding = stellar.encoder.embedding
     if not images:
         raise RecipeError("no photo could be read, so there is nothing to set the summary from")
-    means = torch.cat([embedding.stem_features(image)["32"].mean(dim=1) for image in images]).float()
+    means = torch.cat([embedding.normed(embedding.stem_features(image))["32"].mean(dim=1) for image in images]).float()
     apart = (means - means.mean(dim=0)).square().sum(dim=1).mean().sqrt()
     if apart < 1e-4 * means.norm(dim=1).mean():
         return  # one photo, or the same one again: nothing tells them apart
