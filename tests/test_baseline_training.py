@@ -85,7 +85,7 @@ def finished(request, photos, tokenizer, tmp_path_factory) -> tuple[str, Path]:
 def test_there_is_a_learner_for_whatever_a_recipe_may_train():
     from train.config import LOSSES
 
-    assert set(BUILDERS) == set(LOSSES)
+    assert set(BUILDERS) == set(LOSSES) - {"concepts"}  # a run of its own: train/concept_run.py
 
 
 @pytest.mark.parametrize("kind", KINDS)
