@@ -21,11 +21,13 @@ COARSEST = str(STEM_STRIDES[-1])  # what says most of kinds
 
 
 class Encoded(NamedTuple):
-    """The encoder's output after its last norm: summary (B, D), patch_features (B, N, D), semantics (B, K, D)."""
+    """The encoder's output after its last norm: summary (B, D), patch_features (B, N, D), semantics (B, K, D); and
+    what a hybrid's stem said of the picture at its coarsest stride, (B, N, F), None where there is no stem."""
 
     summary: Tensor
     patch_features: Tensor
     semantics: Tensor
+    stem_features: Tensor | None = None
 
 
 def normalise(image: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
@@ -205,16 +207,20 @@ class Encoder(nn.Module):
             hidden = block(hidden)
         return hidden
 
-    def encode(self, embedded: Tensor) -> Encoded:
-        """(B, 1 + N, D) -> Encoded. N may be any part of a photo's patches: a masked view drops some."""
+    def encode(self, embedded: Tensor, stem: dict[str, Tensor] | None = None) -> Encoded:
+        """(B, 1 + N, D) -> Encoded. N may be any part of a photo's patches: a masked view drops some.
+
+        stem: the `stem_features` that `embedded` was made with, for whoever wants to see them too.
+        """
         num_patches = embedded.shape[1] - 1
         hidden = torch.cat([embedded, self.tokens.expand(len(embedded), -1, -1)], dim=1)
         for block in self.blocks[self.join_block :]:
             hidden = block(hidden)
         hidden = self.norm(hidden)
         summary, patch_features, semantics = hidden.split([1, num_patches, len(self.tokens)], dim=1)
-        return Encoded(summary[:, 0], patch_features, semantics)
+        return Encoded(summary[:, 0], patch_features, semantics, stem and stem[COARSEST])
 
     def forward(self, image: Tensor) -> Encoded:
         """(B, 3, H, W) in 0..1, sides multiples of the patch -> Encoded."""
-        return self.encode(self.embed(image))
+        stem = self.stem_features(image)
+        return self.encode(self.with_stem(self.before_join(image), stem), stem)

@@ -13,7 +13,7 @@ from model import checkpoint
 from model.concept_head import ConceptHead
 from model.config import StellarConfig
 from model.decoder import Decoder
-from model.encoder import COARSEST, Encoded, Encoder
+from model.encoder import Encoded, Encoder
 from model.factorization import Factorization
 from model.localizer import Localizer
 from model.tokenizer import Tokenizer
@@ -93,12 +93,10 @@ class Stellar(nn.Module):
 
     def forward(self, images: Tensor) -> Factorization:
         """(B, 3, H, W) in 0..1 on the model's device -> Factorization, with gradients; for callers use `factorize`."""
-        stem = self.encoder.stem_features(images)
-        encoded = self.encoder.encode(self.encoder.with_stem(self.encoder.before_join(images), stem))
-        return self.factorization(encoded, images, stem)
+        return self.factorization(self.encoder(images), images)
 
-    def factorization(self, encoded: Encoded, images: Tensor, stem: dict[str, Tensor] | None = None) -> Factorization:
-        """What the encoder, and its stem's features, say of images, (B, 3, H, W), with where each token is."""
+    def factorization(self, encoded: Encoded, images: Tensor) -> Factorization:
+        """What the encoder says of images, (B, 3, H, W), with where each token is."""
         sees_stem = self.concept_head is not None and self.concept_head.config.sees_stem
         return Factorization(
             semantics=encoded.semantics,
@@ -106,7 +104,7 @@ class Stellar(nn.Module):
             patch_features=encoded.patch_features,
             summary=encoded.summary,
             patch_grid=(images.shape[2] // self.patch_size, images.shape[3] // self.patch_size),
-            stem_features=stem[COARSEST] if sees_stem else None,
+            stem_features=encoded.stem_features if sees_stem else None,
         )
 
     @torch.no_grad()

@@ -32,7 +32,7 @@ SUFFIXES = {"JPEG": ".jpg,.jpeg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif",
 # An address names its content: it never changes. Private: a proxy must not keep a visitor's photo.
 FOREVER = {"Cache-Control": "private, max-age=86400, immutable"}
 NOTES = {
-    "nano": "Ships with the app; 27 M parameters.",
+    "nano": "Ships with the app; 32 M parameters.",
     "stellar-b16": "Published ViT-B/16, 16 tokens.", "stellar-l16": "Published ViT-L/16, 16 tokens.",
     "stellar-h16": "Published ViT-H/14, 16 tokens.", "stellar-b8": "Published ViT-B/16, 8 tokens.",
     "stellar-b24": "Published ViT-B/16, 24 tokens.",

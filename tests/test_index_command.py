@@ -347,17 +347,20 @@ def test_progress_counts_the_photos_and_is_for_terminals(monkeypatch):
     assert elsewhere.getvalue() == ""
 
 
-# The command, with a transaction every four photos and time between them.
-SLOW_BUILD = """
-import runpy, sys, time
+# The command, with a transaction every four photos, which waits before the third for whoever stops it. A shell's
+# background job hands SIGINT down as ignored.
+STOPPING_BUILD = """
+import runpy, signal, sys, time
 from index import building
 from index.concept_index import ConceptIndex
 
-def slowly(index, photos, add=ConceptIndex.add):
-    time.sleep(0.2)
+def waiting(index, photos, add=ConceptIndex.add):
+    if index.num_photos >= 8:
+        time.sleep(600)
     return add(index, photos)
 
-building.PHOTOS_A_TRANSACTION, ConceptIndex.add = 4, slowly
+signal.signal(signal.SIGINT, signal.default_int_handler)
+building.PHOTOS_A_TRANSACTION, ConceptIndex.add = 4, waiting
 sys.argv[0] = "index"
 runpy.run_module("index", run_name="__main__")
 """
@@ -366,7 +369,7 @@ runpy.run_module("index", run_name="__main__")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_build_that_is_stopped_goes_on_where_it_stopped(capsys, tmp_path, weights, how):
     photos, out = write_photos(tmp_path / "photos", 64), tmp_path / "index"
-    arguments = [sys.executable, "-c", SLOW_BUILD, "build", str(photos), "--out", str(out), "--model", weights,
+    arguments = [sys.executable, "-c", STOPPING_BUILD, "build", str(photos), "--out", str(out), "--model", weights,
                  "--resolution", "224"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(arguments, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)

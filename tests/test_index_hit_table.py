@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from index.hedging import shown
 from index.hit_table import hits_json, hits_table
 from index.records import Hit
 from tests.fakes_index import fake_encoded
@@ -22,7 +23,8 @@ def found():
 def test_a_table_has_a_line_a_hit_in_columns_that_line_up():
     concept, hits, photos = found()
     said, heads, *lines = hits_table("query.jpg", concept, hits, photos).split("\n")
-    assert said.startswith("query.jpg, concept 3: ") and said.endswith(", ".join(word for word, _ in concept.names))
+    names = ", ".join(shown(*name) for name in concept.names)
+    assert said.startswith("query.jpg, concept 3: ") and said.endswith(names)
     assert [line.split()[:3] for line in lines] == [
         ["0.900", "3", "30"], ["0.800", "14", "140"], ["0.700", "159", "1590"]]
     assert all(line.index(photos[hit.concept.photo].source) == heads.index("source")

@@ -315,7 +315,7 @@ def test_nano_is_a_start_for_nano_alone():
     with safe_open(SHIPPED["nano"], "pt") as file:
         assert torch.equal(stellar.encoder.tokens, file.get_tensor("encoder.tokens").float())
     with pytest.raises(RecipeError, match=f"it stands on the stem {LITE0}, the model on none"):
-        start(config(replace(model, stem=None, decoder=None, tokenizer=None), init="nano"))
+        start(config(replace(model, stem=None, concept_head=None, decoder=None, tokenizer=None), init="nano"))
 
 
 # Frozen parts

@@ -160,8 +160,8 @@ class Learner(nn.Module):
         encoder = self.stellar.encoder
         before_join = encoder.before_join(image)
         stem = encoder.stem_features(image)
-        encoded = encoder.encode(encoder.with_stem(before_join, stem))
-        return self.stellar.factorization(encoded, image, stem), before_join
+        encoded = encoder.encode(encoder.with_stem(before_join, stem), stem)
+        return self.stellar.factorization(encoded, image), before_join
 
     def factorization_losses(self, factorization: Factorization, targets: tuple[Tensor, ...],
                              views: Views) -> dict[str, Tensor]:

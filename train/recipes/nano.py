@@ -27,7 +27,8 @@ def recipe() -> TrainConfig:
     (objective/granularity.py), with little doubt about which of its tokens a patch belongs to (objective/sharpness.py).
     First they find what is in X; only then X drops what they cannot tell (objective/simplicity.py). The published
     clustering and alignment are left out: what they cost masks or bring them here has not been told apart.
-    Half an hour on two cores; assets/nano/README.md says what came of it.
+    Half an hour on two cores: good masks and no pictures to speak of, for which it needs many more crops, and then its
+    masks held to what they were (recipe `pictures`). assets/nano/README.md says what came of it.
     """
     return TrainConfig(
         recipe="nano",
