@@ -15,15 +15,12 @@ from index.decoding import Prepared, decoded_ahead
 from index.naming import Names, namer_of
 from index.records import Concept, EncodedPhoto, Photo
 from index.sources import BadPhoto, SourcePhoto
-from model.factorization import Factorization
+from model.factorization import LEAST_SHARE, Factorization
 
 if TYPE_CHECKING:
     from model.stellar import Stellar
 
 RESOLUTION = 448
-# A token is left out where its mass is below this share of an even one, 1/K, and no patch lies in its mask: it says
-# nothing about any place of the photo.
-LEAST_SHARE = 1 / 4
 
 # Photos a batch at 448 px. Two cores encode a photo there as fast alone as among others (nano: 4.2 a second alone, 4.1
 # by four, 3.5 by eight; at 224 px, by four, 19 instead of 14); a GPU wants many.
