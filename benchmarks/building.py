@@ -20,8 +20,9 @@ import torch
 from index.building import add_photos, identity_of, load
 from index.concept_index import ConceptIndex
 from index.decoding import prepare
-from index.sources import SourcePhoto, folder
 from model.stellar import Stellar
+from photos.sources.open import open_source
+from photos.sources.source import SourcePhoto
 
 
 def bare(stellar: Stellar, images: list[torch.Tensor]) -> float:
@@ -42,7 +43,7 @@ def main() -> int:
     options = parser.parse_args()
 
     stellar, sha256 = load(options.model)
-    photos = [photo for photo in folder(options.data) if isinstance(photo, SourcePhoto)]
+    photos = [photo for photo in open_source(options.data) if isinstance(photo, SourcePhoto)]
     rounds = [photos[start : start + options.photos] for start in range(0, len(photos), options.photos)]
     rounds = rounds[: options.rounds + 1]
     if len(rounds) < 2:

@@ -32,7 +32,8 @@ from index.taxonomy import Taxonomy, plain, taxonomy
 from index.wordnet import WordNet
 from model.factorization import Factorization
 from model.stellar import Stellar
-from train.evaluators.photo_set import Outline, PhotoSet
+from train.evaluators.outlines import Outline
+from train.evaluators.photo_set import PhotoSet
 
 TEMPERATURES = (0.4, 0.5, 0.6, 0.8, 1.0)
 LEAST_LOOKED_AT = 0.1  # of a sum; below lie hundreds of kinds that nobody would name

@@ -31,7 +31,8 @@ from index.building import build
 from index.concept_index import ConceptIndex
 from index.decoding import decoded_ahead
 from index.sets import set_score
-from index.sources import BadPhoto, Source, SourcePhoto, folder
+from photos.sources.open import open_source
+from photos.sources.source import BadPhoto, Source, SourcePhoto
 
 AT = 20
 HITS = 10
@@ -142,7 +143,7 @@ def main() -> int:
     parser.add_argument("--index", type=Path, metavar="DIR", help="keep the index there, or go on with the one there")
     options = parser.parse_args()
 
-    everything = folder(options.data, label_from_folder=True)
+    everything = open_source(options.data, label_from_folder=True)
 
     def photos() -> Iterator[SourcePhoto | BadPhoto]:
         return islice(some_a_class(everything, options.a_class), options.first)

@@ -25,10 +25,10 @@ from tqdm import tqdm
 from index import rle
 from index.building import build
 from index.concept_index import ConceptIndex
-from index.sources import folder
 from index.taught import background
 from index.teaching import LEAST_FOUND, LEAST_NAMED, learn
 from model.files import sha256_of
+from photos.sources.open import open_source
 from train.evaluators.objects import SIDE
 from train.evaluators.photo_set import PhotoSet
 
@@ -116,7 +116,7 @@ def main() -> int:
     photos = PhotoSet.open(options.data).with_outlines()
     with tempfile.TemporaryDirectory() as place, tqdm(unit="photo", disable=None) as bar:
         out = options.index or Path(place) / "index"
-        build(folder(options.data), out, model=options.model, resolution=options.resolution, on_photo=bar.update)
+        build(open_source(options.data), out, model=options.model, resolution=options.resolution, on_photo=bar.update)
         with ConceptIndex.open(out) as index:
             report(index, measured(index, photos, options.word), options, len(photos))
     return 0

@@ -28,9 +28,10 @@ from benchmarks.retrieval import some_a_class
 from index.building import load
 from index.encoding import encode
 from index.folding import picture
-from index.sources import SourcePhoto, folder
 from model.thresholds import ConceptThresholds, save
 from photos.decoding import open_photo
+from photos.sources.open import open_source
+from photos.sources.source import SourcePhoto
 
 # What the thresholds of the first nano, chosen by eye, came to: NOT left out 9 % of the others and kept most of what
 # was not meant; 2 % of true copies have summaries further apart.
@@ -75,7 +76,7 @@ def main() -> int:
         parser.error("--a-class must be 2 or more: a photo that asks needs another one of its label")
 
     stellar, sha256 = load(options.model)
-    photos = list(some_a_class(folder(options.data, label_from_folder=True), options.a_class))
+    photos = list(some_a_class(open_source(options.data, label_from_folder=True), options.a_class))
     encoded = [photo for photo in tqdm(encode(stellar, photos, resolution=options.resolution, on_bad=print),
                                        total=len(photos), unit="photo", disable=None) if photo.concepts]
     labels = np.array([photo.photo.label for photo in encoded])

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from index.building import BuildReport
     from index.concept_index import ConceptIndex
-    from index.sources import Source
+    from photos.sources.source import Source
 
 BAD_INPUT = 2  # the exit status of anything a person can mend
 STOPPED = 130  # by Ctrl-C
@@ -119,7 +119,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-SOURCE_HELP = "a folder of photos, a photo, a Parquet file or a folder of them, or a hub data set (owner/name)"
+SOURCE_HELP = ("a folder of photos, a photo, a list of them (.txt, a path a line), Parquet or tar files or a folder of "
+               "them, a folder that datasets has saved, or a hub data set (owner/name)")
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
@@ -150,8 +151,11 @@ def _add_source_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--label-from-folder", action="store_true", help="label a photo with the folder it lies in")
     parser.add_argument("--column", help="of a table: the pictures (default: found by their kind)")
     parser.add_argument("--label-column", help="of a table: the labels (default: label, or the only classes)")
-    parser.add_argument("--split", default="train", help="of a hub data set (default: train)")
+    parser.add_argument("--split", help="of a data set that has splits, or all (default: train)")
     parser.add_argument("--config", help="of a hub data set that has several, such as imagenette's 320px")
+    parser.add_argument("--hidden", action="store_true",
+                        help="also what is skipped by its name: hidden files and folders, @eaDir, #recycle and such")
+    parser.add_argument("--verbose", action="store_true", help="name every file that is left out, and why")
     parser.add_argument("--quiet", action="store_true", help="no progress")
 
 
@@ -165,6 +169,7 @@ def _build(options: argparse.Namespace) -> int:
     with _searched_by(options) as searched, _progress(source, options.quiet) as bar:
         report = build(source, options.out, model=options.model, resolution=options.resolution,
                        engine=Engine(options.engine), on_photo=bar.update, **searched)
+    _tell_left_out(source, options)
     return _tell(report, options.out)
 
 
@@ -179,16 +184,17 @@ def _add(options: argparse.Namespace) -> int:
             report = add_photos(index, stellar, source, on_photo=bar.update)
         if searched:
             index.compact()  # which brings it what is new
+    _tell_left_out(source, options)
     _tell(report, options.index)
     return BAD_INPUT if report.seen == len(report.bad) else 0
 
 
 def _source(options: argparse.Namespace) -> Source:
-    from index.sources import joined, open_source
+    from photos.sources.open import open_sources
 
-    return joined([open_source(name, label_from_folder=options.label_from_folder, column=options.column,
-                               label_column=options.label_column, split=options.split, config=options.config)
-                   for name in options.sources])
+    return open_sources(options.sources, label_from_folder=options.label_from_folder, column=options.column,
+                        label_column=options.label_column, split=options.split, config=options.config,
+                        hidden=options.hidden)
 
 
 def _progress(source: Source, quiet: bool):
@@ -196,6 +202,14 @@ def _progress(source: Source, quiet: bool):
     from tqdm import tqdm
 
     return tqdm(total=source.num_photos, unit="photo", smoothing=0.1, disable=True if quiet else None)
+
+
+def _tell_left_out(source: Source, options: argparse.Namespace) -> None:
+    """What of the source is no photo: how much for which reason, and with --verbose each by its name."""
+    if source.left_out:
+        named = source.left_out.left_out if options.verbose else ()
+        _complain("\n".join([source.left_out.sentence + ("" if named else " (--verbose names each)"),
+                             *map(str, named)]))
 
 
 def _tell(report: BuildReport, path: Path) -> int:
@@ -216,11 +230,13 @@ def _search(options: argparse.Namespace) -> int:
     from index.concept_index import ConceptIndex
     from index.encoding import encode_one
     from index.hit_table import hits_json, hits_table
-    from index.sources import BadPhoto, read_file
+    from photos.sources.filenames import readable
+    from photos.sources.files import read_file
+    from photos.sources.source import BadPhoto
 
     if options.k < 1:
         return _complain(f"--k is {options.k}; ask for one hit or more.")
-    photo = read_file(options.photo, options.photo.name, None)
+    photo = read_file(options.photo, readable(options.photo.name))
     if isinstance(photo, BadPhoto):
         return _complain(f"{photo.source}: {photo.reason}")
     with _searched_by(options) as searched, ConceptIndex.open(options.index, **searched) as index:

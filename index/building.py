@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from index import staging
 from index.errors import ConceptIndexError
 from index.records import EncodedPhoto, ModelIdentity
-from index.sources import BadPhoto, Source, SourcePhoto
 from photos.limits import MAX_RESOLUTION, MIN_RESOLUTION
+from photos.sources.source import BadPhoto, Source, SourcePhoto
 from photos.text import printable
 
 if TYPE_CHECKING:

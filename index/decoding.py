@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from index.sources import BadPhoto, SourcePhoto
 from photos.decoding import open_photo
 from photos.fitting import resized
 from photos.limits import LOCAL
+from photos.sources.source import BadPhoto, SourcePhoto
 
 THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 256, 80
 READ_AHEAD = 16  # photos

@@ -14,8 +14,8 @@ from index import rle
 from index.decoding import Prepared, decoded_ahead
 from index.naming import Names, namer_of
 from index.records import Concept, EncodedPhoto, Photo
-from index.sources import BadPhoto, SourcePhoto
 from model.factorization import LEAST_SHARE, Factorization
+from photos.sources.source import BadPhoto, SourcePhoto
 
 if TYPE_CHECKING:
     from model.stellar import Stellar

@@ -22,8 +22,10 @@ import numpy as np
 from index import staging
 from index.errors import ConceptIndexError
 from index.records import EncodedPhoto, ModelIdentity, Photo
-from index.sources import BadPhoto, Source, SourcePhoto, first_line
 from index.staging import MadeShard, ShardPlan, StagedPhoto
+from photos.sources.errors import SourceError
+from photos.sources.rows import first_line
+from photos.sources.source import BadPhoto, Source, SourcePhoto
 
 if TYPE_CHECKING:
     import pyarrow
@@ -232,7 +234,7 @@ def read(row: dict, *, folder: str, known) -> Iterator[dict]:
             elif is_among(known, photo.sha256):
                 photo = Seen(order, photo.source, photo.label, photo.sha256)
             yield {"photo": pickle.dumps((order, photo))}
-    except ConceptIndexError as error:  # the source has broken off
+    except (SourceError, ConceptIndexError) as error:  # the source has broken off
         order = (row["piece"], number + 1)
         yield {"photo": pickle.dumps((order, Seen(order, "", reason=str(error), broken=True)))}
 

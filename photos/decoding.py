@@ -138,6 +138,11 @@ def _plugins() -> list[str]:
     return [kind for kind in FORMATS if kind in Image.OPEN]
 
 
+def can_open(kind: str) -> bool:
+    """One of FORMATS, on this machine."""
+    return kind in _plugins()
+
+
 def _opened(name: str, data: bytes, limits: Limits) -> Image.Image:
     """Its header read, no pixel decoded; its size is within the limits."""
     formats = _plugins()

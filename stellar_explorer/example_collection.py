@@ -84,7 +84,7 @@ def opened(folder: Path) -> ConceptIndex | None:
 def build(stellar: Stellar, identity: ModelIdentity, folder: Path, on_photo: Callable[[], None]) -> None:
     from index.building import add_photos
     from index.concept_index import ConceptIndex
-    from index.sources import SourcePhoto
+    from photos.sources.source import SourcePhoto
 
     photos = (SourcePhoto(example.path.read_bytes(), example.id) for example in examples().values())
     with ConceptIndex.create(folder, model=identity) as index:

@@ -42,7 +42,7 @@ class OwnPhotos:
         ValueError, one sentence, for what cannot be opened or is one too many.
         """
         from index.encoding import encode_one
-        from index.sources import SourcePhoto
+        from photos.sources.source import SourcePhoto
 
         photo = SourcePhoto(data, printable(name)[:MOST_LETTERS] or "photo")
         with self._adding:

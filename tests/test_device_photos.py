@@ -17,7 +17,7 @@ from tests.test_train_loop import log, tiny
 from tests.weights import write_timm
 from train import device_photos, loop
 from train.config import DataConfig, RecipeError, TeacherConfig
-from train.data import DataError, FolderPhotos, Plan, batches, open_photos
+from train.data import DataError, Plan, batches, open_photos
 from train.device_crops import cut, draw_boxes, filters
 from train.device_photos import DevicePhotos, device_batches
 from train.run_folder import RunError
@@ -113,7 +113,8 @@ def test_photos_are_held_small_and_bad_ones_are_named(folder, tmp_path):
     (tmp_path / "none.png").write_bytes(b"no photo")
     told = []
     config = DataConfig(source=str(tmp_path), canvas=64)
-    photos = DevicePhotos.decoded(FolderPhotos(tmp_path), config, CPU, progress=lambda *counts: told.append(counts))
+    photos = DevicePhotos.decoded(open_photos(DataConfig(source=str(tmp_path))), config, CPU,
+                                    progress=lambda *counts: told.append(counts))
     assert photos.names == ["wide.png"] and photos.bad == ["none.png"] and told == [(2, 2)]
     assert photos.sizes.tolist() == [[32, 64]] and photos.pixels.shape == (1, 64, 3, 64)
     assert photo_of(photos, 0).flatten(1).unique(dim=1).flatten().tolist() == [10, 20, 30]

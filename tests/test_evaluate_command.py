@@ -29,7 +29,7 @@ def world(tmp_path_factory):
             pixels = generator.integers(0, 256, (24, 32, 3), dtype=np.uint8)
             Image.fromarray(pixels).resize((80, 64)).save(root / name / f"{number}.jpg")
     for number in range(4):
-        (root / "outlines" / f"{number}.txt").write_text("cat 0.1 0.1 0.6 0.1 0.6 0.7\n3 0.5 0.5 1 1\n")
+        (root / "outlines" / f"{number}.txt").write_text("cat 0.1 0.1 0.6 0.1 0.6 0.7\n3 0.6 0.5 1 1\n")
     return root
 
 
@@ -120,3 +120,19 @@ def test_no_folder_of_this_machine_stays_in_the_command():
                  "--data", "../photos/o", "/a b/c d"]
     assert command_line(arguments) == ("python -m train.evaluate a=z.safetensors --peer vit=v.safetensors:10 "
                                        "--data knn=labelled --data ../photos/o 'c d'")
+
+
+def test_captions_are_counted_and_boxes_of_centres_are_told(world, tmp_path, capsys):
+    for number, text in enumerate(["a dog and 2 cats", "0 0.5 0.5 0.2 0.3", "0 0.5 0.5 0.4 0.4"]):
+        Image.new("RGB", (64, 64), "red").save(tmp_path / f"{number}.png")
+        (tmp_path / f"{number}.txt").write_text(text)
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nothing")
+    command = [world / "tiny.safetensors", "--data", tmp_path, "--protocol", "objects", "--resolution", 64]
+    status, _, told = run(capsys, *command)
+    assert status == 0 and "1 text files beside photos are no outlines" in told
+    assert "boxes are read as centre, width and height" in told and "a link to nothing (1)" in told
+    (tmp_path / "1.txt").write_text("")
+    (tmp_path / "2.txt").write_text("0 0.4 0.4 0.5 0.5")  # which may be read either way
+    status, _, told = run(capsys, *command)
+    assert status == 2 and "say which they are with --boxes corners or --boxes centres" in told
+    assert run(capsys, *command, "--boxes", "centres")[0] == 0

@@ -16,9 +16,12 @@ from model.clustering import cluster
 from model.config import DecoderConfig, StellarConfig, TokenizerConfig
 from model.factorization import Factorization
 from model.stellar import Stellar
+from photos.sources.report import Reason
+from tests.photo_folders import fill, make_mess
 from train.backbones import Backbone, BackboneError
 from train.evaluators import Unavailable, equivariance, knn, linear_probe, mass, objects, reconstruction, segmentation
-from train.evaluators.photo_set import Outline, PhotoSet, read_outlines
+from train.evaluators.outlines import Boxes, Outline, layout_of, read_outlines
+from train.evaluators.photo_set import PhotoSet
 from train.subjects import StellarSubject, TimmSubject, labelled, name_of, parse_peer
 
 PATCH = 8
@@ -119,6 +122,77 @@ def test_outlines_are_polygons_or_boxes(tmp_path):
         file.write_text(f"cat 0 0 1 1\n{line}\n")
         with pytest.raises(ValueError, match=r"a\.txt, line 2, is no outline"):
             read_outlines(file)
+
+
+@pytest.mark.parametrize(("lines", "wanted"), [
+    (["0 0.1 0.1 0.5 0.5", "0 0.3 0.4 0.9 0.8"], Boxes.CORNERS),  # a box round 0.1 would leave the photo
+    (["0 0.5 0.5 0.2 0.3", "1 0.4 0.4 0.6 0.6"], Boxes.CENTRES),  # the first ends before it begins
+    (["0 0.1 0.1 0.9 0.1 0.5 0.9"], None),
+])
+def test_what_the_numbers_of_boxes_are_is_seen_from_the_whole_set(tmp_path, lines, wanted):
+    for number, line in enumerate(lines):
+        (tmp_path / f"{number}.txt").write_text(f"{line}\n")
+    assert layout_of(sorted(tmp_path.glob("*.txt")), told="--boxes") == wanted
+
+
+@pytest.mark.parametrize(("lines", "says"), [
+    (["0 0.4 0.4 0.6 0.6"], r"0\.txt, line 1\) can be read as .* and as .*; say which they are with --boxes"),
+    (["0 0.5 0.5 0.2 0.3", "0 0.1 0.1 0.5 0.5"],
+     r"neither of corners \(see .*0\.txt, line 1\) nor of .*1\.txt, line 1"),
+])
+def test_boxes_that_do_not_tell_are_refused_by_name(tmp_path, lines, says):
+    for number, line in enumerate(lines):
+        draw(tmp_path / f"{number}.png", [])
+        (tmp_path / f"{number}.txt").write_text(f"{line}\n")
+    with pytest.raises(ValueError, match=says):
+        dict(objects.evaluate(FakeSubject(), PhotoSet.open(tmp_path), **SETTINGS))
+    for boxes in Boxes:
+        PhotoSet.open(tmp_path, boxes=boxes).outlines(0)
+
+
+def test_a_box_by_its_centre_is_the_same_box(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("cat 0.5 0.25 0.5 0.5\n")
+    (centre,) = read_outlines(file, Boxes.CENTRES)
+    file.write_text("cat 0.25 0 0.75 0.5\n")
+    (corners,) = read_outlines(file, Boxes.CORNERS)
+    assert np.array_equal(centre.mask(64), corners.mask(64)) and centre.mask(64).mean() == 0.25
+
+
+def test_a_part_of_a_set_reads_boxes_as_the_whole_does(tmp_path):
+    for number, line in enumerate(["0 0.45 0.45 0.55 0.55", "0 0.5 0.5 0.3 0.3", "0 0.4 0.4 0.2 0.2"]):
+        draw(tmp_path / f"{number}.png", [])
+        (tmp_path / f"{number}.txt").write_text(f"{line}\n")
+    few = PhotoSet.open(tmp_path, limit=1)
+    assert len(few) == 1 and few.layout is few.with_outlines().layout is Boxes.CENTRES
+
+
+def test_captions_beside_photos_are_no_outlines_and_are_counted(tmp_path):
+    for number, text in enumerate([b"a photo of 3 dogs\n", b"caf\xe9 au lait", b"", b"7 0.1 0.1 0.4 0.4\n"]):
+        draw(tmp_path / f"{number}.png", [("red", 8, 8, 24, 24)])
+        (tmp_path / f"{number}.txt").write_bytes(text)
+    photos = PhotoSet.open(tmp_path)
+    assert photos.num_captions == 2 and photos.has_outlines and len(photos.with_outlines()) == 2
+    assert [photos.outlines(index) is None for index in range(4)] == [True, True, False, False]
+    assert dict(objects.evaluate(FakeSubject(), photos, **SETTINGS))["objects/count"] == 1
+    (tmp_path / "3.txt").write_text("the last dog\n")
+    assert not PhotoSet.open(tmp_path).has_outlines and PhotoSet.open(tmp_path).num_captions == 3
+
+
+def test_measures_are_taken_over_a_folder_with_everything_in_it(tmp_path):
+    make_mess(tmp_path)
+    photos = PhotoSet.open(tmp_path)
+    assert len([*photos.images(resolution=64, patch_size=PATCH)]) == 5 and not photos.skipped
+    assert photos.others.counts[Reason.DANGLING] == 1
+    (tmp_path / "a.jpg").unlink()
+    assert len([*photos.images(resolution=64, patch_size=PATCH)]) == 4 and list(photos.skipped) == [tmp_path / "a.jpg"]
+
+
+def test_a_folder_of_splits_is_measured_a_split_at_a_time(tmp_path):
+    fill(tmp_path, "train/cat/0.png", "test/cat/1.png")
+    with pytest.raises(ValueError, match="has the splits train, test; name the folder of one"):
+        PhotoSet.open(tmp_path)
+    assert len(PhotoSet.open(tmp_path / "test")) == 1
 
 
 def test_an_outlines_mask_is_the_pixels_whose_middles_lie_in_it():

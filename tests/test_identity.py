@@ -15,13 +15,13 @@ from benchmarks.retrieval import same_token_hits
 from index.building import build, identity_of, load, model_of
 from index.concept_index import ConceptIndex
 from index.errors import ConceptIndexError
-from index.sources import folder
 from model import identity
 from model.checkpoint import CONFIG_KEY, PUBLISHED, CheckpointError, open_checkpoint
 from model.config import ConceptHeadConfig, DecoderConfig, StellarConfig
 from model.identity import concepts_sha256
 from model.stellar import Stellar
 from model.thresholds import ConceptThresholds, ThresholdsError, beside, save, thresholds_of
+from photos.sources.open import open_source
 from stellar_explorer.analysis import Explorer
 from stellar_explorer.collections import facts_of
 from stellar_explorer.photo import open_photo
@@ -128,7 +128,7 @@ def test_what_is_no_checkpoint_has_none(tmp_path):
 
 
 def test_an_index_holds_concepts_at_their_own_width(weights, photos, tmp_path):
-    build(folder(photos), tmp_path / "index", model=str(weights), resolution=224)
+    build(open_source(photos), tmp_path / "index", model=str(weights), resolution=224)
     with ConceptIndex.open(tmp_path / "index") as index:
         assert (index.model.width, index.model.summary_width) == (12, 16)
         concepts = index.concepts_of(0)
@@ -149,10 +149,10 @@ def test_an_index_holds_concepts_at_their_own_width(weights, photos, tmp_path):
 
 def test_a_new_decoder_leaves_an_index_valid_and_other_concepts_do_not(weights, photos, tmp_path):
     out = tmp_path / "index"
-    build(folder(photos), out, model=str(weights), resolution=224)
+    build(open_source(photos), out, model=str(weights), resolution=224)
     decoder = DecoderConfig(width=16, depth=1, num_heads=2, mlp_width=16, num_codes=None)
     tiny(weights, replace(CONFIG, decoder=decoder))
-    assert build(folder(photos), out, model=str(weights)).known == 3
+    assert build(open_source(photos), out, model=str(weights)).known == 3
     tiny(weights, replace(CONFIG, concept_head=None))
     with ConceptIndex.open(out) as index, pytest.raises(ConceptIndexError) as caught:
         model_of(index, str(weights))
@@ -170,7 +170,7 @@ def test_thresholds_lie_beside_their_weights_and_go_into_an_index(weights, photo
     assert thresholds_of(weights) == measured
     stellar, sha256 = load(str(weights))
     assert identity_of(str(weights), stellar, sha256, resolution=224).thresholds == measured
-    build(folder(photos), tmp_path / "index", model=str(weights), resolution=224)
+    build(open_source(photos), tmp_path / "index", model=str(weights), resolution=224)
     beside(weights).unlink()
     with ConceptIndex.open(tmp_path / "index") as index:
         assert index.model.thresholds == measured and facts_of("one", "One", index, None).chance == 0.3

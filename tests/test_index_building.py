@@ -14,9 +14,10 @@ from index import building
 from index.building import add_photos, build, model_of
 from index.errors import ConceptIndexError
 from index.records import AddReport
-from index.sources import BadPhoto, Source, SourcePhoto, folder
 from model.config import StellarConfig
 from model.stellar import Stellar
+from photos.sources.open import open_source
+from photos.sources.source import BadPhoto, Source, SourcePhoto
 
 
 def save_tiny(path: Path, seed: int = 0) -> Path:
@@ -151,21 +152,21 @@ def test_a_build_makes_an_index_and_a_second_one_finds_everything_there(weights,
     from index.concept_index import ConceptIndex
 
     out = tmp_path / "index"
-    report = build(folder(photos), out, model=str(weights), resolution=224)
+    report = build(open_source(photos), out, model=str(weights), resolution=224)
     assert (report.added, report.known) == (6, 0)
     with ConceptIndex.open(out) as index:
         assert index.num_photos == 6 and index.num_concepts == report.num_concepts and index.verify() == []
         assert (index.model.name, index.model.resolution) == ("tiny.safetensors", 224)
         assert str(tmp_path) not in repr(index.model)
     (photos / "new.png").write_bytes(photo(77).data)
-    again = build(folder(photos), out, model=str(weights))
+    again = build(open_source(photos), out, model=str(weights))
     assert (again.added, again.known) == (1, 6)
 
 
 def test_a_photo_finds_itself(weights, photos, tmp_path, stellar):
     from index.encoding import encode_one
 
-    build(folder(photos), tmp_path / "index", model=str(weights), resolution=224)
+    build(open_source(photos), tmp_path / "index", model=str(weights), resolution=224)
     from index.concept_index import ConceptIndex
 
     with ConceptIndex.open(tmp_path / "index") as index:
@@ -177,23 +178,24 @@ def test_a_photo_finds_itself(weights, photos, tmp_path, stellar):
 
 def test_another_model_or_resolution_is_refused_and_changes_nothing(weights, photos, tmp_path):
     out, other = tmp_path / "index", save_tiny(tmp_path / "other.safetensors", seed=1)
-    build(folder(photos), out, model=str(weights), resolution=224)
+    build(open_source(photos), out, model=str(weights), resolution=224)
     with pytest.raises(ConceptIndexError, match="was made at 224 px, and photos at 448 px do not mix"):
-        build(folder(photos), out, model=str(weights), resolution=448)
+        build(open_source(photos), out, model=str(weights), resolution=448)
     with pytest.raises(ConceptIndexError, match=r"made with tiny.safetensors .*of other.safetensors .* by others"):
-        build(folder(photos), out, model=str(other))
+        build(open_source(photos), out, model=str(other))
     with pytest.raises(ConceptIndexError, match=r"tiny.safetensors.* is not at hand .*--model"):
-        build(folder(photos), out)
+        build(open_source(photos), out)
     moved = shutil.copy(weights, tmp_path / "renamed.safetensors")
-    assert build(folder(photos), out, model=str(moved)).known == 6  # the same weights under another name are the same
+    # The same weights under another name are the same.
+    assert build(open_source(photos), out, model=str(moved)).known == 6
 
 
 def test_what_cannot_be_made_leaves_no_index(weights, photos, tmp_path):
     out = tmp_path / "index"
     with pytest.raises(ConceptIndexError, match="resolution is 9999"):
-        build(folder(photos), out, model=str(weights), resolution=9999)
+        build(open_source(photos), out, model=str(weights), resolution=9999)
     with pytest.raises(ValueError, match="no checkpoint"):
-        build(folder(photos), out, model="nowhere.safetensors")
+        build(open_source(photos), out, model="nowhere.safetensors")
     assert not out.exists()
 
 

@@ -20,10 +20,11 @@ from index import __main__ as command
 from index import building, changes
 from index.__main__ import MOST_NAMED, main
 from index.concept_index import ConceptIndex
-from index.sources import Source
 from model.config import StellarConfig
 from model.files import write_whole
 from model.stellar import Stellar
+from photos.sources.source import Source
+from tests.photo_folders import fill, make_mess
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -110,6 +111,33 @@ def test_bad_photos_are_named_and_counted(capsys, photos, tmp_path, weights):
     assert status == 0 and f"{MOST_NAMED + 3} that could not be opened" in said
     lines = complaints.splitlines()
     assert len(lines) == MOST_NAMED + 1 and lines[0].startswith("bad0.jpg: ") and lines[-1].startswith("and 3 more")
+
+
+def test_a_folder_with_everything_in_it_is_indexed_and_what_is_left_out_is_told(capsys, tmp_path, weights):
+    make_mess(tmp_path / "photos")
+    command = ["build", tmp_path / "photos", "--out", tmp_path / "index", "--model", weights, "--resolution", 224]
+    status, said, complaints = run(capsys, *command)
+    assert status == 0 and "5 photos with" in said and "0 that could not be opened" in said
+    told = complaints.splitlines()
+    assert len(told) == 1 and " files and 4 folders left out: " in told[0] and "--verbose names each" in told[0]
+    with ConceptIndex.open(tmp_path / "index") as index:
+        assert sorted(index.sources) == ["a.jpg", "b/c.PNG", "b/noname", "d/\\xe9t\\xe9.jpg", "d/e/f.webp"]
+    status, _, complaints = run(capsys, *command, "--verbose", "--hidden")
+    assert status == 0 and "b/gone.jpg: a link to nothing" in complaints and "index/: a concept index" in complaints
+    with ConceptIndex.open(tmp_path / "index") as index:
+        assert {"@eaDir/t.jpg", ".h/u.jpg"} <= set(index.sources)
+    status, said, _ = run(capsys, "search", tmp_path / "index", tmp_path / "photos" / os.fsdecode(b"d/\xe9t\xe9.jpg"),
+                          "--json", "--model", weights)
+    assert status == 0 and json.loads(said)
+    status, _, _ = run(capsys, "export", tmp_path / "index", "--out", tmp_path / "export")
+    assert status == 0
+
+
+def test_a_split_that_is_not_there_is_refused_with_those_that_are(capsys, tmp_path, weights):
+    fill(tmp_path / "photos", "train/a.jpg", "test/b.jpg")
+    said = refused(capsys, "build", tmp_path / "photos", "--out", tmp_path / "index", "--split", "nosuch",
+                   "--model", weights)
+    assert "it has test, train" in said and not (tmp_path / "index").exists()
 
 
 def test_add_and_remove(capsys, photos, tmp_path, weights):

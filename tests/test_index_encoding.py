@@ -11,12 +11,12 @@ from PIL import Image
 from index import rle
 from index.decoding import THUMBNAIL_SIDE, prepare, read_ahead
 from index.encoding import LEAST_SHARE, PATIENCE, concepts_of, default_batch_size, encode, encode_one
-from index.sources import BadPhoto, SourcePhoto
 from model.config import StellarConfig
 from model.factorization import Factorization
 from model.stellar import Stellar
 from photos.decoding import open_photo
 from photos.fitting import fit
+from photos.sources.source import BadPhoto, SourcePhoto
 
 K, D = 4, 32
 SIZES = ((64, 48), (48, 64), (50, 50), (64, 48), (90, 30))

@@ -16,7 +16,6 @@ from photos.decoding import open_photo as open_for
 from photos.decoding import photo_size
 from photos.fitting import fit as photos_fit
 from photos.fitting import pixels_of
-from photos.folder import list_photos
 from stellar_explorer.photo import MAX_BYTES, MAX_PIXELS, fit, fitted_size, open_photo, printable
 from train.config import DataConfig
 from train.data import open_photos
@@ -545,27 +544,6 @@ def test_training_evaluation_index_and_page_see_the_same_image(tmp_path):
     index = torch.from_numpy(prepare(path.read_bytes(), resolution=224, patch_size=16).pixels)
     assert torch.equal(evaluation, page[0]) and torch.equal(training, page)
     assert torch.equal(index.permute(2, 0, 1) / 255, page[0])
-
-
-def test_photos_are_listed_in_order_through_folders_and_links(tmp_path):
-    data = tmp_path / "data"
-    for name in ("b/2.PNG", "a/1.jpg", "0.webp", ".hidden.jpg", "a/._1.jpg", ".git/x.jpg", "a/1.txt"):
-        (data / name).parent.mkdir(parents=True, exist_ok=True)
-        (data / name).touch()
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "9.jpeg").touch()
-    (data / "c").symlink_to(tmp_path / "elsewhere")
-    assert [path.relative_to(data).as_posix() for path in list_photos(data)] == [
-        "0.webp", "a/1.jpg", "b/2.PNG", "c/9.jpeg"]
-
-
-def test_a_folder_without_photos_is_named(tmp_path):
-    (tmp_path / "notes.txt").touch()
-    for folder, what in ((tmp_path, "no photos"), (tmp_path / "nothing", "does not exist"),
-                         (tmp_path / "notes.txt", "is a file")):
-        with pytest.raises(ValueError, match=what) as caught:
-            list_photos(folder)
-        assert str(folder) in str(caught.value)
 
 
 @pytest.mark.parametrize("patch_size", [14, 16])

@@ -13,9 +13,10 @@ from index import ray_engine, staging
 from index.building import Engine, build
 from index.concept_index import ConceptIndex
 from index.errors import ConceptIndexError
-from index.sources import BadPhoto, Source, SourcePhoto, folder
 from model.config import StellarConfig
 from model.stellar import Stellar
+from photos.sources.open import open_source
+from photos.sources.source import BadPhoto, Source, SourcePhoto
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-scale.txt")
 
@@ -81,10 +82,10 @@ def assert_same(one: Path, other: Path) -> None:
 
 
 def test_two_nodes_build_what_one_process_builds_also_after_a_stop(two_nodes, photos, weights, tmp_path, monkeypatch):
-    monkeypatch.setattr("index.sources.PHOTOS_A_PIECE", 6)
-    source, local, spread = folder(photos, label_from_folder=True), tmp_path / "local", tmp_path / "ray"
+    monkeypatch.setattr("photos.sources.files.PHOTOS_A_PIECE", 6)
+    source, local, spread = open_source(photos, label_from_folder=True), tmp_path / "local", tmp_path / "ray"
     for out in (local, spread):  # at 448 px a processor encodes each photo alone, whatever its neighbours are
-        build(folder(photos / "cat"), out, model=weights, resolution=448)
+        build(open_source(photos / "cat"), out, model=weights, resolution=448)
     ours = build(source, local, model=weights)
 
     def stop(*_: object) -> None:
@@ -128,7 +129,7 @@ def test_what_came_before_a_source_broke_off_is_in(two_nodes, weights, tmp_path)
 
 def test_an_error_on_a_node_is_a_sentence_and_leaves_the_index_as_it_was(two_nodes, photos, weights, tmp_path):
     out = tmp_path / "index"
-    build(folder(photos / "cat"), out, model=weights, resolution=448)
+    build(open_source(photos / "cat"), out, model=weights, resolution=448)
 
     def unknown() -> Iterator[SourcePhoto]:
         raise OSError(28, "No space left on device")

@@ -15,8 +15,8 @@ from model.config import StellarConfig
 from photos.fitting import fit
 from tests.weights import write_timm
 from train.backbones import BackboneError
-from train.config import TeacherConfig, TrainConfig
-from train.data import FolderPhotos, StreamedPhotos
+from train.config import DataConfig, TeacherConfig, TrainConfig
+from train.data import Photos, StreamedPhotos, open_photos
 from train.teachers import (
     OnlineTeacher,
     TargetStore,
@@ -33,13 +33,17 @@ CPU = torch.device("cpu")
 COUNT = 7
 
 
+def photos_in(folder) -> Photos:
+    return open_photos(DataConfig(source=str(folder)))
+
+
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory) -> FolderPhotos:
+def photos(tmp_path_factory) -> Photos:
     folder = tmp_path_factory.mktemp("photos")
     for i in range(COUNT):
         coarse = np.random.default_rng(i).integers(0, 255, (5, 7, 3), dtype=np.uint8)
         Image.fromarray(coarse).resize((90 + 10 * i, 80)).save(folder / f"{i}.png")
-    return FolderPhotos(folder)
+    return photos_in(folder)
 
 
 @pytest.fixture(scope="module")
@@ -247,20 +251,20 @@ def test_other_photos_weights_or_settings_are_another_folder(photos, weights, tm
     fewer = tmp_path / "fewer"
     fewer.mkdir()
     for i in range(4):
-        shutil.copy(photos.folder / f"{i}.png", fewer)
+        shutil.copy(photos.stored.root / f"{i}.png", fewer)
     changed = tmp_path / "changed.safetensors"  # as long as the other file
     tensors = load_file(weights["test_vit"])
     save_file({**tensors, "norm.bias": tensors["norm.bias"] + 1}, changed)
-    others = [folder(config(weights), FolderPhotos(fewer)), folder(replace(config(weights), weights=str(changed))),
+    others = [folder(config(weights), photos_in(fewer)), folder(replace(config(weights), weights=str(changed))),
               *(folder(config(weights, **change)) for change in ({"block": 1}, {"resolution": 48}, {"width": 7}))]
     assert len({first, *others}) == 6
 
 
 def test_a_photo_that_cannot_be_read_has_no_targets(photos, weights, tmp_path):
     folder = tmp_path / "photos"
-    shutil.copytree(photos.folder, folder)
+    shutil.copytree(photos.stored.root, folder)
     (folder / "3.png").write_bytes(b"no photo")
-    store = store_of(config(weights), FolderPhotos(folder), tmp_path / "cache")
+    store = store_of(config(weights), photos_in(folder), tmp_path / "cache")
     assert [store.holds(i) for i in range(COUNT)] == [i != 3 for i in range(COUNT)]
     assert (store.whitened_summaries(3)[3] == 0).all()
     assert store.crop(4, torch.tensor([0.0, 0.0, 1.0, 1.0]), (2, 2)).shape == (4, 8)
@@ -270,7 +274,7 @@ def test_no_readable_photo_is_said(weights, tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.png").write_bytes(b"no photo")
     with pytest.raises(TeacherError, match="test_vit has no photo to look at"):
-        store_of(config(weights), FolderPhotos(tmp_path / "photos"), tmp_path)
+        store_of(config(weights), photos_in(tmp_path / "photos"), tmp_path)
 
 
 def test_weights_that_are_not_there_are_said(photos, tmp_path):
@@ -315,7 +319,7 @@ def test_an_online_teacher_says_of_a_photo_what_the_store_says(photos, weights, 
     for i in range(COUNT):
         coarse = np.random.default_rng(i).integers(0, 255, (5, 5, 3), dtype=np.uint8)
         Image.fromarray(coarse).resize((64, 64)).save(folder / f"{i}.png")
-    square = FolderPhotos(folder)
+    square = photos_in(folder)
     store = store_of(config(weights), square, tmp_path / "cache")
     teacher = OnlineTeacher(config(weights), (square.read(i) for i in range(COUNT)), CPU)
     found = teacher.targets(square.read(2)[None].float() / 255, (4, 4))[0]
@@ -359,6 +363,6 @@ def test_a_photo_that_cannot_be_read_is_no_lesson(photos, weights, tmp_path):
     for i in range(COUNT):
         Image.fromarray(photos.read(i).movedim(0, -1).numpy()).save(tmp_path / f"{i}.png")
     (tmp_path / "3.png").write_bytes(b"no picture")
-    seen, teacher = FolderPhotos(tmp_path), config(weights)
+    seen, teacher = photos_in(tmp_path), config(weights)
     run = TrainConfig(recipe="smoke", weights={"distillation": 1.0}, teachers=(teacher,), steps=1)
     assert len(list(lessons(run, seen, [store_of(teacher, seen, tmp_path / "cache")], []))) == COUNT - 1

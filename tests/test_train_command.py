@@ -1,13 +1,16 @@
 """`python -m train`: what it says and how it ends, for whatever a person may mistype or lack."""
 
 import json
+import tarfile
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from tests.photo_folders import fill, make_mess
 from train import loop
 from train.__main__ import main
 from train.config import TrainConfig
@@ -21,6 +24,13 @@ def photos(tmp_path) -> Path:
         coarse = np.random.default_rng(i).integers(0, 255, (6, 6, 3), dtype=np.uint8)
         Image.fromarray(coarse).resize((48, 48)).save(folder / f"{i}.png")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    """What `datasets` converts stays out of the home folder, and its threads are not waited for."""
+    monkeypatch.setattr(datasets.config, "SLEEP_TIME_ON_THREADS_SHUTDOWN", 0)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path.parent / "cache")
 
 
 def smoke(photos: Path | None, out: Path, *more: str) -> list[str]:
@@ -100,6 +110,50 @@ def test_a_run_a_second_one_and_its_resumption(photos, tmp_path, capsys):
     said = refused(smoke(photos, out, "--resume", "--set", "weights.koleo=0.3"), capsys)
     assert "was started with another recipe (weights.koleo was 0.1 and is 0.3)" in said
     assert main(smoke(photos, out, "--resume", "--set", "log_every=1")) == 0
+
+
+def test_a_folder_with_everything_in_it_trains_and_what_is_left_out_is_told(tmp_path, capsys):
+    make_mess(tmp_path / "photos")
+    command = smoke(tmp_path / "photos", tmp_path / "run", "--set", "log_every=1")
+    command.remove("--quiet")
+    assert main(command) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if "left out: " in line]
+    assert len(told) == 1 and " files and 4 folders left out: " in told[0]
+    names = {name for line in (tmp_path / "run" / "log.jsonl").read_text(encoding="utf-8").splitlines()
+             for name in json.loads(line)}
+    assert "losses" in names
+    assert main([*command, "--resume", "--verbose"]) == 0
+    assert "b/gone.jpg: a link to nothing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["list", "tar", "stream of tar", "saved", "clone", "lists of pictures"])
+def test_each_kind_of_source_trains(tmp_path, kind):
+    fill(tmp_path, *(f"{number}.png" for number in range(4)))
+    data, more = [(tmp_path / f"{number}.png").read_bytes() for number in range(4)], []
+    source = {"list": tmp_path / "train.txt", "clone": tmp_path / "clone", "saved": tmp_path / "saved",
+              "lists of pictures": tmp_path / "a.parquet"}.get(kind, tmp_path / "a.tar")
+    if kind == "list":
+        source.write_text("".join(f"{number}.png\n" for number in range(4)))
+    elif kind == "saved":
+        datasets.Dataset.from_dict({"photo": data}).save_to_disk(source)
+    elif kind == "lists of pictures":
+        datasets.Dataset.from_dict({"views": [data[:3], data[3:]]}).to_parquet(source)
+    elif kind == "clone":
+        (source / "data").mkdir(parents=True)
+        datasets.Dataset.from_dict({"image": data}).to_parquet(source / "data" / "train-00000-of-00001.parquet")
+        datasets.Dataset.from_dict({"image": [b"no"] * 9}).to_parquet(source / "data" / "test-00000-of-00001.parquet")
+    else:
+        with tarfile.open(source, "w") as tar:
+            for number in range(4):
+                tar.add(tmp_path / f"{number}.png", f"{number}.png")
+        more = ["--set", "data.streaming=true"] if kind == "stream of tar" else []
+    assert main(smoke(source, tmp_path / "run", "--set", "data.max_bad_share=0", *more)) == 0
+
+
+def test_a_split_that_is_not_there_is_refused_with_those_that_are(tmp_path, capsys):
+    fill(tmp_path / "photos", "train/a.jpg", "test/b.jpg")
+    said = refused(smoke(tmp_path / "photos", tmp_path / "run", "--set", "data.split=nosuch"), capsys)
+    assert "it has test, train" in said and "--set data.split=" in said
 
 
 @pytest.mark.parametrize("left_out", ["reconstruction", "clustering,set_alignment,summary_alignment",

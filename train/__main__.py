@@ -17,7 +17,8 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m train",
                                    description="Train a STELLAR, its tokenizer, or what it is compared with.")
     made.add_argument("--recipe", required=True, help=f"one of {', '.join(NAMES)}")
-    made.add_argument("--data", help="a folder of photos, Parquet files, or a hub data set's name")
+    made.add_argument("--data", help="a folder of photos, a list of paths (.txt), Parquet or tar files, or a hub data "
+                                       "set (owner/name)")
     made.add_argument("--out", type=Path, help="the run's folder; runs/RECIPE unless given")
     made.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out, bit for bit")
     made.add_argument("--init", help="where the weights start: a timm ViT's name, a file of one, a STELLAR, or null")
@@ -34,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--cache", type=Path, help="where teachers' features are kept; beside --out unless given")
     made.add_argument("--device", choices=("auto", "cpu"), default="auto")
     made.add_argument("--show", action="store_true", help="print the recipe with these settings, and stop")
+    made.add_argument("--verbose", action="store_true", help="name every file of --data that is left out, and why")
     made.add_argument("--quiet", action="store_true", help="no progress line")
     return made
 
@@ -92,7 +94,8 @@ def train(config: TrainConfig, given: argparse.Namespace) -> Path:
 
     out = given.out or Path("runs") / config.recipe
     try:
-        return run(config, out, resume=given.resume, cache=given.cache, device=given.device, quiet=given.quiet)
+        return run(config, out, resume=given.resume, cache=given.cache, device=given.device, quiet=given.quiet,
+                   verbose=given.verbose)
     except OutOfMemoryError as error:
         raise ValueError(f"the device's memory is too small ({str(error).splitlines()[0]}); lower batch_size, now "
                          f"{config.batch_size}, and go on with --resume or another --out") from error
@@ -104,4 +107,6 @@ def failed(sentence: str) -> int:
 
 
 if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):  # names of photos may hold what a terminal's encoding lacks
+        stream.reconfigure(errors="backslashreplace")
     sys.exit(main())

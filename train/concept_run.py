@@ -16,7 +16,7 @@ from model.encoder import COARSEST, HybridEmbedding
 from model.stellar import Stellar
 from train.concept_store import ConceptStore, build_concept_store
 from train.config import RecipeError, TrainConfig
-from train.data import Plan, open_photos, seed_of
+from train.data import Plan, open_photos, seed_of, tell_left_out
 from train.objective.relation import START_SCALE, relation_loss
 from train.optimization import set_learning_rate
 from train.run_folder import RunFolder
@@ -28,7 +28,7 @@ WHITENING_CONCEPTS = 100_000
 
 
 def run_concepts(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | None = None,
-                 device: str = "auto", quiet: bool = False) -> Path:
+                 device: str = "auto", quiet: bool = False, verbose: bool = False) -> Path:
     """Trains `config.init`'s concept head into the folder `out` and returns the path of the model with its new head.
 
     What was seen of the photos is kept in `cache`, so a run that was stopped goes on there; its steps, a matter of
@@ -38,6 +38,8 @@ def run_concepts(config: TrainConfig, out: Path, *, resume: bool = False, cache:
     folder = RunFolder(out)
     folder.check(config, resume=resume)
     photos = open_photos(config.data, seed=config.seed)
+    if not quiet:
+        tell_left_out(photos.left_out, verbose=verbose)
     stellar = Stellar.load(config.init, device=device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)

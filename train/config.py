@@ -64,11 +64,13 @@ def require_range(part: object, prefix: str, name: str, highest: float = math.in
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Where photos come from: a folder, a Parquet file or folder of them, or a hub data set's name.
+    """Where photos come from: a folder, a list of paths, Parquet or tar files, a saved data set, or one of the hub.
 
-    `streaming` reads a hub data set or Parquet without downloading it first; photos then pass a buffer of
-    `shuffle_buffer` instead of a full shuffle, and one worker reads them. A run stops when more than `max_bad_share` of
-    the photos it asked for could not be read.
+    `split`: of a data set that has splits, or "all"; `column`: of a table's pictures, found where it is null; `hidden`:
+    also what is skipped in folders by its name (`photos.sources.clutter`). `streaming` reads a hub data set, Parquet or
+    tar files without downloading or listing them first; photos then pass a buffer of `shuffle_buffer` instead of a full
+    shuffle, and one worker reads them. A run stops when more than `max_bad_share` of the photos it asked for could not
+    be read.
 
     `on_device` decodes all photos once into the GPU's memory, or the machine's where there is none, with their long
     side at most `canvas` (3 x canvas x canvas bytes each); crops, colours and teachers then run there, a batch at a
@@ -77,7 +79,8 @@ class DataConfig:
 
     source: str | None = None
     split: str = "train"
-    column: str = "image"
+    column: str | None = None
+    hidden: bool = False
     streaming: bool = False
     shuffle_buffer: int = 10_000
     num_workers: int = 2
@@ -184,15 +187,19 @@ class TeacherConfig:
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """What a run measures of itself: a protocol of train.evaluate, by its name, on a folder. `limit` and `resolution`
-    are that command's: about so many photos, spread over the folder, and their long side."""
+    """What a run measures of itself: a protocol of train.evaluate, by its name, on a folder. `limit`, `resolution` and
+    `boxes` are that command's: about so many photos, spread over the folder, their long side, and what the four numbers
+    of a box are (corners, centres, or null to see it from the set)."""
 
     protocol: str
     data: str
     limit: int | None = None
     resolution: int = 448
+    boxes: str | None = None
 
     def __post_init__(self) -> None:
+        require(self.boxes in (None, "corners", "centres"),
+                f"evaluations: boxes must be corners, centres or null, found {self.boxes}")
         require(self.limit is None or self.limit > 0, f"evaluations: limit must be null or above 0, found {self.limit}")
         require_positive(self, "evaluations: ", "resolution")
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+import sys
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from hashlib import sha256
 from itertools import count
-from pathlib import Path
 
 import datasets
 import numpy as np
@@ -20,8 +19,14 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_in
 from model.checkpoint import first_line
 from photos.decoding import open_photo
 from photos.fitting import pixels_of
-from photos.folder import list_photos
 from photos.limits import LOCAL
+from photos.sources.cells import cells_of, content_of
+from photos.sources.errors import SourceError
+from photos.sources.files import Files
+from photos.sources.open import find_photos
+from photos.sources.report import Report
+from photos.sources.rows import Rows, Stream
+from photos.sources.tars import Tars
 from train.config import DataConfig, TrainConfig
 from train.views import Crops, crops_of
 
@@ -32,66 +37,53 @@ class DataError(ValueError):
     """The photos cannot be read; says which and what to do."""
 
 
-class FolderPhotos:
-    """The photos below a folder, in the order of their paths."""
+class Photos:
+    """Photos by number, decoded: of a folder, a list, tar files or a table. `stored`: where their files are, as
+    `photos.sources` found them. A folder's are in the order of their paths."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        try:
-            self.paths = list_photos(folder)
-        except ValueError as error:
-            raise DataError(str(error)) from error
+    def __init__(self, stored: Files | Tars | Rows) -> None:
+        self.stored = stored
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.stored)
 
     def name(self, index: int) -> str:
-        return self.paths[index].relative_to(self.folder).as_posix()
+        return self.stored.name_of(index)
 
     def read(self, index: int) -> Tensor:
         """uint8 (3, H, W); ValueError where the file is no photo."""
-        return pixels_of(open_photo(self.paths[index], limits=LOCAL))
+        return pixels_of(open_photo(self.stored.content_of(index), limits=LOCAL))
+
+    @property
+    def left_out(self) -> Report:
+        return self.stored.left_out
 
     @property
     def fingerprint(self) -> str:
-        """Changes when photos come, go or change their size in bytes."""
-        listing = "\n".join(f"{self.name(i)} {path.stat().st_size}" for i, path in enumerate(self.paths))
-        return sha256(listing.encode()).hexdigest()
-
-
-class TablePhotos:
-    """An image column of a `datasets` table: Parquet files or a hub data set."""
-
-    def __init__(self, table: datasets.Dataset, column: str) -> None:
-        self.table, self.column = undecoded(table, column), column
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-    def name(self, index: int) -> str:
-        return f"row {index}"
-
-    def read(self, index: int) -> Tensor:
-        return decode_cell(self.table[index][self.column])
-
-    @property
-    def fingerprint(self) -> str:
-        return self.table._fingerprint
+        """Changes when photos come, go or change their size in bytes, or with a table."""
+        return self.stored.fingerprint
 
 
 class StreamedPhotos:
     """A table that is read as it comes; shuffled in a buffer, a share a process."""
 
-    def __init__(self, table: datasets.IterableDataset, column: str, *, buffer: int, seed: int) -> None:
-        self.table, self.column = undecoded(table, column).shuffle(seed=seed, buffer_size=buffer), column
+    def __init__(self, stream: Stream, *, buffer: int, seed: int) -> None:
+        self.table, self.column = stream.table.shuffle(seed=seed, buffer_size=buffer), stream.column
+        self.folders, self.left_out = stream.folders, stream.left_out
 
     def some(self, count: int = 256) -> Iterator[Tensor]:
         """The first readable photos, for a teacher's whitening."""
         for row in self.table.take(count):
-            try:
-                yield decode_cell(row[self.column])
-            except (ValueError, OSError):
-                continue
+            for cell in cells_of(row[self.column]):
+                try:
+                    yield self.read(cell)
+                except (ValueError, OSError):
+                    continue
+
+    def read(self, cell: object) -> Tensor:
+        """A cell of `start` -> uint8 (3, H, W); ValueError where it is no photo."""
+        cell = cell if isinstance(cell, Image.Image) else content_of(cell, self.folders)
+        return pixels_of(open_photo(cell, limits=LOCAL))
 
     def start(self, *, skip: int, rank: int, world: int) -> Iterator[object]:
         """Cells without end, epoch after epoch; the first `skip` of this process's are passed over."""
@@ -99,13 +91,15 @@ class StreamedPhotos:
         for epoch in count():
             found = False
             for row in self.rows(mine, epoch):
-                found = True
-                if skip:
-                    skip -= 1
-                elif self.column not in row:  # a stream need not know its columns before
-                    raise no_column(self.column, row)
-                else:
-                    yield row[self.column]
+                if self.column not in row:  # a stream need not know its columns before
+                    raise DataError(f"the data set has no column {self.column!r}; it has {', '.join(row)}; name one "
+                                    "with --set data.column=")
+                for cell in cells_of(row[self.column]):
+                    found = True
+                    if skip:
+                        skip -= 1
+                    else:
+                        yield cell
             if not found:
                 raise DataError("the streamed data set holds no photo")
 
@@ -118,64 +112,25 @@ class StreamedPhotos:
             raise DataError(f"the streamed data set broke off: {first_line(error)}; go on with --resume") from error
 
 
-def undecoded(table: datasets.Dataset | datasets.IterableDataset, column: str):
-    """The table with its image column as bytes, so that a bad photo is met where it is read."""
-    names = table.column_names
-    if names is not None and column not in names:
-        raise no_column(column, names)
-    kind = (table.features or {}).get(column)
-    if isinstance(kind, datasets.Image):
-        return table.cast_column(column, datasets.Image(decode=False))
-    if isinstance(kind, datasets.Value) and not any(part in kind.dtype for part in ("binary", "string", "null")):
-        raise DataError(f"the column {column!r} holds {kind.dtype}, no pictures; name another with --set data.column=")
-    return table
-
-
-def no_column(column: str, names: Iterable[str]) -> DataError:
-    return DataError(f"the data set has no column {column!r}; it has {', '.join(names)}; "
-                     "name one with --set data.column=")
-
-
-def decode_cell(cell: object) -> Tensor:
-    """A cell of an image column -> uint8 (3, H, W): bytes, {"bytes", "path"} as `datasets` stores, or a picture."""
-    if isinstance(cell, dict):
-        cell = cell.get("path") if cell.get("bytes") is None else cell["bytes"]
-    if isinstance(cell, str):
-        cell = Path(cell)
-    if not isinstance(cell, bytes | Path | Image.Image):
-        raise DataError(f"an image column holds pictures or their bytes, found {type(cell).__name__}")
-    return pixels_of(open_photo(cell, limits=LOCAL))
-
-
-def open_photos(config: DataConfig, *, seed: int = 0) -> FolderPhotos | TablePhotos | StreamedPhotos:
+def open_photos(config: DataConfig, *, seed: int = 0) -> Photos | StreamedPhotos:
     """The data set that a recipe names. Raises DataError where there is none, or none that holds photos."""
     if not config.source:
         raise DataError("no data: name a folder of photos, Parquet files or a hub data set with --data")
-    path = Path(config.source).expanduser()
-    parquet = path.suffix == ".parquet" or (path.is_dir() and any(path.glob("**/*.parquet")))
-    if path.exists() and not parquet:
-        if path.is_file():
-            raise DataError(f"{path} is a file; give a folder of photos, or Parquet")
-        return FolderPhotos(path)
-    if not path.exists() and (parquet or config.source.startswith((".", "/", "~")) or config.source.count("/") > 1):
-        raise DataError(f"{path} does not exist; name a folder of photos, Parquet files or a hub data set with --data")
     try:
-        if parquet:
-            files = [str(path)] if path.is_file() else sorted(map(str, path.glob("**/*.parquet")))
-            table = datasets.load_dataset("parquet", data_files=files, split="train", streaming=config.streaming)
-        else:
-            table = datasets.load_dataset(config.source, split=config.split, streaming=config.streaming)
-    except Exception as error:  # datasets raises anything, from OSError to its own
-        what = "cannot be read as Parquet" if parquet else \
-            "is no folder or Parquet here, and as a hub data set it cannot be had"
-        cause = error if error.__cause__ is None else error.__cause__  # what it wraps says more
-        raise DataError(f"{config.source} {what}: {first_line(cause)}") from error
-    if config.streaming:
-        return StreamedPhotos(table, config.column, buffer=config.shuffle_buffer, seed=seed)
-    photos = TablePhotos(table, config.column)
-    if not len(photos):
-        raise DataError(f"{config.source} holds no photo")
-    return photos
+        found = find_photos(config.source, column=config.column, split=config.split, hidden=config.hidden)
+        if config.streaming and not isinstance(found, Files):  # files are at hand
+            return StreamedPhotos(found.stream(), buffer=config.shuffle_buffer, seed=seed)
+        return Photos(found.by_number())
+    except SourceError as error:
+        raise DataError(str(error)) from error
+
+
+def tell_left_out(left_out: Report, *, verbose: bool) -> None:
+    """On standard error: what of the source is no photo, or each by its name."""
+    if left_out:
+        print(left_out.sentence + ("" if verbose else " (--verbose names each)"), file=sys.stderr)
+        if verbose:
+            print("\n".join(map(str, left_out.left_out)), file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
@@ -281,7 +236,7 @@ class Cropped(Dataset):
     """(position, step) -> Sample, or the DataError that ends the run. `targets`: teachers' stored features, a list of
     train.teachers.TargetStore."""
 
-    def __init__(self, photos: FolderPhotos | TablePhotos, plan: Plan, config: TrainConfig, targets: list) -> None:
+    def __init__(self, photos: Photos, plan: Plan, config: TrainConfig, targets: list) -> None:
         self.photos, self.plan, self.config, self.targets = photos, plan, config, targets
         self.summaries = [store.whitened_summaries(teacher.summary_size)
                           for store, teacher in zip(targets, config.timm_teachers, strict=False)]
@@ -340,7 +295,7 @@ class Streamed(IterableDataset):
             waiting.append((step, self.plan.positions(step)[place]))
             *bad, (_, position) = waiting
             try:
-                photo = decode_cell(cell)
+                photo = self.photos.read(cell)
             except (ValueError, OSError):
                 if len(waiting) >= ATTEMPTS:
                     raise unreadable([streamed_name(position) for _, position in waiting]) from None
@@ -394,7 +349,7 @@ class Steps:
         return self.last - self.first
 
 
-def batches(photos: FolderPhotos | TablePhotos | StreamedPhotos, plan: Plan, config: TrainConfig, *, first_step: int,
+def batches(photos: Photos | StreamedPhotos, plan: Plan, config: TrainConfig, *, first_step: int,
             last_step: int, targets: list, pin: bool = False) -> Iterator[Batch]:
     """A `Batch` a step; `data.num_workers` processes work ahead, one for a stream. DataError where photos cannot be had
     any more."""

@@ -14,7 +14,7 @@ import torchvision.transforms.v2.functional as TF
 from torch import Tensor
 
 from train.config import DataConfig, TrainConfig
-from train.data import Batch, DataError, FolderPhotos, Plan, TablePhotos, check_bad, num_views, seed_of
+from train.data import Batch, DataError, Photos, Plan, check_bad, num_views, seed_of
 from train.device_crops import cut, draw_boxes
 
 CHUNK = 128  # photos that are decoded before they are moved to the device
@@ -36,7 +36,7 @@ class DevicePhotos:
         return len(self.names)
 
     @classmethod
-    def decoded(cls, photos: FolderPhotos | TablePhotos, config: DataConfig, device: torch.device, *, rank: int = 0,
+    def decoded(cls, photos: Photos, config: DataConfig, device: torch.device, *, rank: int = 0,
                 world: int = 1, progress: Callable[[int, int], None] = lambda done, count: None) -> DevicePhotos:
         """Every photo of this process's share, its long side at most `data.canvas`. Raises DataError where they do not
         fit, or more than `data.max_bad_share` of them cannot be read."""
@@ -72,7 +72,7 @@ class DevicePhotos:
         return torch.stack([cut(photos, box, side) for box in boxes.unbind(1)], dim=1)
 
 
-def read_small(photos: FolderPhotos | TablePhotos, canvas: int, index: int) -> Tensor | None:
+def read_small(photos: Photos, canvas: int, index: int) -> Tensor | None:
     """uint8 (3, h, w), its long side at most `canvas`; None for a photo that cannot be read."""
     try:
         photo = photos.read(index)

@@ -22,6 +22,7 @@ from model.files import write_whole
 from model.identity import concepts_sha256
 from model.probe import beside
 from model.stellar import Stellar
+from photos.sources.filenames import readable
 from train.concept_probe import learn_probe
 from train.evaluators import (
     Unavailable,
@@ -34,6 +35,7 @@ from train.evaluators import (
     reconstruction,
     segmentation,
 )
+from train.evaluators.outlines import Boxes
 from train.evaluators.photo_set import PhotoSet
 from train.evaluators.pooled import RESOLUTION, pool_photos
 from train.subjects import BaselineSubject, StellarSubject, Subject, TimmSubject, baseline_kind
@@ -127,6 +129,9 @@ def _parser() -> argparse.ArgumentParser:
                         help=f"the photos' long side (default: 448); k-NN and linear probe keep {RESOLUTION}")
     parser.add_argument("--limit", type=int, metavar="N",
                         help="at most about N photos a protocol, spread over the data")
+    parser.add_argument("--boxes", choices=[kind.value for kind in Boxes],
+                        help="what the four numbers of a box in a file of outlines are: two corners, or centre, width "
+                             "and height (default: seen from the whole set, where it tells)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps (default: the best there is)")
     parser.add_argument("--batch-size", type=int, default=8, metavar="N", help="photos at a time (default: 8)")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn (default: 0)")
@@ -140,12 +145,13 @@ def _parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace, *, command: str) -> dict:
     """The whole evaluation -> what the JSON holds. Raises ValueError, one sentence, for what a person can mend."""
     check(options)
-    sets = photos_of(options.data, options.protocol, limit=options.limit)
+    sets = photos_of(options.data, options.protocol, limit=options.limit, boxes=options.boxes)
     if options.save_probe and "linear_probe" not in sets:
         raise ValueError(f"--save-probe learns with the linear_probe protocol, which needs {NEEDED['classes']}; give "
                          "--data one.")
     subjects = open_subjects(options)
     check_baselines(subjects, sets)
+    tell_left_out(sets)
     models = [Scores(subject.name, subject.sha256) for subject in subjects]
     stem = shipped_stem(options.device) if "reconstruction" in sets else None
     with tqdm(total=len(subjects) * sum(len(photos) for photos in counted(sets)), unit="photo", file=sys.stderr,
@@ -190,7 +196,8 @@ def check(options: argparse.Namespace) -> None:
             raise ValueError(f"the folder of --out, {options.out.parent}, does not exist; make it first.")
 
 
-def photos_of(data: Sequence[str], protocol: str | None, *, limit: int | None) -> dict[str, PhotoSet]:
+def photos_of(data: Sequence[str], protocol: str | None, *, limit: int | None, boxes: str | None = None
+              ) -> dict[str, PhotoSet]:
     """--data and --protocol -> the photos of each protocol that runs, in the order of PROTOCOLS.
 
     Protocols that look at one folder share one PhotoSet.
@@ -212,7 +219,7 @@ def photos_of(data: Sequence[str], protocol: str | None, *, limit: int | None) -
 
     def open_folder(folder: str) -> PhotoSet:
         if folder not in opened:
-            opened[folder] = PhotoSet.open(folder, limit=limit)
+            opened[folder] = PhotoSet.open(folder, limit=limit, boxes=Boxes(boxes) if boxes else None)
         return opened[folder]
 
     sets = {}
@@ -234,6 +241,20 @@ def photos_of(data: Sequence[str], protocol: str | None, *, limit: int | None) -
             needed = f": it needs {NEEDED[kind.needs]}" if kind.needs else ""
             raise ValueError(f"no --data for {name}{needed}; found {folders}. Give --data {name}=FOLDER.")
     return sets
+
+
+def tell_left_out(sets: dict[str, PhotoSet]) -> None:
+    """On standard error: what of the data is not looked at, and how boxes were read."""
+    for photos in {id(photos): photos for photos in sets.values()}.values():
+        name = photos.root.resolve().name
+        said = [photos.others.sentence] if photos.others else []
+        if photos.num_captions:
+            said.append(f"{photos.num_captions:,} text files beside photos are no outlines and are not looked at")
+        if any(PROTOCOLS[protocol].needs == "outlines" for protocol, used in sets.items() if used is photos) \
+                and photos.layout is Boxes.CENTRES:
+            said.append("boxes are read as centre, width and height")
+        for sentence in said:
+            print(f"{readable(name)}: {sentence}", file=sys.stderr)
 
 
 def in_short(protocol: Protocol) -> str:
@@ -329,10 +350,10 @@ def protocol_report(name: str, photos: PhotoSet, options: argparse.Namespace) ->
     protocol = PROTOCOLS[name]
     used = photos.with_outlines() if protocol.needs == "outlines" else photos
     bad = [path for path in used.paths if path in photos.skipped]
-    report = {"description": protocol.description, "data": photos.root.resolve().name,
+    report = {"description": protocol.description, "data": readable(photos.root.resolve().name),
               "photos": len(used) - len(bad), "resolution": protocol.resolution or options.resolution}
     if bad:
-        report["skipped"] = [path.relative_to(photos.root).as_posix() for path in bad]
+        report["skipped"] = [readable(path.relative_to(photos.root).as_posix()) for path in bad]
     return report
 
 

@@ -20,7 +20,7 @@ from model.files import write_whole
 from model.stellar import choose_device, choose_dtype
 from train.compilation import compile_blocks
 from train.config import RecipeError, TrainConfig
-from train.data import Batch, Plan, StreamedPhotos, batches, check_bad, open_photos, seed_of
+from train.data import Batch, Plan, StreamedPhotos, batches, check_bad, open_photos, seed_of, tell_left_out
 from train.device_photos import DevicePhotos, device_batches
 from train.learner import make_views
 from train.learners import build, sample
@@ -36,7 +36,7 @@ PICTURED = 4
 
 
 def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | None = None, device: str = "auto",
-        quiet: bool = False) -> Path:
+        quiet: bool = False, verbose: bool = False) -> Path:
     """Trains a recipe into the folder `out` and returns the path of the finished weights.
 
     Under `accelerate launch` every process calls this. Raises RecipeError, DataError, RunError, BackboneError,
@@ -51,6 +51,8 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
     accelerator.wait_for_everyone()
 
     photos = open_photos(config.data, seed=config.seed)
+    if accelerator.is_main_process and not quiet:
+        tell_left_out(photos.left_out, verbose=verbose)
     steps = num_steps(config, photos, accelerator.num_processes)
     plan = Plan(config.seed, config.batch_size, accelerator.process_index, accelerator.num_processes,
                 config.views.resolutions)

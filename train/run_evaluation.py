@@ -38,7 +38,7 @@ class RunEvaluation:
         """Raises RecipeError for a measure that no protocol gives, ValueError for photos that a protocol cannot use."""
         self.config, self.folder, self.device = config, folder, device
         self.sets: list[tuple[EvaluationConfig, dict[str, PhotoSet]]] = [
-            (part, photos_of([f"{part.protocol}={part.data}"], part.protocol, limit=part.limit))
+            (part, photos_of([f"{part.protocol}={part.data}"], part.protocol, limit=part.limit, boxes=part.boxes))
             for part in config.evaluations]
         given = [measure for part in config.evaluations for measure in PROTOCOLS[part.protocol].measures]
         self.measure = (config.keep_best or "").removeprefix(LOWEST)

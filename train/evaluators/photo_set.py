@@ -8,33 +8,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, ImageDraw
 from torch import Tensor
 
 from photos.decoding import open_photo
 from photos.fitting import fit, pixels_of
-from photos.folder import list_photos
 from photos.limits import LOCAL
+from photos.sources.filenames import readable
+from photos.sources.files import Files
+from photos.sources.open import find_photos
+from photos.sources.report import NOTHING, Reason, Report
+from train.evaluators.outlines import Boxes, Outline, is_of_outlines, layout_of, read_outlines
 
-FINER = 4  # an outline's canvas, each way, than its mask
-
-
-@dataclass(frozen=True)
-class Outline:
-    """An object: its class as the file has it, and its corners (P, 2), x and y in 0..1 of the photo's sides."""
-
-    label: str
-    corners: np.ndarray
-
-    def mask(self, side: int) -> np.ndarray:
-        """(side, side) bool: the pixels whose middles lie in the object, on the photo squashed to a square."""
-        # Pillow cuts corners down to whole pixels and fills the border's too, which would make an object a pixel larger
-        # to the right and down. So it draws on a finer canvas, corners rounded, of which the middles are taken.
-        canvas = Image.new("1", (FINER * side, FINER * side))
-        ImageDraw.Draw(canvas).polygon([tuple(corner) for corner in self.corners * (FINER * side) + 0.5], fill=1)
-        return np.asarray(canvas)[FINER // 2 :: FINER, FINER // 2 :: FINER]
+TOLD = "--boxes corners or --boxes centres (of a run's own evaluations: --set evaluations.0.boxes=corners)"
 
 
 @dataclass
@@ -42,22 +28,39 @@ class PhotoSet:
     """Photos in file order. A photo that cannot be read is left out of every measure, and `skipped` says why.
 
     Whether a photo is looked up or asks, trains or is held out, follows from its place in this order, whatever else was
-    skipped. `progress` is told of every photo passed.
+    skipped. `progress` is told of every photo passed. boxes: how those beside the photos are written, None to see it
+    from all of `whole`, the set that this one is a part of. left_out: what of the folder is no photo.
     """
 
     root: Path
     paths: list[Path]
     progress: Callable[[int], object] = lambda count: None
     skipped: dict[Path, str] = field(default_factory=dict)
+    boxes: Boxes | None = None
+    whole: PhotoSet | None = None
+    left_out: Report = NOTHING
 
     @classmethod
-    def open(cls, folder: str | Path, *, limit: int | None = None) -> PhotoSet:
-        """All photos of a folder, or `limit` of them spread over it (over its classes, where it has some).
+    def open(cls, folder: str | Path, *, limit: int | None = None, boxes: Boxes | None = None) -> PhotoSet:
+        """All photos of a folder or a list, or `limit` of them spread over it (over its classes, where it has some).
 
         Raises ValueError, which names the folder, where there are none.
         """
-        photos = cls(Path(folder), list_photos(folder))
-        return photos if limit is None or limit >= len(photos) else cls(photos.root, photos._spread(limit))
+        found = find_photos(folder)
+        if not isinstance(found, Files):
+            raise ValueError(f"{readable(str(folder))} holds tables or archives of photos, and measures are taken on "
+                             "photos in folders; name a folder of them.")
+        splits = sorted({str(entry.detail) for entry in found.left_out.left_out if entry.reason is Reason.SPLIT})
+        if splits:
+            raise ValueError(f"{readable(str(folder))} has the splits train, {', '.join(splits)}; name the folder of "
+                             f"one: {readable(str(Path(folder) / splits[0]))}.")
+        paths = [found.path_of(number) for number in range(len(found))]
+        photos = cls(found.root, paths, boxes=boxes, left_out=found.left_out)
+        return photos if limit is None or limit >= len(photos) else photos.part(photos._spread(limit))
+
+    def part(self, paths: list[Path]) -> PhotoSet:
+        """Some of its photos, told and skipped together with these."""
+        return PhotoSet(self.root, paths, self.progress, self.skipped, self.boxes, self.whole or self, self.left_out)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -87,19 +90,45 @@ class PhotoSet:
             seen[label] += 1
         return ranks
 
+    @cached_property
+    def texts(self) -> dict[Path, bool | None]:
+        """The text files beside photos, by photo: of outlines (True), of something else (False), or empty (None)."""
+        beside = ((path, path.with_suffix(".txt")) for path in self.paths)
+        return {path: is_of_outlines(file) for path, file in beside if file.is_file()}
+
     @property
     def has_outlines(self) -> bool:
-        return any(path.with_suffix(".txt").is_file() for path in self.paths)
+        return any(self.texts.values())
+
+    @property
+    def num_captions(self) -> int:
+        """Text files beside photos that are no outlines."""
+        return sum(kind is False for kind in self.texts.values())
+
+    @property
+    def others(self) -> Report:
+        """What of the folder is no photo, and no text beside one."""
+        beside = {readable(path.with_suffix(".txt").relative_to(self.root).as_posix()) for path in self.texts}
+        return Report(tuple(entry for entry in self.left_out.left_out if entry.name not in beside))
+
+    @cached_property
+    def layout(self) -> Boxes:
+        """Raises ValueError where the boxes beside the photos do not tell how they are written."""
+        if self.whole is not None:
+            return self.whole.layout
+        files = (path.with_suffix(".txt") for path, kind in self.texts.items() if kind)
+        return self.boxes or layout_of(files, told=TOLD) or Boxes.CORNERS
 
     def outlines(self, index: int) -> list[Outline] | None:
         """The objects of a photo; None where no file of outlines lies beside it. Raises ValueError naming the line."""
-        file = self.paths[index].with_suffix(".txt")
-        return read_outlines(file) if file.is_file() else None
+        path = self.paths[index]
+        if self.texts.get(path, False) is False:
+            return None
+        return read_outlines(path.with_suffix(".txt"), self.layout)
 
     def with_outlines(self) -> PhotoSet:
         """The photos beside which a file of outlines lies, told and skipped together with these."""
-        paths = [path for path in self.paths if path.with_suffix(".txt").is_file()]
-        return PhotoSet(self.root, paths, self.progress, self.skipped)
+        return self.part([path for path in self.paths if self.texts.get(path, False) is not False])
 
     def read(self, index: int) -> Tensor | None:
         """uint8 (3, H, W), or None for a photo that cannot be read."""
@@ -143,33 +172,3 @@ class PhotoSet:
 
 def stacked(batch: list[tuple[int, Tensor]]) -> tuple[list[int], Tensor]:
     return [index for index, _ in batch], torch.stack([image for _, image in batch])
-
-
-def read_outlines(file: Path) -> list[Outline]:
-    """A line an object: `class x1 y1 x2 y2 x3 y3 ...`, its corners in 0..1; `class x1 y1 x2 y2` is a box between two
-    opposite corners. Raises ValueError, which names the file and the line.
-    """
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file} cannot be read as outlines ({reason_of(error)}).") from error
-    outlines = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        label, *numbers = line.split()
-        try:
-            corners = np.array([float(value) for value in numbers]).reshape(-1, 2)
-        except ValueError:
-            corners = np.empty((0, 2))
-        if len(corners) < 2 or not (corners.min() >= -0.01 and corners.max() <= 1.01):  # also refuses NaN
-            raise ValueError(f"{file}, line {number}, is no outline; write `class x1 y1 x2 y2 ...`, numbers in 0..1.")
-        if len(corners) == 2:
-            (left, top), (right, bottom) = corners
-            corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
-        outlines.append(Outline(label, corners.clip(0, 1)))
-    return outlines
-
-
-def reason_of(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error).splitlines()[0]

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from train.evaluators import Value
-from train.evaluators.photo_set import Outline, PhotoSet
+from train.evaluators.outlines import Outline
+from train.evaluators.photo_set import PhotoSet
 from train.subjects import Subject
 
 SIDE = 448  # of the square on which labels are drawn and answers compared

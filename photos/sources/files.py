@@ -1,0 +1,108 @@
+"""Files: photos that are files below one folder, by number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from photos.limits import LOCAL, Limits
+from photos.sources.filenames import readable, tails
+from photos.sources.report import NOTHING, Report
+from photos.sources.source import BadPhoto, Source, SourcePhoto
+
+PHOTOS_A_PIECE = 64
+
+
+@dataclass(frozen=True)
+class Files:
+    """paths: inside `root`, with "/" between their parts, as the system has them; they are the photos' names unless
+    `names` are. prefix: put before each, so that those of several folders can be told apart. labelled: a photo's label
+    is the name of the folder it lies in."""
+
+    name: str
+    root: Path
+    paths: Sequence[str] = field(repr=False)
+    left_out: Report = field(default=NOTHING, repr=False)
+    prefix: str = ""
+    labelled: bool = False
+    names: Sequence[str] | None = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def path_of(self, number: int) -> Path:
+        return self.root / self.paths[number]
+
+    def name_of(self, number: int) -> str:
+        return self.prefix + readable((self.names or self.paths)[number])
+
+    def label_of(self, number: int) -> str | None:
+        folder = self.paths[number].rpartition("/")[0]
+        return readable(folder.rpartition("/")[2]) if self.labelled and folder else None
+
+    def content_of(self, number: int) -> Path:
+        """What a photo is decoded from."""
+        return self.path_of(number)
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when photos come, go or change their size in bytes."""
+        return sha256("\n".join(f"{readable(path)} {size_of(self.root / path)}" for path in self.paths)
+                      .encode()).hexdigest()
+
+    def by_number(self) -> Files:
+        return self
+
+    def source(self, *, limits: Limits = LOCAL) -> Source:
+        root = self.root.absolute()  # another machine may read a piece, from another folder
+
+        def some(numbers: range) -> Source:
+            paths = [(root / self.paths[number], self.name_of(number), self.label_of(number)) for number in numbers]
+
+            def read() -> Iterator[SourcePhoto | BadPhoto]:
+                return (read_file(*path, limits=limits) for path in paths)
+
+            return Source(self.name, len(paths), read)
+
+        def read() -> Iterator[SourcePhoto | BadPhoto]:
+            return (read_file(root / self.paths[number], self.name_of(number), self.label_of(number), limits=limits)
+                    for number in range(len(self)))
+
+        def cut() -> list[Source]:
+            return [some(range(start, min(start + PHOTOS_A_PIECE, len(self))))
+                    for start in range(0, len(self), PHOTOS_A_PIECE)]
+
+        return Source(self.name, len(self), read, cut, self.left_out)
+
+
+def files(paths: Sequence[Path]) -> Files:
+    """Photos one by one, whatever their endings; each by as much of its path as tells it apart."""
+    paths = list(dict.fromkeys(path.absolute() for path in paths))
+    if len(paths) == 1:
+        return Files(readable(paths[0].name), paths[0].parent, (paths[0].name,))
+    root = Path(paths[0].anchor)
+    return Files(f"{len(paths)} files", root, [path.relative_to(root).as_posix() for path in paths],
+                 names=[end.as_posix() for end in tails(paths)])
+
+
+def size_of(path: Path) -> int:
+    """Bytes; -1 for what has gone."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
+
+
+def read_file(path: Path, source: str, label: str | None = None, *, limits: Limits = LOCAL) -> SourcePhoto | BadPhoto:
+    try:
+        if not path.is_file():
+            return BadPhoto(source, "It is not a regular file; name a photo." if path.exists() else
+                            "It is a link to nothing; remove it, or bring what it named back." if path.is_symlink() else
+                            "It does not exist; check the name and the folder.")
+        if path.stat().st_size > limits.max_bytes:  # judged before it is read: it may be a film
+            return BadPhoto(source, f"It is larger than {limits.max_bytes // 2**20} MB; save a smaller copy.")
+        return SourcePhoto(path.read_bytes(), source, label)
+    except OSError as error:
+        return BadPhoto(source, f"It cannot be read ({error.strerror}); check its permissions.")

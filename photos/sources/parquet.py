@@ -1,0 +1,147 @@
+"""Parquet files: the rows of one, or of those of a split below a folder, in the order of their paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from photos.sources.cells import is_photo
+from photos.sources.columns import element, holds_images, holds_text, is_list, picture_column
+from photos.sources.errors import SourceError
+from photos.sources.labels import label_column
+from photos.sources.report import NOTHING, Report
+from photos.sources.rows import Places, Rows, Stream, first_line, loaded, row_photos
+from photos.sources.source import BadPhoto, Source, SourcePhoto
+from photos.text import printable
+
+LFS_POINTER = b"version https://git-lfs"
+
+
+@dataclass(frozen=True)
+class ParquetTables:
+    """root: of the folder, where paths in rows are looked for too. column, labels: None to find them."""
+
+    name: str
+    paths: tuple[Path, ...] = field(repr=False)
+    root: Path = Path()
+    column: str | None = None
+    labels: str | None = None
+    left_out: Report = field(default=NOTHING, repr=False)
+
+    @cached_property
+    def counts(self) -> list[int]:
+        """Rows of each file. Raises SourceError."""
+        from pyarrow import ArrowException
+        from pyarrow.parquet import read_metadata
+
+        counts = []
+        for path in self.paths:
+            try:
+                counts.append(read_metadata(path).num_rows)
+            except (ArrowException, OSError) as error:
+                raise unreadable(path, error) from error
+        if not sum(counts):
+            raise SourceError(f"{self.name} holds no rows; name Parquet files with photos in them.")
+        return counts
+
+    @cached_property
+    def features(self) -> dict:
+        """The columns of the first file, as `datasets` has them. Raises SourceError."""
+        import datasets
+        from pyarrow import ArrowException
+        from pyarrow.parquet import read_schema
+
+        try:
+            return datasets.Features.from_arrow_schema(read_schema(self.paths[0]))
+        except (ArrowException, OSError, ValueError) as error:
+            raise unreadable(self.paths[0], error) from error
+
+    def folders_of(self, path: Path) -> tuple[Path, ...]:
+        return tuple(dict.fromkeys((path.absolute().parent, self.root.absolute())))
+
+    def first_is_photo(self, column: str) -> bool:
+        """Whether the first cell of a column that holds anything is a photo."""
+        from pyarrow import ArrowException
+        from pyarrow.parquet import ParquetFile
+
+        try:
+            with ParquetFile(self.paths[0]) as file:
+                for batch in file.iter_batches(batch_size=16, columns=[column]):
+                    values = [value for value in batch.column(0).to_pylist() if value]
+                    if values:
+                        return is_photo(values[0], self.folders_of(self.paths[0]))
+        except (ArrowException, OSError) as error:
+            raise unreadable(self.paths[0], error) from error
+        return False
+
+    @property
+    def holds_images(self) -> bool:
+        """The pictures themselves, not words about pictures that lie elsewhere."""
+        return holds_images(self.features, self.first_is_photo)
+
+    @cached_property
+    def picture_column(self) -> str:
+        return picture_column(self.name, self.features, self.column, is_photo=self.first_is_photo)
+
+    @property
+    def has_paths(self) -> bool:
+        return holds_text(element(self.features[self.picture_column]))
+
+    def by_number(self) -> Rows:
+        """By number: `datasets` keeps a copy of the table that can be read so."""
+        _ = self.counts, self.picture_column  # what is wrong with the files is said first
+        table = self.table(self.paths, streaming=False)
+        firsts = tuple(sum(self.counts[:place]) for place in range(len(self.paths)))
+        return Rows(table, self.picture_column, left_out=self.left_out,
+                    places=Places(firsts, tuple(self.folders_of(path) for path in self.paths)))
+
+    def stream(self) -> Stream:
+        _ = self.counts, self.picture_column
+        folders = {path.absolute().parent for path in self.paths}
+        if self.has_paths and len(folders) > 1:
+            raise SourceError(f"{self.name}: its tables lie in {len(folders)} folders, and a stream cannot tell which "
+                              f"one a path in {self.picture_column!r} is of; leave data.streaming out.")
+        return Stream(self.table(self.paths, streaming=True), self.picture_column,
+                      folders=self.folders_of(self.paths[0]), left_out=self.left_out)
+
+    def table(self, paths: tuple[Path, ...], *, streaming: bool):
+        return loaded("parquet", f"{self.name} cannot be read as Parquet", split="train", streaming=streaming,
+                      data_files=[str(path.absolute()) for path in paths])
+
+    def source(self, **limits: object) -> Source:
+        """Read as it comes: nothing is copied."""
+        counts, column = self.counts, self.picture_column
+        labels = label_column(self.name, self.features, self.labels)
+        listed = is_list(self.features[column])
+
+        def some(paths: tuple[Path, ...], first: int, count: int) -> Source:
+            def read() -> Iterator[SourcePhoto | BadPhoto]:
+                stream = Stream(self.table(paths, streaming=True), column)
+                table = stream.table.select_columns([column, labels] if labels else [column])
+                return row_photos(table, self.name, column, labels, self.features.get(labels), first=first,
+                                  listed=listed, folders=self.folders_of(paths[0]))
+
+            return Source(self.name, None if listed else count, read)
+
+        def cut() -> list[Source]:
+            return [some((path,), sum(counts[:place]), counts[place])
+                    for place, path in enumerate(self.paths) if counts[place]]
+
+        whole = some(self.paths, 0, sum(counts))
+        if self.has_paths:  # looked for beside the file that names them
+            whole = replace(whole, read=lambda: (photo for piece in cut() for photo in piece))
+        return replace(whole, cut=cut, left_out=self.left_out)
+
+
+def unreadable(path: Path, error: BaseException) -> SourceError:
+    name = printable(str(path))
+    try:
+        with path.open("rb") as file:
+            if file.read(len(LFS_POINTER)) == LFS_POINTER:
+                return SourceError(f"{name} is a Git LFS pointer, not the table itself; run git lfs pull where it was "
+                                   "cloned.")
+    except OSError:
+        pass
+    return SourceError(f"{name} cannot be read as Parquet: {first_line(error)}; copy or download it again.")

@@ -1,0 +1,67 @@
+"""Source: photos one after the other, as the bytes of their files, not yet decoded."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from photos.sources.report import NOTHING, Report
+
+
+@dataclass(frozen=True)
+class SourcePhoto:
+    """A file's bytes. source: its path inside the source, or the table's name and its row; label: if it has one."""
+
+    data: bytes = field(repr=False)
+    source: str
+    label: str | None = None
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True)
+class BadPhoto:
+    """What came where a photo should be, and in one sentence why it is none. sha256: of its bytes, if it was read."""
+
+    source: str
+    reason: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Photos that can be gone through again and again, the same each time.
+
+    name: for people; num_photos: None where only going through them tells. cut: the same photos in the same order as
+    several sources, which several machines can read at once. left_out: what was found there that is no photo.
+    """
+
+    name: str
+    num_photos: int | None
+    read: Callable[[], Iterator[SourcePhoto | BadPhoto]] = field(repr=False)
+    cut: Callable[[], list[Source]] | None = field(default=None, repr=False)
+    left_out: Report = field(default=NOTHING, repr=False)
+
+    def __iter__(self) -> Iterator[SourcePhoto | BadPhoto]:
+        return self.read()
+
+    @property
+    def pieces(self) -> list[Source]:
+        """Itself alone where it cannot be cut."""
+        return self.cut() if self.cut else [self]
+
+
+def joined(sources: Iterable[Source]) -> Source:
+    """Several, one after the other."""
+    sources = list(sources)
+    if len(sources) == 1:
+        return sources[0]
+    counts = [source.num_photos for source in sources]
+    return Source(", ".join(source.name for source in sources), None if None in counts else sum(counts),
+                  lambda: (photo for source in sources for photo in source),
+                  lambda: [piece for source in sources for piece in source.pieces],
+                  sum((source.left_out for source in sources), Report()))
