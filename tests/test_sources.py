@@ -386,6 +386,13 @@ def test_a_hub_data_set_is_streamed_undecoded(monkeypatch):
         ("pets/all test row 0", "tabby"), ("pets/all test row 1", "tabby")]
 
 
+def test_a_stream_that_does_not_know_its_columns_tells_them_by_its_first_row(monkeypatch):
+    rows = datasets.IterableDataset.from_generator(lambda: iter([{"jpg": file_of(n), "number": n} for n in range(2)]))
+    assert rows.features is None
+    hub_of(monkeypatch, rows)
+    assert [photo.data for photo in open_source("pets/all")] == [file_of(0), file_of(1)]
+
+
 def test_rows_that_only_name_their_files_are_read(monkeypatch, tmp_path):
     (tmp_path / "here.png").write_bytes(file_of(3))
     rows = [{"bytes": None, "path": str(tmp_path / name)} for name in ("here.png", "gone.png")]

@@ -361,7 +361,7 @@ def command_line(arguments: Sequence[str]) -> str:
     """As it was typed, but absolute paths keep their last name alone: where things lie here is nobody's business."""
     told = [re.sub(r"(^|=)(/[^=]*)", lambda found: found[1] + PurePosixPath(found[2]).name, argument)
             for argument in arguments]
-    return shlex.join(["python", "-m", "train.evaluate", *told])
+    return shlex.join(["python", "-m", "train.evaluate", *map(readable, told)])
 
 
 def markdown(report: dict) -> str:

@@ -108,7 +108,9 @@ def loaded(path: str, complaint: str, **options: object):
     import datasets
 
     try:
-        return datasets.load_dataset(path, **options)
+        table = datasets.load_dataset(path, **options)
+        # A stream need not know its columns before its first row.
+        return table._resolve_features() if table.features is None else table
     except Exception as error:  # datasets raises anything, from OSError to its own
         cause = error if error.__cause__ is None else error.__cause__  # what it wraps says more
         raise SourceError(f"{complaint}: {first_line(cause)}") from error
