@@ -116,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("index", metavar="DIR", type=Path, help="the index")
     export.add_argument("--out", metavar="DIR", type=Path, required=True, help="made if it does not exist")
     export.add_argument("--kind", default="parquet", choices=("parquet", "lance"), help="default: parquet")
+    export.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     return parser
 
 
@@ -356,7 +357,7 @@ def _export(options: argparse.Namespace) -> int:
     from index.concept_index import ConceptIndex
 
     with ConceptIndex.open(options.index) as index:
-        for path in index.export(options.out, kind=options.kind):
+        for path in index.export(options.out, kind=options.kind, overwrite=options.overwrite):
             print(path)
     return 0
 
