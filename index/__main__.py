@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from model.startup import start_command
+
 if TYPE_CHECKING:
     from index.building import BuildReport
     from index.concept_index import ConceptIndex
@@ -380,8 +382,7 @@ def _complain(sentence: str) -> int:
 if __name__ == "__main__":
     warnings.filterwarnings("ignore", module="PIL")  # of odd metadata; what matters becomes a sentence
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # the same of the hub's client, which tells of each attempt
-    for stream in (sys.stdout, sys.stderr):  # names of photos may hold what a terminal's encoding lacks
-        stream.reconfigure(errors="backslashreplace")
+    start_command()
     try:
         sys.exit(main())
     except KeyboardInterrupt:

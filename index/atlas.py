@@ -23,6 +23,7 @@ from index.distinct import common_of, distinct
 from index.errors import ConceptIndexError
 from index.map import lay_out, place
 from model.files import write_whole
+from model.startup import start_command
 from model.targets import TakenError, check_free
 
 if TYPE_CHECKING:
@@ -246,4 +247,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    start_command()
     sys.exit(main())

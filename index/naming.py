@@ -34,6 +34,7 @@ from index.taxonomy import taxonomy
 from model.factorization import Factorization
 from model.identity import concepts_sha256
 from model.probe import Probe, ProbeError, beside
+from model.startup import start_command
 
 if TYPE_CHECKING:
     from model.stellar import Stellar
@@ -230,4 +231,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    start_command()
     sys.exit(main())

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from index.errors import ConceptIndexError
 from index.taxonomy import TAXONOMY_FILE, plain
+from model.startup import start_command
 
 EVERYDAY_FILE = TAXONOMY_FILE.with_name("everyday.toml")
 # What has more classes under it says nothing: an artifact, an object, a living thing.
@@ -159,4 +160,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    start_command()
     sys.exit(main())

@@ -176,8 +176,8 @@ class Atlases:
 def make_apart(index: ConceptIndex, file: Path, report: Report) -> None:
     """In a process of its own: UMAP would hold this one's interpreter for a minute, and keep half a gigabyte."""
     command = [sys.executable, "-m", "index.atlas", str(index.path), "--out", str(file), "--overwrite"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                          stdin=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8",
+                          errors="replace", stdin=subprocess.DEVNULL) as process:
         if hasattr(os, "setpriority"):  # visitors come first
             with suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)

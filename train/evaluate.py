@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before packages that look for a place of theirs when they are imported
+    from model.startup import start_command
+
+    start_command()
+
 import argparse
 import datetime
 import json
@@ -385,7 +390,7 @@ def escaped(text: str) -> str:
 
 def write(path: Path, text: str, *, replace: bool) -> None:
     try:
-        write_whole(path, text.encode(), replace=replace)
+        write_whole(path, text.encode(errors="backslashreplace"), replace=replace)
     except OSError as error:
         raise ValueError(f"{path} cannot be written ({error.strerror}); choose another --out.") from error
 
@@ -396,8 +401,6 @@ def _complain(sentence: str) -> int:
 
 
 if __name__ == "__main__":
-    for stream in (sys.stdout, sys.stderr):  # names of photos may hold what a terminal's encoding lacks
-        stream.reconfigure(errors="backslashreplace")
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -50,7 +50,7 @@ class RunFolder:
         if not resume:
             raise RunError(f"{self.path} holds a run already; --resume goes on with it, another --out begins anew")
         # Through TrainConfig, so that a setting that is newer than the run has its default there.
-        before = json.loads(TrainConfig.from_json(recipe.read_text()).to_json())
+        before = json.loads(TrainConfig.from_json(recipe.read_text(encoding="utf-8")).to_json())
         changed = differences(before, json.loads(config.to_json()))
         if changed:
             raise RunError(f"{self.path} was started with another recipe ({'; '.join(changed[:3])}); "
@@ -63,7 +63,7 @@ class RunFolder:
             folder.mkdir(parents=True, exist_ok=True)
         known = self.path / "origin.json"
         if known.exists():
-            changed = differences(json.loads(known.read_text()), origin)
+            changed = differences(json.loads(known.read_text(encoding="utf-8")), origin)
             if changed:
                 raise RunError(f"{self.path} cannot be resumed as it was: {'; '.join(changed)}; bring that back, or "
                                "begin anew with another --out")
