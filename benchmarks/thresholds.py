@@ -80,7 +80,8 @@ def main() -> int:
         try:
             check_free([beside(resolve(options.model))], overwrite=options.overwrite, option=None)
         except ValueError as error:
-            parser.error(str(error))
+            print(error, file=sys.stderr)
+            return 2
 
     stellar, sha256 = load(options.model)
     photos = list(some_a_class(folder(options.data, label_from_folder=True), options.a_class))

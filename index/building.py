@@ -158,10 +158,11 @@ def open_or_create(
     """The index at `out`, open for writing, and its model; an empty index where there is none. Raises
     ConceptIndexError where it is of another model or resolution than those asked for."""
     from index.catalogue import FILE
-    from index.concept_index import ConceptIndex
+    from index.concept_index import ConceptIndex, check_room
 
     searched = {"kind": kind} if kind else {}
     if not (out / FILE).exists():
+        check_room(out)  # before the model is loaded
         resolution = checked_resolution(resolution or RESOLUTION)
         stellar, sha256 = load(model or MODEL)
         identity = identity_of(model or MODEL, stellar, sha256, resolution=resolution)

@@ -34,6 +34,26 @@ if TYPE_CHECKING:
     from index.filters import Filter
 
 
+def check_room(path: Path) -> None:
+    """Whether an index can be made there; makes nothing. ConceptIndexError where there is one, or somebody's files."""
+    try:
+        # A creation that was killed leaves the lock and an unnamed catalogue; nobody misses them.
+        found = {file.name for file in path.iterdir() if not file.name.startswith(f".{FILE}.part")} - {WriterLock.FILE}
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise no_room(path, error) from error
+    if FILE in found:
+        raise ConceptIndexError(f"{path} holds an index already; open it, or choose another folder.")
+    if found:
+        raise ConceptIndexError(f"{path} holds other files ({min(found)}); choose an empty or a new folder.")
+
+
+def no_room(path: Path, error: OSError) -> ConceptIndexError:
+    return ConceptIndexError(f"{path} cannot hold an index ({error.strerror}); choose a folder with the right to "
+                             "write.")
+
+
 class ConceptIndex:
     """Made by `create` or `open`. Its answers are those of one version, until `refresh`; a writer's own changes show
     at once. Everything raises ConceptIndexError, in one sentence, where a person has to do something."""
@@ -48,18 +68,11 @@ class ConceptIndex:
     def create(cls, path: str | PathLike[str], *, model: ModelIdentity, kind: SearchKind = VectorIndex) -> Self:
         """An empty index, open for writing. The folder may exist, but hold nothing. kind: as in `open`."""
         path = Path(path)
+        check_room(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            # A creation that was killed leaves the lock and an unnamed catalogue; nobody misses them.
-            found = {file.name for file in path.iterdir() if not file.name.startswith(f".{FILE}.part")}
-            found -= {WriterLock.FILE}
         except OSError as error:
-            raise ConceptIndexError(f"{path} cannot hold an index ({error.strerror}); choose a folder with the right "
-                                    "to write.") from error
-        if FILE in found:
-            raise ConceptIndexError(f"{path} holds an index already; open it, or choose another folder.")
-        if found:
-            raise ConceptIndexError(f"{path} holds other files ({min(found)}); choose an empty or a new folder.")
+            raise no_room(path, error) from error
         lock = WriterLock(path)
         try:
             return cls(path, Catalogue.create(path, model), lock, kind)
