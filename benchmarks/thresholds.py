@@ -8,7 +8,7 @@ which at most OTHERS of the others would be, `chance` the one that half of them 
 summaries and pictures (index/folding.py): the share of copies of a photo that would be joined to it, and of photos that
 would be joined to another. `alike` is the cosine that the summaries of KEPT of the copies, mirrored ones aside, reach.
 `nearly` is of pictures alone and stays as it is. --out writes them beside the checkpoint, where an index that is made
-from then on finds them.
+from then on finds them; --overwrite replaces older ones.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The classes are ImageNet's, and their probabilities are summed up a tree of kinds (`index.hedging`).
 
-    python -m index.naming tf_efficientnet_lite0.safetensors --out assets/nano/names.npz
+    python -m index.naming tf_efficientnet_lite0.safetensors --overwrite
 
 makes the classifier's file anew, from the whole network's weights in timm's names. Any other model's concepts are named
 by a linear probe that `python -m train.evaluate CHECKPOINT --data CLASS_FOLDERS --save-probe` leaves beside its file;
@@ -90,7 +90,8 @@ def fitting_probe(file: Path, changed: int, checkpoint: Path, written: int) -> P
         raise ConceptIndexError(str(error)) from error
     if probe.sha256 != concepts_sha256(checkpoint):
         raise ConceptIndexError(f"{file} was learnt on other weights than {checkpoint.name}; make it again: python -m "
-                                f"train.evaluate {checkpoint} --data CLASS_FOLDERS --save-probe, or delete it.")
+                                f"train.evaluate {checkpoint} --data CLASS_FOLDERS --save-probe --overwrite, or "
+                                "delete it.")
     return probe
 
 

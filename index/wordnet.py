@@ -1,6 +1,6 @@
 """WordNet: the tree of ImageNet's classes, made once from its database and from what people say every day.
 
-    python -m index.wordnet /usr/share/wordnet
+    python -m index.wordnet /usr/share/wordnet --overwrite
 
 (Debian's wordnet-base, WordNet 3.0) writes assets/names/taxonomy.json anew, by assets/names/everyday.toml beside it.
 """

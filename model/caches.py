@@ -12,8 +12,9 @@ from functools import cache
 from pathlib import Path
 
 # What reads none of the XDG variables, or fails where it cannot write; each has a variable of its own.
-FOLDERS = {"HF_HOME": "huggingface", "TORCH_HOME": "torch", "NUMBA_CACHE_DIR": "numba", "MPLCONFIGDIR": "matplotlib",
-           "TRITON_CACHE_DIR": "triton", "TORCHINDUCTOR_CACHE_DIR": "inductor"}
+FOLDERS = {"HF_HOME": "huggingface", "HF_DATASETS_CACHE": "datasets", "TORCH_HOME": "torch",
+           "NUMBA_CACHE_DIR": "numba", "MPLCONFIGDIR": "matplotlib", "TRITON_CACHE_DIR": "triton",
+           "TORCHINDUCTOR_CACHE_DIR": "inductor"}
 READ_ONLY = ("HF_HOME", "TORCH_HOME")  # what was downloaded there is of use where nothing more can be
 
 

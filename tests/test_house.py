@@ -239,6 +239,17 @@ def test_the_rule_of_words_sees_what_it_should():
     assert not any(retired_words(name) for _, name in identifiers(quoted))
 
 
+# Commands
+
+
+def test_every_command_starts_alike():
+    """`model.startup`: whatever the terminal's encoding and wherever there is a home."""
+    started = {path: {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call)
+                      and isinstance(node.func, ast.Name)} for path, tree in trees().items()
+               if package_of(path) in MAY_IMPORT and "__main__" in (text_of(ROOT / path) or "")}
+    assert len(started) >= 8 and all("start_command" in called for called in started.values())
+
+
 # Encodings
 
 
