@@ -1,5 +1,6 @@
 """Where it is run: no home, somebody else's /tmp/gradio, a read-only checkout, a C locale, another disk, a sub-path."""
 
+import asyncio
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ from PIL import Image
 
 from model import caches
 from stellar_explorer.routes import WEB
+from stellar_explorer.server.proxy import SubPath
 from tests.proxies import proxied
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -258,3 +260,25 @@ def test_what_was_downloaded_into_a_home_that_is_only_read_is_found_there(tmp_pa
     assert os.environ["HF_HOME"] == str(usual / "huggingface") and os.environ["NUMBA_CACHE_DIR"] == "mine"
     assert os.environ["XDG_CACHE_HOME"] == str(temporary / "cache")
     assert os.environ["TORCH_HOME"] == str(temporary / "cache" / "torch")
+
+
+# A sub-path
+
+
+@pytest.mark.parametrize(("told", "asked", "has"), [
+    ("", "/stellar/x", ("", "/stellar/x")),
+    ("/explorer", "/stellar/x", ("/explorer", "/explorer/stellar/x")),
+    ("/explorer", "/explorer/stellar/x", ("/explorer", "/explorer/stellar/x")),
+    ("/explorer", "/explorers", ("/explorer", "/explorer/explorers")),
+    ("https://host/explorer", "/x", ("/explorer", "/explorer/x")),
+    ("https://host", "/x", ("", "/x")),
+])
+def test_every_request_has_the_sub_path_once(told, asked, has):
+    seen = {}
+
+    async def app(scope, receive, send):
+        seen.update(scope)
+
+    scope = {"type": "http", "root_path": told, "path": asked, "raw_path": asked.encode()}
+    asyncio.run(SubPath(app)(scope, None, None))
+    assert (seen["root_path"], seen["path"]) == has and seen["raw_path"] == has[1].encode() and scope["path"] == asked
