@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import queue
@@ -23,11 +24,13 @@ READ_AHEAD = 16  # photos
 
 @dataclass(frozen=True)
 class Prepared:
-    """A decoded photo. pixels: (H, W, 3) uint8, as `model.photo.fit` makes them; size: (width, height) of the photo."""
+    """A decoded photo. pixels: (H, W, 3) uint8, as `model.photo.fit` makes them; size: (width, height) of the photo;
+    digest: the sha256 of the pixels and their shape."""
 
     pixels: np.ndarray
     size: tuple[int, int]
     thumbnail: bytes
+    digest: str
 
 
 def decoded_ahead(
@@ -76,7 +79,8 @@ def prepare(data: bytes, *, resolution: int, patch_size: int) -> Prepared:
     photo = open_photo(data)
     size = fitted_size(photo.size, resolution=resolution, patch_size=patch_size)
     pixels = np.array(photo.resize(size, Image.Resampling.LANCZOS))
-    return Prepared(pixels, photo.size, thumbnail_of(photo))
+    digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+    return Prepared(pixels, photo.size, thumbnail_of(photo), digest)
 
 
 def thumbnail_of(photo: Image.Image) -> bytes:
