@@ -257,7 +257,7 @@ def _progress(source: Source, quiet: bool):
 
 def _tell(report: BuildReport, path: Path) -> int:
     from index.hit_table import plain
-    from model.photo import printable
+    from photos.text import printable
 
     rate = f", {report.added / report.seconds:.1f} photos a second" if report.added and report.seconds else ""
     print(f"{path}: {_count(report.added, 'photo')} with {_count(report.num_concepts, 'concept')} added, "
@@ -272,7 +272,7 @@ def _tell(report: BuildReport, path: Path) -> int:
 
 
 def _name_bad(photos: Sequence[BadPhoto]) -> None:
-    from model.photo import printable
+    from photos.text import printable
 
     for bad in photos[:MOST_NAMED]:
         _complain(f"{printable(bad.source)}: {bad.reason}")
@@ -345,7 +345,7 @@ def _remove(options: argparse.Namespace) -> int:
 def _photo_of(index: ConceptIndex, name: str) -> int:
     """The photo of a file, by its bytes; or that was at a path, wherever its file is now."""
     from model.files import sha256_of
-    from model.photo import printable
+    from photos.text import printable
 
     if Path(name).is_file() and (found := index.find_photo(sha256_of(name))) is not None:
         return found
@@ -446,7 +446,7 @@ def _count(number: int, what: str) -> str:
 
 
 def _short(text: str) -> str:
-    from model.photo import printable
+    from photos.text import printable
 
     return printable(text if len(text) <= 60 else f"{text[:57]}...")
 

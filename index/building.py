@@ -15,7 +15,8 @@ from index.errors import ConceptIndexError
 from index.places import Place, Root, Standing, key_of, standing
 from index.records import EncodedPhoto, ModelIdentity
 from index.sources import BadPhoto, Source, SourceFile, SourcePhoto
-from model.photo import MAX_RESOLUTION, MIN_RESOLUTION, printable
+from photos.limits import MAX_RESOLUTION, MIN_RESOLUTION
+from photos.text import printable
 
 if TYPE_CHECKING:
     from index.concept_index import ConceptIndex

@@ -23,7 +23,7 @@ from index.errors import ConceptIndexError
 from index.places import UNKNOWN, Place, Root, Standing, key_of, standing
 from index.records import EncodedPhoto, Photo
 from index.sources import BadPhoto, ListedPhoto, Source, SourceFile, SourcePhoto, open_source
-from model.photo import printable
+from photos.text import printable
 
 if TYPE_CHECKING:
     from index.concept_index import ConceptIndex
