@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from index import building
 from index.building import PLACES_A_TRANSACTION, SHARE_TO_COMPACT, model_of, root_of
 from index.errors import ConceptIndexError
+from index.hit_table import plain
 from index.places import UNKNOWN, Place, Root, Standing, key_of, standing
 from index.records import EncodedPhoto, Photo
 from index.sources import BadPhoto, ListedPhoto, Source, SourceFile, SourcePhoto, open_source
@@ -119,7 +120,7 @@ def opened(name: str, out: Path, **options: object) -> Source:
     that is not mounted looks like a folder whose photos were all deleted."""
     path = Path(name).expanduser()
     advice = (f"nothing in {out} was changed; mount the drive that it is on, or where the folder was moved, update "
-              f"from there with --moved-from {printable(name)}.")
+              f"from there with --moved-from {plain(name)}.")
     if not path.exists():
         raise ConceptIndexError(f"{printable(name)} does not exist; {advice}")
     try:
@@ -142,12 +143,12 @@ def folder_of(source: Source) -> Path:
 
 def known_root(index: ConceptIndex, folder: Path, moved_from: Path | None) -> Root | None:
     """The folder as the index knows it; None where it knows none of its photos' folders. Raises ConceptIndexError."""
-    known, name = root_of(index, folder), printable(str(folder))
+    known, name = root_of(index, folder), plain(str(folder))
     if moved_from is not None:
         before = root_of(index, moved_from)
         if before is None or known is not None:
             raise ConceptIndexError(
-                f"{index.path} was not built of {printable(str(moved_from))}; it was built of {names_of(index)}."
+                f"{index.path} was not built of {plain(str(moved_from))}; it was built of {names_of(index)}."
                 if before is None else f"{index.path} knows {name} already; leave out --moved-from.")
         return before
     if known is not None:
@@ -155,7 +156,7 @@ def known_root(index: ConceptIndex, folder: Path, moved_from: Path | None) -> Ro
     keys = {root.key: root.name for root in index.roots}
     above = next((parent for parent in folder.parents if key_of(parent) in keys), None)
     if above is not None:
-        raise ConceptIndexError(f"{name} lies in {printable(str(above))}, which {index.path} was built of; update that "
+        raise ConceptIndexError(f"{name} lies in {plain(str(above))}, which {index.path} was built of; update that "
                                 "one.")
     if keys and not unplaced(index):
         raise ConceptIndexError(f"{index.path} was not built of {name}; it was built of {names_of(index)}; where that "
