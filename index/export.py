@@ -1,9 +1,10 @@
 """Export: an index as tables for other programs; `concepts`, a row a concept, and `photos`, a row a photo.
 
-concepts: concept and photo (ids), source and label of the photo, token, mass, peak, x and y (the centroid), left, top,
-right and bottom (the box), patch_rows, patch_cols and mask (run lengths over that grid, `index.rle`), name_1 to name_3
-with name_1_score to name_3_score, and vector, float32 of unit length. photos: photo, source, label, width, height,
-nbytes, sha256, num_concepts, summary (float32) and thumbnail, a JPEG as `datasets` keeps pictures.
+concepts: concept and photo (ids), source, folder and label of the photo (source is its path inside the folder; the
+folder is named in an index of several), token, mass, peak, x and y (the centroid), left, top, right and bottom (the
+box), patch_rows, patch_cols and mask (run lengths over that grid, `index.rle`), name_1 to name_3 with name_1_score to
+name_3_score, and vector, float32 of unit length. photos: photo, source, folder, label, width, height, nbytes, sha256,
+num_concepts, summary (float32) and thumbnail, a JPEG as `datasets` keeps pictures.
 
     pandas.read_parquet("tables/concepts.parquet")
     datasets.load_dataset("parquet", data_files="tables/photos.parquet")
@@ -110,7 +111,8 @@ def concept_schema(width: int) -> pa.Schema:
     names = {f"name_{place}{end}": kind for place in range(1, NUM_NAMES + 1)
              for end, kind in (("", pa.string()), ("_score", pa.float32()))}
     return pa.schema({
-        "concept": pa.int64(), "photo": pa.int64(), "source": pa.string(), "label": pa.string(), "token": pa.uint16(),
+        "concept": pa.int64(), "photo": pa.int64(), "source": pa.string(), "folder": pa.string(),
+        "label": pa.string(), "token": pa.uint16(),
         **numbers, "patch_rows": pa.uint16(), "patch_cols": pa.uint16(), "mask": pa.list_(pa.uint16()), **names,
         "vector": pa.list_(pa.float32(), width)}.items())
 
@@ -118,8 +120,8 @@ def concept_schema(width: int) -> pa.Schema:
 def photo_schema(width: int) -> pa.Schema:
     picture = {"info": {"features": {"thumbnail": {"_type": "Image"}}}}
     return pa.schema({
-        "photo": pa.int64(), "source": pa.string(), "label": pa.string(), "width": pa.int32(), "height": pa.int32(),
-        "nbytes": pa.int64(), "sha256": pa.string(), "num_concepts": pa.int32(),
+        "photo": pa.int64(), "source": pa.string(), "folder": pa.string(), "label": pa.string(), "width": pa.int32(),
+        "height": pa.int32(), "nbytes": pa.int64(), "sha256": pa.string(), "num_concepts": pa.int32(),
         "summary": pa.list_(pa.float32(), width),
         "thumbnail": pa.struct({"bytes": pa.binary(), "path": pa.string()}.items()),
     }.items(), metadata={"huggingface": json.dumps(picture)})
@@ -139,6 +141,7 @@ def concept_tables(catalogue: Catalogue, snapshot: Snapshot, schema: pa.Schema) 
                       f"name_{place + 1}_score": [score for _, score in there]}
         yield pa.table({
             "concept": columns["id"], "photo": columns["photo"], "source": [photo.source for photo in of_photo],
+            "folder": [photo.folder for photo in of_photo],
             "label": [photo.label for photo in of_photo], "token": columns["token"], "mass": columns["mass"],
             "peak": columns["peak"], "x": columns["centroid"][:, 0], "y": columns["centroid"][:, 1], **boxes,
             "patch_rows": rows_and_cols[0], "patch_cols": rows_and_cols[1],
@@ -153,6 +156,7 @@ def photo_tables(catalogue: Catalogue, snapshot: Snapshot, schema: pa.Schema) ->
         pictures = [{"bytes": thumbnails.read(catalogue.folder, entry.thumbnail), "path": None} for entry in entries]
         yield pa.table({
             "photo": rows.photo_ids, "source": [photo.source for photo in said],
+            "folder": [photo.folder for photo in said],
             "label": [photo.label for photo in said], "width": [photo.size[0] for photo in said],
             "height": [photo.size[1] for photo in said], "nbytes": [photo.nbytes for photo in said],
             "sha256": [photo.sha256 for photo in said], "num_concepts": [entry.num_concepts for entry in entries],
