@@ -100,7 +100,7 @@ def draw(root: Path, count: int) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(small)
             if name == "texts":
-                path.with_suffix(".txt").write_text("a caption")
+                path.with_suffix(".txt").write_text("a caption", encoding="utf-8")
 
 
 if __name__ == "__main__":

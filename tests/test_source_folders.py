@@ -223,7 +223,12 @@ def test_pictures_in_folders_of_splits_keep_them(tmp_path):
 def test_photos_of_one_name_in_several_folders_are_told_apart(tmp_path):
     fill(tmp_path, "2019/IMG_0001.jpg", "2020/IMG_0001.jpg", "2020/summer/IMG_0001.jpg")
     both = open_sources([str(tmp_path / "2019"), str(tmp_path / "2020")])
-    assert [photo.source for photo in both] == ["2019/IMG_0001.jpg", "2020/IMG_0001.jpg", "2020/summer/IMG_0001.jpg"]
+    assert [(photo.file.root.name, photo.file.path) for photo in both] == [
+        ("2019", "IMG_0001.jpg"), ("2020", "IMG_0001.jpg"), ("2020", "summer/IMG_0001.jpg")]
+    for name in ("2019", "2020"):
+        (tmp_path / name / "list.txt").write_text("IMG_0001.jpg\n")
+    lists = open_sources([str(tmp_path / name / "list.txt") for name in ("2019", "2020")])
+    assert [photo.source for photo in lists] == ["2019/list.txt/IMG_0001.jpg", "2020/list.txt/IMG_0001.jpg"]
     single = open_sources([str(tmp_path / name / "IMG_0001.jpg") for name in ("2019", "2020", "2020/summer")])
     assert [photo.source for photo in single] == ["2019/IMG_0001.jpg", "2020/IMG_0001.jpg", "summer/IMG_0001.jpg"]
     assert single.num_photos == 3 and {photo.data for photo in single} == {photo.data for photo in both}

@@ -9,6 +9,7 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from model.startup import start_command
 from train.config import EvaluationConfig, TrainConfig
 from train.recipes import NAMES, recipe
 
@@ -107,6 +108,5 @@ def failed(sentence: str) -> int:
 
 
 if __name__ == "__main__":
-    for stream in (sys.stdout, sys.stderr):  # names of photos may hold what a terminal's encoding lacks
-        stream.reconfigure(errors="backslashreplace")
+    start_command()
     sys.exit(main())

@@ -10,16 +10,30 @@ from pathlib import Path
 from photos.limits import LOCAL, Limits
 from photos.sources.filenames import readable, tails
 from photos.sources.report import NOTHING, Report
-from photos.sources.source import BadPhoto, Source, SourcePhoto
+from photos.sources.source import BadPhoto, Source, SourceFile, SourcePhoto
 
 PHOTOS_A_PIECE = 64
 
 
 @dataclass(frozen=True)
+class ListedPhoto:
+    """A photo that was found and not opened. path: where it is; source, label: as SourcePhoto's; below: its path in the
+    folder that was named, readable."""
+
+    path: Path
+    source: str
+    label: str | None = None
+    below: str | None = None
+
+    def read(self, root: Path, *, limits: Limits = LOCAL) -> SourcePhoto | BadPhoto:
+        return read_file(self.path, self.source, self.label, root=root, below=self.below, limits=limits)
+
+
+@dataclass(frozen=True)
 class Files:
     """paths: inside `root`, with "/" between their parts, as the system has them; they are the photos' names unless
-    `names` are. prefix: put before each, so that those of several folders can be told apart. labelled: a photo's label
-    is the name of the folder it lies in."""
+    `names` are. prefix: put before each, so that those of several lists can be told apart. labelled: a photo's label
+    is the name of the folder it lies in. is_folder: `root` is what a person named, and not a list of them."""
 
     name: str
     root: Path
@@ -28,6 +42,7 @@ class Files:
     prefix: str = ""
     labelled: bool = False
     names: Sequence[str] | None = field(default=None, repr=False)
+    is_folder: bool = False
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -57,24 +72,29 @@ class Files:
 
     def source(self, *, limits: Limits = LOCAL) -> Source:
         root = self.root.absolute()  # another machine may read a piece, from another folder
+        roots = (root,) if self.is_folder else ()
 
         def some(numbers: range) -> Source:
-            paths = [(root / self.paths[number], self.name_of(number), self.label_of(number)) for number in numbers]
-
-            def read() -> Iterator[SourcePhoto | BadPhoto]:
-                return (read_file(*path, limits=limits) for path in paths)
-
-            return Source(self.name, len(paths), read)
+            listed = self.listed(numbers)
+            return Source(self.name, len(listed), lambda: (photo.read(root, limits=limits) for photo in listed),
+                          roots=roots)
 
         def read() -> Iterator[SourcePhoto | BadPhoto]:
-            return (read_file(root / self.paths[number], self.name_of(number), self.label_of(number), limits=limits)
-                    for number in range(len(self)))
+            return (photo.read(root, limits=limits) for number in range(len(self))
+                    for photo in self.listed(range(number, number + 1)))
 
         def cut() -> list[Source]:
             return [some(range(start, min(start + PHOTOS_A_PIECE, len(self))))
                     for start in range(0, len(self), PHOTOS_A_PIECE)]
 
-        return Source(self.name, len(self), read, cut, self.left_out)
+        return Source(self.name, len(self), read, cut, self.left_out, roots, self if self.is_folder else None)
+
+    def listed(self, numbers: range | None = None) -> tuple[ListedPhoto, ...]:
+        """Of all, or of some."""
+        root = self.root.absolute()
+        return tuple(ListedPhoto(root / self.paths[number], self.name_of(number), self.label_of(number),
+                                 readable(self.paths[number]) if self.is_folder else None)
+                     for number in (range(len(self)) if numbers is None else numbers))
 
 
 def files(paths: Sequence[Path]) -> Files:
@@ -95,14 +115,20 @@ def size_of(path: Path) -> int:
         return -1
 
 
-def read_file(path: Path, source: str, label: str | None = None, *, limits: Limits = LOCAL) -> SourcePhoto | BadPhoto:
+def read_file(
+    path: Path, source: str, label: str | None = None, *, root: Path | None = None, below: str | None = None,
+    limits: Limits = LOCAL,
+) -> SourcePhoto | BadPhoto:
+    """root, below: of a folder's photo, the folder and the path in it."""
     try:
         if not path.is_file():
             return BadPhoto(source, "It is not a regular file; name a photo." if path.exists() else
                             "It is a link to nothing; remove it, or bring what it named back." if path.is_symlink() else
                             "It does not exist; check the name and the folder.")
-        if path.stat().st_size > limits.max_bytes:  # judged before it is read: it may be a film
+        found = path.stat()
+        if found.st_size > limits.max_bytes:  # judged before it is read: it may be a film
             return BadPhoto(source, f"It is larger than {limits.max_bytes // 2**20} MB; save a smaller copy.")
-        return SourcePhoto(path.read_bytes(), source, label)
+        file = SourceFile(root, below, found.st_size, found.st_mtime_ns) if root and below else None
+        return SourcePhoto(path.read_bytes(), source, label, file)
     except OSError as error:
         return BadPhoto(source, f"It cannot be read ({error.strerror}); check its permissions.")

@@ -100,7 +100,7 @@ def in_folder(
         pictures, others, its = of_split(listing.pictures, split_of_picture, split, shown)
         left_out = listing.left_out + others + beside(listing.tables, Reason.TABLE) + beside(listing.archives,
                                                                                             Reason.ARCHIVE)
-        return Files(name, root, pictures, left_out)
+        return Files(name, root, pictures, left_out, is_folder=True)
     if listing.archives:
         archives, others, its = of_split(listing.archives, split_of, split, shown)
         return Tars(name, tuple(root / path for path in archives), tuple(map(readable, archives)),
@@ -162,7 +162,8 @@ def with_its_columns(name: str | os.PathLike[str], options: dict) -> Photos:
 
 
 def open_sources(names: Sequence[str], *, limits: Limits = LOCAL, **options: object) -> Source:
-    """Several as one. Photos of several folders or files are told apart by as much of their paths as that takes."""
+    """Several as one. Files, lists, tar files and tables are told apart by as much of their paths as that takes;
+    photos of folders by the folders themselves (`SourceFile.root`)."""
     names = list(dict.fromkeys(names))
     if len(names) == 1:
         return open_source(names[0], limits=limits, **options)
@@ -190,7 +191,7 @@ def is_one_photo(name: str) -> bool:
 
 def named(photos: Photos, end: str) -> Photos:
     """Its photos told apart from those of another source by the end of its own path."""
-    if isinstance(photos, (Files, Tars)):
+    if isinstance(photos, Tars) or isinstance(photos, Files) and not photos.is_folder:
         return replace(photos, prefix=f"{end}/")
     if isinstance(photos, ParquetTables):
         return replace(photos, name=end + photos.name.removeprefix(photos.root.absolute().name))

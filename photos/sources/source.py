@@ -6,17 +6,35 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from photos.sources.report import NOTHING, Report
+
+if TYPE_CHECKING:
+    from photos.sources.files import Files, ListedPhoto
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A photo's file as it was just before it was read. root: the folder that a person named; path: below it, readable;
+    mtime_ns: when it was last changed."""
+
+    root: Path
+    path: str
+    nbytes: int
+    mtime_ns: int
 
 
 @dataclass(frozen=True)
 class SourcePhoto:
-    """A file's bytes. source: its path inside the source, or the table's name and its row; label: if it has one."""
+    """A file's bytes. source: its path inside the source, or the table's name and its row; label: if it has one; file:
+    of a folder's photo."""
 
     data: bytes = field(repr=False)
     source: str
     label: str | None = None
+    file: SourceFile | None = None
 
     @cached_property
     def sha256(self) -> str:
@@ -37,7 +55,8 @@ class Source:
     """Photos that can be gone through again and again, the same each time.
 
     name: for people; num_photos: None where only going through them tells. cut: the same photos in the same order as
-    several sources, which several machines can read at once. left_out: what was found there that is no photo.
+    several sources, which several machines can read at once. left_out: what was found there that is no photo. roots:
+    the folders that were named, absolute. files: of one folder, its `photos.sources.files.Files`.
     """
 
     name: str
@@ -45,6 +64,13 @@ class Source:
     read: Callable[[], Iterator[SourcePhoto | BadPhoto]] = field(repr=False)
     cut: Callable[[], list[Source]] | None = field(default=None, repr=False)
     left_out: Report = field(default=NOTHING, repr=False)
+    roots: tuple[Path, ...] = ()
+    files: Files | None = field(default=None, repr=False)
+
+    @cached_property
+    def listed(self) -> tuple[ListedPhoto, ...]:
+        """Of one folder, its photos in order, none of them opened."""
+        return self.files.listed() if self.files is not None else ()
 
     def __iter__(self) -> Iterator[SourcePhoto | BadPhoto]:
         return self.read()
@@ -64,4 +90,5 @@ def joined(sources: Iterable[Source]) -> Source:
     return Source(", ".join(source.name for source in sources), None if None in counts else sum(counts),
                   lambda: (photo for source in sources for photo in source),
                   lambda: [piece for source in sources for piece in source.pieces],
-                  sum((source.left_out for source in sources), Report()))
+                  sum((source.left_out for source in sources), NOTHING),
+                  tuple(root for source in sources for root in source.roots))
