@@ -42,6 +42,7 @@ from index.taught import TaughtScores, TaughtWord
 from index.teaching import LEAST_NAMED, Classifier
 from index.vectors import VectorIndex
 from index.verification import faults
+from photos.sources.filenames import readable
 
 if TYPE_CHECKING:
     from index.filters import Filter
@@ -301,10 +302,12 @@ class ConceptIndex:
         """Those that were read from a file: by its whole path, by that inside its folder, or with the folder's name
         before it, as `Photo.name` has it."""
         roots, whole = {root.key: root for root in self.roots}, Path(path).expanduser().absolute()
+        path = readable(path)
         found = {place.photo for place in self.places(path=Path(path).as_posix())}
         for folder in whole.parents if roots else ():
             if root := roots.get(key_of(folder)):
-                found |= {place.photo for place in self.places(root=root, path=whole.relative_to(folder).as_posix())}
+                below = readable(whole.relative_to(folder).as_posix())
+                found |= {place.photo for place in self.places(root=root, path=below)}
         for root in roots.values():
             if path.startswith(f"{root.name}/"):
                 found |= {place.photo for place in self.places(root=root, path=path.removeprefix(f"{root.name}/"))}

@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from time import time_ns
 
-from photos.sources.filenames import readable
+from photos.sources.filenames import readable, system_name
 from photos.sources.source import SourceFile
 
 # Came later, like the words that were taught: an index without these is read by programs that know none.
@@ -82,6 +82,8 @@ def new_root(folder: Path, known: list[Root]) -> Root:
 
 def standing(root: Path, path: str) -> Standing:
     """Of a file below a folder that itself can be read."""
+    if not os.path.lexists(root / path):
+        path = system_name(path)
     try:
         if (root / path).is_file():
             with open(root / path, "rb", buffering=0):

@@ -131,6 +131,12 @@ def test_a_folder_with_everything_in_it_is_indexed_and_what_is_left_out_is_told(
     assert status == 0 and json.loads(said)
     status, _, _ = run(capsys, "export", tmp_path / "index", "--out", tmp_path / "export")
     assert status == 0
+    # And an update knows where each file is, whatever its name.
+    status, said, _ = run(capsys, "update", tmp_path / "photos", "--out", tmp_path / "index", "--hidden",
+                          "--model", weights)
+    assert status == 0 and "7 unchanged" in said and "no photo removed" in said
+    status, said, _ = run(capsys, "remove", tmp_path / "index", tmp_path / "photos" / os.fsdecode(b"d/\xe9t\xe9.jpg"))
+    assert status == 0 and "1 photo removed" in said
 
 
 def test_a_split_that_is_not_there_is_refused_with_those_that_are(capsys, tmp_path, weights):

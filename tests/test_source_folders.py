@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from photos.sources.errors import SourceError
-from photos.sources.filenames import readable, tails
+from photos.sources.filenames import readable, system_name, tails
 from photos.sources.folder import list_folder
 from photos.sources.open import find_photos, open_source, open_sources
 from photos.sources.report import Reason
@@ -138,6 +138,11 @@ def test_a_name_that_is_not_utf_8_is_told_readably_and_read(tmp_path):
     (own,) = open_source(tmp_path / os.fsdecode(b"caf\xe9"))
     (single,) = open_source(tmp_path / os.fsdecode(b"caf\xe9/caf\xe9.jpg"))
     assert own.source == single.source == "caf\\xe9.jpg"
+
+
+def test_a_readable_name_leads_back_to_the_file():
+    for name in (b"caf\xe9/\xff.jpg", "caf\xe9.jpg".encode(), b"plain.jpg"):
+        assert os.fsencode(system_name(readable(os.fsdecode(name)))) == name
 
 
 def test_a_folder_that_cannot_be_entered_is_named_and_the_rest_is_read(tmp_path, monkeypatch):
