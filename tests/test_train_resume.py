@@ -1,12 +1,8 @@
 """A run goes on from the newest checkpoint that is whole, tells each step once, and a full disk costs it nothing."""
 
 import json
-import os
-import re
-import resource
 import shutil
-import subprocess
-import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,11 +10,10 @@ import torch
 from safetensors.torch import load_file
 
 from tests.test_train_loop import log, photos, tiny, unbroken, weights  # noqa: F401
+from tests.test_train_workers import no_larger_file_than
 from train.loop import run
 from train.run_folder import RunError, RunFolder
 from train.starts import heads_of_start
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
@@ -163,36 +158,20 @@ def test_a_finished_run_that_is_resumed_keeps_its_log(photos, unbroken, tmp_path
 # A disk that is full
 
 
-# Files may grow to so many bytes and no further, from the third checkpoint on.
-SCRIPT = """
-import sys, resource
-from pathlib import Path
-from train.config import TrainConfig
-from train.loop import run
-from train.run_folder import RunFolder
-save = RunFolder.save
-def saved(self, step, write):
-    if step == 6:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-    return save(self, step, write)
-RunFolder.save = saved
-try:
-    run(TrainConfig.from_json(Path(sys.argv[1]).read_text()), Path(sys.argv[2]), device="cpu", quiet=True)
-except ValueError as error:
-    print(f"refused: {error}")
-"""
+def test_a_disk_that_is_full_stops_a_run_with_a_sentence_and_keeps_what_was_saved(photos, unbroken, tmp_path,  # noqa: F811
+                                                                                   monkeypatch):
+    out, save = tmp_path / "run", RunFolder.save
 
+    def full(self, step, write):
+        with no_larger_file_than(20_000) if step == 6 else nullcontext():
+            return save(self, step, write)
 
-def test_a_disk_that_is_full_stops_a_run_with_a_sentence_and_keeps_what_was_saved(photos, unbroken, tmp_path):  # noqa: F811
-    out, config = tmp_path / "run", tmp_path / "config.json"
-    config.write_text(tiny(photos).to_json())
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
-    said = subprocess.run([sys.executable, "-c", SCRIPT, str(config), str(out)], env=environment,
-                          capture_output=True, text=True, timeout=120).stdout
-    assert re.fullmatch(r"refused: the checkpoint of step 6 could not be written \(.*\); the last good one is "
-                        r".*step-0000004. Make room, then go on with --resume\n", said), said
+    monkeypatch.setattr(RunFolder, "save", full)
+    with pytest.raises(RunError, match=r"^the checkpoint of step 6 could not be written \(.*File too large.*\); the "
+                                       r"last good one is .*step-0000004. Make room, then go on with --resume$"):
+        run(tiny(photos), out, device="cpu", quiet=True)
     assert {path.name for path in (out / "checkpoints").iterdir()} == {"step-0000002", "step-0000004"}
+    monkeypatch.undo()
     run(tiny(photos), out, resume=True, device="cpu", quiet=True)
     assert same(out, unbroken) and [line["step"] for line in log(out)] == list(range(1, 9))
 
@@ -208,7 +187,6 @@ def test_the_finished_weights_and_the_log_may_find_no_room(photos, killed, monke
                                        r"good one is .*step-0000008. Make room, then go on with --resume"):
         run(tiny(photos), killed, resume=True, device="cpu", quiet=True)
     monkeypatch.undo()
-    (killed / "checkpoints").rename(killed / "elsewhere")  # a fresh folder of a disk without room for one file
     monkeypatch.setattr("train.run_folder.write_whole", full)
     with pytest.raises(RunError, match=r"cannot be written \(No space left on device\); make room, or name another"):
         run(tiny(photos), killed.with_name("new"), device="cpu", quiet=True)

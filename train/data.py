@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from itertools import count
 from multiprocessing import active_children
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from signal import SIGBUS
 
 import datasets
 import numpy as np
@@ -440,25 +443,43 @@ class HandedOver:
 
 def raised(loader: DataLoader, no_room: str) -> Iterator[Batch]:
     """A loader's batches; what its workers return as an error is raised here, and what becomes of them told."""
-    others = set(active_children())
+    others, workers = set(active_children()), set()
     try:
-        for batch in loader:
+        iterator = iter(loader)
+        workers = set(active_children()) - others
+        for batch in iterator:
             if isinstance(batch, DataError):
                 raise batch
             yield batch
     except RuntimeError as error:
         if "DataLoader timed out" in str(error):
-            for worker in set(active_children()) - others:
-                worker.kill()  # it may be stopped, or wait for a disk: asked to end, it would be waited for again
+            end(workers)
             raise DataError(f"the processes that read photos have not answered for {loader.timeout:g} seconds; look "
                             "whether the photos' disk or network still does and go on with --resume, or give them "
                             "longer with --set data.worker_timeout=SECONDS (0: for ever)") from error
-        if "Bus error" in str(error):  # memory that was promised and is not there
+        if any(worker.exitcode == -SIGBUS for worker in workers):  # memory that was promised and is not there
             raise DataError(no_room) from error
-        if "DataLoader worker" not in str(error):
-            raise
-        raise DataError(f"a process that reads photos died ({first_line(error)}); fewer data.num_workers need less "
-                        "memory") from error
+        raise (lost_worker(error) or error) from error
+
+
+def lost_worker(error: RuntimeError) -> DataError | None:
+    """What torch says of a worker that died, as a sentence. It says so wherever the run is at that moment."""
+    if "DataLoader worker" not in str(error):
+        return None
+    if "Bus error" in str(error):
+        return DataError(f"a process that reads photos found no room in {shared_memory.PLACE}; --set data.num_workers=0"
+                         " does without, a smaller batch_size needs less, docker run --shm-size gives more")
+    return DataError(f"a process that reads photos died ({first_line(error)}); fewer data.num_workers need less memory")
+
+
+def end(workers: set[BaseProcess]) -> None:
+    """Killed: a worker that is stopped, or waits for a disk, would be asked to end and waited for again."""
+    for _ in range(2):
+        with suppress(RuntimeError):  # torch speaks up, once, where a worker dies
+            for worker in workers:
+                worker.kill()
+            for worker in workers:
+                worker.join()
 
 
 def one_thread(worker: int) -> None:

@@ -24,7 +24,7 @@ from model.stellar import choose_device, choose_dtype
 from model.tensor_files import first_line
 from train.compilation import compile_blocks
 from train.config import RecipeError, TrainConfig
-from train.data import Batch, Plan, StreamedPhotos, batches, check_bad, open_photos, seed_of
+from train.data import Batch, Plan, StreamedPhotos, batches, check_bad, lost_worker, open_photos, seed_of
 from train.device_photos import DevicePhotos, device_batches
 from train.learner import make_views
 from train.learners import build, sample
@@ -183,9 +183,11 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
             folder.stopped("interrupted")
         raise RunError(f"interrupted; {last_good(folder.saved())} Go on with --resume") from None
     except BaseException as error:
+        lost = lost_worker(error) if isinstance(error, RuntimeError) else None
+        error = lost or error
         if main:
             folder.stopped(str(error) or type(error).__name__)
-        raise
+        raise error
     finally:
         progress.close()
         if curves is not None:
