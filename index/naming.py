@@ -201,14 +201,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=NAMES_FILE, metavar="FILE", help=f"default: {NAMES_FILE}")
     options = parser.parse_args(arguments)
 
-    from safetensors.torch import load_file
     from timm.data import ImageNetInfo
 
     from model.files import write_whole
+    from model.tensor_files import read_all
 
     info = ImageNetInfo()
     try:
-        head = head_of(load_file(options.weights),
+        head = head_of(read_all(options.weights),
                        [info.index_to_description(number) for number in range(info.num_classes())])
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **head)
@@ -216,7 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyError as error:
         print(f"{options.weights} has no {error.args[0]}; give the whole {STEM}, with its classifier.", file=sys.stderr)
         return 2
-    except Exception as error:  # safetensors' own errors have no common base
+    except (OSError, ValueError) as error:
         print(f"{options.weights} cannot be turned into {options.out}: {error}", file=sys.stderr)
         return 2
     print(f"{options.out}: {len(head['words'])} names, {len(buffer.getvalue()) / 1e6:.1f} MB")

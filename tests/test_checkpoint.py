@@ -89,6 +89,18 @@ def prefixed(state):
     return {f"model.{name}": tensor for name, tensor in state.items()}
 
 
+def wrapped(*prefixes: str):
+    return lambda state: {"".join(prefixes) + name: tensor for name, tensor in state.items()}
+
+
+def compiled_encoder(state):
+    """torch.compile and DDP round a part of the model alone."""
+    inner = {"encoder.layer.": "encoder.layer._orig_mod.", "dense_proj.": "dense_proj.module."}
+    for before, after in inner.items():
+        state = {name.replace(before, after): tensor for name, tensor in state.items()}
+    return state
+
+
 def without(*beginnings: str):
     return lambda state: {name: tensor for name, tensor in state.items() if not name.startswith(beginnings)}
 
@@ -103,6 +115,15 @@ LAYOUTS = {
     "transformers 5 names": transformers_5,
     "a model. prefix": prefixed,
     "transformers 5 names, prefixed": lambda state: prefixed(transformers_5(state)),
+    "DDP": wrapped("module."),
+    "compiled": wrapped("_orig_mod."),
+    "compiled, then DDP": wrapped("module.", "_orig_mod."),
+    "DDP, then compiled": wrapped("_orig_mod.", "module."),
+    "a Lightning module, compiled, DDP twice": wrapped("module.", "module.", "model.", "_orig_mod."),
+    "a Lightning module's DDP": wrapped("model.", "module."),
+    "FSDP with activation checkpoints": wrapped("_fsdp_wrapped_module.", "_checkpoint_wrapped_module."),
+    "parts compiled and in DDP": compiled_encoder,
+    "a moving average's, with its count": lambda state: wrapped("module.")(state) | {"n_averaged": torch.tensor(7)},
     "teacher copies": with_teacher,
     "a Lightning module with its teacher": lambda state: prefixed(with_teacher(state)),
     "no training heads": without("clustering_head.", "cls_cluster_head."),
@@ -129,6 +150,37 @@ def test_a_pickle_loads_alike(suffix, nested, zipped, published, images, answer,
     content = {"state_dict": prefixed(published), "epoch": 3, "hyper_parameters": {"lr": 1e-4}} if nested else published
     torch.save(content, path, _use_new_zipfile_serialization=zipped)
     alike(load(path, **HEADS), images, answer)
+
+
+SCRIPTS = {  # what training scripts save, and which of two weights is taken
+    "model": lambda good, other: {"model": good, "optimizer": {"state": {}}, "epoch": 3},
+    "model_state_dict": lambda good, other: {"model_state_dict": good, "loss": torch.tensor(0.5)},
+    "a module inside": lambda good, other: {"module": {"state_dict": wrapped("module.")(good)}},
+    "a moving average before the model": lambda good, other: {"model": other, "ema": good},
+    "an EMA by timm": lambda good, other: {"state_dict": other, "state_dict_ema": wrapped("module.")(good)},
+    "an average's settings are no weights": lambda good, other: {"ema": {"decay": torch.tensor(0.9)}, "model": good},
+    "an empty average": lambda good, other: {"model_ema": {}, "state_dict": good},
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_what_a_training_script_saves_loads_alike(script, published, images, answer, tmp_path):
+    other = {name: tensor + 1 for name, tensor in published.items()}
+    torch.save(SCRIPTS[script](published, other), tmp_path / "last.pth")
+    alike(load(tmp_path / "last.pth", **HEADS), images, answer)
+
+
+def test_two_models_in_one_file_are_not_mixed(published, tmp_path):
+    save_file(published | wrapped("module.")({"sparse_tokens": torch.zeros(16, 96)}), tmp_path / "two.safetensors")
+    assert "holds sparse_tokens twice, as module.sparse_tokens and as sparse_tokens" in refusal(
+        tmp_path / "two.safetensors", **HEADS)
+
+
+def test_a_pickle_that_holds_itself_is_no_checkpoint(tmp_path):
+    content = {}
+    content["model"] = content
+    torch.save(content, tmp_path / "loop.pt")
+    assert "loop.pt holds a dict, not named tensors" in refusal(tmp_path / "loop.pt")
 
 
 def test_transformers_5_names_are_the_installed_ones():
@@ -512,7 +564,7 @@ def test_h_has_16_heads():
     assert all(PUBLISHED[name].num_heads is None for name in PUBLISHED if name != "stellar-h16")
 
 
-def test_a_hub_id_finds_its_file_and_revision(hub):
+def test_a_hub_id_finds_its_file_and_revision(hub, tmp_path):
     hub.files = ["README.md", "weights.safetensors"]
     assert checkpoint.resolve("someone/their-model@v1.0") == hub.path
     assert hub.asked == [("someone/their-model", "v1.0"), ("someone/their-model", "weights.safetensors", "v1.0")]
@@ -520,6 +572,13 @@ def test_a_hub_id_finds_its_file_and_revision(hub):
     hub.files = ["other.safetensors", "model.safetensors"]
     checkpoint.resolve("someone/model.v2")
     assert hub.asked[-1] == ("someone/model.v2", "model.safetensors", "main")
+    hub.files = [*(f"model-0000{i}-of-00002.safetensors" for i in (1, 2)), "model.safetensors.index.json"]
+    hub.path = tmp_path / "model.safetensors.index.json"
+    hub.path.write_text(json.dumps({"weight_map": {"a": "model-00002-of-00002.safetensors",
+                                                   "b": "model-00001-of-00002.safetensors"}}))
+    hub.asked.clear()
+    assert checkpoint.resolve("someone/large") == hub.path
+    assert [asked[1] for asked in hub.asked[1:]] == ["model.safetensors.index.json", *hub.files[1::-1]]
     hub.files = ["a.safetensors", "b.safetensors"]
     assert "found a.safetensors, b.safetensors" in refusal("someone/their-model")
     hub.files = []
