@@ -19,11 +19,11 @@ from os import PathLike
 from pathlib import Path
 
 import torch
-from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
+from huggingface_hub import HfApi, try_to_load_from_cache
 from safetensors.torch import save_file
 from torch import Tensor
 
+from model import hub
 from model.config import ConceptHeadConfig, DecoderConfig, StellarConfig, TokenizerConfig
 from model.tensor_files import (
     INDEX_SUFFIX,
@@ -149,17 +149,12 @@ def resolve(source: str | PathLike[str]) -> Path:
                           f"{', '.join(known)}")
 
 
-# What the hub's client raises: its own errors, and those of whichever HTTP library it uses. Its HTTP error is derived
-# from that library's root error and from OSError; no route, no name and no certificate end in one or the other.
-HUB_ERRORS = (HfHubHTTPError, *HfHubHTTPError.__bases__, EntryNotFoundError, HFValidationError)
-
-
 @contextmanager
 def hub_errors(what: str) -> Iterator[None]:
     try:
         yield
-    except HUB_ERRORS as error:
-        raise CheckpointError(f"{what} ({first_line(error)})") from error
+    except hub.HUB_ERRORS as error:
+        raise CheckpointError(f"{what} ({hub.reason(error)})") from error
 
 
 def hub_checkpoint(repository: str, revision: str) -> HubFile:
@@ -197,9 +192,7 @@ def download(file: HubFile) -> Path:
         with hub_errors(f"{file.filename} is not on this machine and could not be downloaded. Fetch it from the hub's "
                         f"repository {file.repository} on a machine with a network and put it in assets/checkpoints, "
                         "or start with its path"):
-            # Asked once: hf_hub_download alone would try a hub that is out of reach for half a minute.
-            get_hf_file_metadata(hf_hub_url(file.repository, file.filename, revision=file.revision))
-            path = Path(hf_hub_download(file.repository, file.filename, revision=file.revision))
+            path = hub.fetch(file.repository, file.filename, revision=file.revision)
     if file.filename.endswith(INDEX_SUFFIX):  # the shards come to lie beside it
         for shard in shards_of(path):
             download(replace(file, filename=shard))

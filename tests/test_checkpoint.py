@@ -533,9 +533,8 @@ def hub(monkeypatch, tmp_path):
     hub.asked = []
     monkeypatch.setattr(checkpoint, "CHECKPOINT_FOLDER", tmp_path / "checkpoints")
     monkeypatch.setattr(checkpoint, "try_to_load_from_cache", lambda *request, **options: None)
-    monkeypatch.setattr(checkpoint, "get_hf_file_metadata", lambda *request, **options: None)
-    monkeypatch.setattr(checkpoint, "hf_hub_download",
-                        lambda repository, filename, revision: hub.answer(repository, filename, revision))
+    monkeypatch.setattr(checkpoint.hub, "fetch", lambda repository, filename, *, revision:
+                        Path(hub.answer(repository, filename, revision)))
 
     def listed(self, repository, revision):
         hub.answer(repository, revision)
