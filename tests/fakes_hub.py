@@ -31,9 +31,9 @@ class FakeSpace:
 class FakeHub:
     """files: "OWNER/NAME/FILE" -> content. The rest are faults, set by the test.
 
-    moved: a repository's old name -> its new one. breaks: after how many bytes the next fetches break off. damaged: the
-    content has one byte other than the hub says. card_faults: what it finds in a README's front matter. status,
-    headers: what every question is answered with.
+    moved: a repository's old name -> its new one. breaks: after how many bytes the next fetches break off. stalls:
+    after how many the next one waits for ever. damaged: the content has one byte other than the hub says. card_faults:
+    what it finds in a README's front matter. status, headers: what every question is answered with.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -42,6 +42,9 @@ class FakeHub:
     token: str = "hf_told"
     moved: dict[str, str] = field(default_factory=dict)
     breaks: list[int] = field(default_factory=list)
+    stalls: int | None = None
+    stalled: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
     damaged: bool = False
     card_faults: list[str] = field(default_factory=list)
     status: int | None = None
@@ -87,6 +90,7 @@ def fake_hub(monkeypatch, cache) -> Iterator[FakeHub]:
         yield hub
     finally:
         close_session()
+        hub.ended.set()
         for server, thread in zip(servers, threads, strict=True):
             server.shutdown()
             server.server_close()
@@ -177,7 +181,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return
-        if hub.breaks:
+        if hub.stalls is not None:
+            self.wfile.write(content[start:start + hub.stalls])
+            hub.stalls = None
+            hub.stalled.set()
+            hub.ended.wait()
+            self.close_connection = True
+        elif hub.breaks:
             self.wfile.write(content[start:start + hub.breaks.pop(0)])
             self.close_connection = True
         else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -86,6 +88,23 @@ def test_a_download_that_never_ends_is_not_taken_for_one_that_did(hub, weights, 
     assert "could not be downloaded" in refusal()
     assert nothing_kept(tmp_path / "cache")
     hub.breaks.clear()
+    assert checkpoint.resolve("stellar-b16").read_bytes() == weights
+
+
+def test_a_process_killed_in_a_download_leaves_nothing_that_is_taken_for_the_file(hub, weights, tmp_path):
+    """The process is told of the hub as a person would tell it: HF_ENDPOINT."""
+    hub.stalls = len(weights) // 2
+    child = subprocess.Popen(
+        [sys.executable, "-c", "from model.checkpoint import resolve; resolve('stellar-b16')"],
+        cwd=Path(__file__).resolve().parent.parent, stderr=subprocess.DEVNULL,
+        env={**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_HUB_CACHE": str(tmp_path / "cache"),
+             "HF_HUB_DISABLE_XET": "1"})
+    try:
+        assert hub.stalled.wait(timeout=120)
+    finally:
+        child.kill()
+        child.wait()
+    assert not checkpoint.is_at_hand("stellar-b16")
     assert checkpoint.resolve("stellar-b16").read_bytes() == weights
 
 
