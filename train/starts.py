@@ -23,7 +23,7 @@ from model.tokenizer import Tokenizer
 from train.backbones import BackboneError, fill, tensors_of
 from train.config import RecipeError, TrainConfig
 from train.photos import fit
-from train.run_folder import RunFolder
+from train.run_folder import RunFolder, damage
 from train.teachers import Lesson, Whitening
 
 
@@ -101,8 +101,9 @@ def heads_of_start(learner: nn.Module, init: str | None) -> dict[str, Tensor]:
     saved = RunFolder(Path(init)).saved() if init is not None and Path(init).is_dir() else []
     if not saved or not (saved[-1] / "model.safetensors").is_file():
         return {}
+    whole = [checkpoint for checkpoint in saved if damage(checkpoint) is None] or saved  # else it says what is wrong
     own = {name: tensor for name, tensor in learner.state_dict().items() if not name.startswith("stellar.")}
-    file = TensorFile(saved[-1] / "model.safetensors")
+    file = TensorFile(whole[-1] / "model.safetensors")
     found = file.read(name for name in file.shapes if name in own)
     return {name: tensor for name, tensor in found.items() if tensor.shape == own[name].shape}
 
