@@ -15,7 +15,7 @@ from index.decoding import Prepared, decoded_ahead
 from index.naming import Names, namer_of
 from index.records import Concept, EncodedPhoto, Photo
 from index.sources import BadPhoto, SourcePhoto
-from model.factorization import LEAST_SHARE, Factorization
+from model.factorization import Factorization
 
 if TYPE_CHECKING:
     from model.stellar import Stellar
@@ -47,12 +47,14 @@ def encode(
     batch_size: int | None = None,
     num_workers: int | None = None,
     is_known: Callable[[SourcePhoto], bool] | None = None,
+    is_same: Callable[[SourcePhoto, Prepared], bool] | None = None,
     on_bad: Callable[[BadPhoto], None] | None = None,
 ) -> Iterator[EncodedPhoto]:
     """Each photo's EncodedPhoto, in the order that they came in.
 
     Photos are read in a thread of their own and decoded in `num_workers` more (as many as there are cores), while this
-    one encodes. is_known: asked before a photo is decoded, in this thread; a known one is passed over.
+    one encodes. is_known: asked before a photo is decoded, in this thread, and is_same afterwards; a photo that either
+    knows is passed over.
     on_bad: told of what could not be opened. An error of `photos` itself is raised here, after what came before it.
     """
     batch_size = batch_size or default_batch_size(stellar.device, resolution)
@@ -82,6 +84,8 @@ def encode(
     for photo, prepared in decoded_ahead(photos, resolution=resolution, patch_size=stellar.patch_size,
                                          ahead=2 * batch_size, num_workers=num_workers, is_known=is_known,
                                          on_bad=on_bad):
+        if is_same is not None and is_same(photo, prepared):
+            continue
         waiting = Waiting(photo, prepared)
         in_order.append(waiting)
         same = by_size[prepared.pixels.shape]
@@ -122,25 +126,25 @@ def concepts_of(
     vectors, summary, localization = (
         tensor.detach().float().cpu().numpy()
         for tensor in (vectors, factorization.summary, factorization.localization))
-    masks = factorization.masks().cpu().numpy()
+    masks, present = factorization.masks().cpu().numpy(), factorization.present.cpu().numpy()
     finite = np.isfinite(vectors).all((1, 2)) & np.isfinite(summary).all(1) & np.isfinite(localization).all((1, 2))
-    return [photo_concepts(vectors[photo], summary[photo], localization[photo], masks[photo],
+    return [photo_concepts(vectors[photo], summary[photo], localization[photo], masks[photo], present[photo],
                            names[photo] if names else None) if finite[photo] else None
             for photo in range(len(vectors))]
 
 
 def photo_concepts(
-    vectors: np.ndarray, summary: np.ndarray, localization: np.ndarray, masks: np.ndarray, names: list[Names] | None
+    vectors: np.ndarray, summary: np.ndarray, localization: np.ndarray, masks: np.ndarray, present: np.ndarray,
+    names: list[Names] | None,
 ) -> PhotoConcepts:
-    """(K, C), (D,), (N, K), (K, rows, cols) bool of one photo, and K tuples of names."""
-    num_tokens, rows, cols = masks.shape
+    """(K, C), (D,), (N, K), (K, rows, cols) bool, (K,) bool of one photo, and K tuples of names."""
+    rows, cols = masks.shape[1:]
     mass, peak = localization.mean(axis=0), localization.max(axis=0)
     share = localization / np.maximum(localization.sum(axis=0), 1e-12)  # where a token's mass lies; columns sum to 1
     x = share.T @ np.tile((np.arange(cols) + 0.5) / cols, rows)
     y = share.T @ np.repeat((np.arange(rows) + 0.5) / rows, cols)
     length = np.linalg.norm(vectors, axis=1)
-    kept = [token for token in range(num_tokens) if length[token] > 0
-            and (mass[token] >= LEAST_SHARE / num_tokens or masks[token].any())]
+    kept = np.flatnonzero(present & (length > 0)).tolist()
     concepts = tuple(
         Concept(token=token, mass=float(mass[token]), peak=float(peak[token]),
                 centroid=(float(x[token]), float(y[token])), box=box_of(masks[token]), patch_grid=(rows, cols),
@@ -165,7 +169,7 @@ def encoded_photo(waiting: Waiting, found: PhotoConcepts | None) -> EncodedPhoto
     photo = waiting.photo
     return EncodedPhoto(
         Photo(photo.sha256, photo.source, waiting.prepared.size, len(photo.data), photo.label),
-        found.concepts, found.vectors, found.summary, waiting.prepared.thumbnail)
+        found.concepts, found.vectors, found.summary, waiting.prepared.thumbnail, photo.file, waiting.prepared.digest)
 
 
 def encode_one(stellar: Stellar, photo: SourcePhoto, *, resolution: int = RESOLUTION) -> EncodedPhoto:

@@ -237,7 +237,7 @@ class Explorer:
         kept = self._photos.get(token)
         if kept is None:
             opened = open_photo(data)
-            kept = KeptPhoto(token, sha256, data, opened.size, name=example.title if example else "Your photo",
+            kept = KeptPhoto(token, sha256, data, opened.info["size"], name=example.title if example else "Your photo",
                              alt=example.alt if example else "your photo", notes=tuple(opened.info.get("notes", ())),
                              example=example.id if example else None)
             self._photos.put(token, kept, kept.nbytes)

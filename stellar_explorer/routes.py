@@ -27,8 +27,9 @@ LOGO = WEB.parent.parent / "assets" / "logo.svg"
 RESOLUTIONS = (MIN_RESOLUTION, 448, 672, MAX_RESOLUTION)
 DEFAULT_RESOLUTION = 448
 THUMBNAIL_SIDE = 128
-SUFFIXES = {"JPEG": ".jpg,.jpeg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "TIFF": ".tif,.tiff", "BMP": ".bmp",
-            "PPM": ".ppm,.pgm", "JPEG2000": ".jp2", "AVIF": ".avif", "HEIF": ".heic,.heif"}
+SUFFIXES = {"JPEG": ".jpg,.jpeg,.jfif", "MPO": ".mpo", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif",
+            "TIFF": ".tif,.tiff", "BMP": ".bmp", "PPM": ".ppm,.pgm", "JPEG2000": ".jp2", "AVIF": ".avif",
+            "HEIF": ".heic,.heif", "JXL": ".jxl", "QOI": ".qoi"}
 # An address names its content: it never changes. Private: a proxy must not keep a visitor's photo.
 FOREVER = {"Cache-Control": "private, max-age=86400, immutable"}
 NOTES = {

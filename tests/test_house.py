@@ -16,13 +16,14 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Imports point one way: model <- train, model <- index, and both model and index <- stellar_explorer <- app.py.
+# Imports point one way: photos and model <- train, <- index, and all but train <- stellar_explorer <- app.py.
 MAY_IMPORT = {
+    "photos": set(),
     "model": set(),
-    "train": {"model"},
-    "index": {"model"},
-    "stellar_explorer": {"model", "index"},
-    "app": {"model", "index", "stellar_explorer"},
+    "train": {"photos", "model"},
+    "index": {"photos", "model"},
+    "stellar_explorer": {"photos", "model", "index"},
+    "app": {"photos", "model", "index", "stellar_explorer"},
 }
 # tests/ and benchmarks/ may look at everything, and nothing looks at them.
 OURS = {*MAY_IMPORT, "tests", "benchmarks"}
@@ -34,9 +35,10 @@ DOORS = {
 }
 
 # Names that are imported and that requirements.txt calls otherwise.
-DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "umap": "umap-learn", "faiss": "faiss-cpu"}
-# Asked for politely: there on a Space alone; of an export's formats the one that few want.
-OPTIONAL = {"spaces", "lance"}
+DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "umap": "umap-learn", "faiss": "faiss-cpu",
+                 "pillow_heif": "pillow-heif"}
+# Asked for politely: there on a Space alone; of formats those that few want.
+OPTIONAL = {"spaces", "lance", "pillow_jxl"}
 
 # The words that STYLE's glossary retires and that have no second, innocent meaning as a part of an identifier.
 # "dense", "slot", "feature" and the like have one, so a person has to watch over those.
@@ -179,8 +181,8 @@ def test_imports_point_one_way():
     [
         ("model/encoder.py", "from stellar_explorer.photo import fit", "may import nothing of ours"),
         ("model/encoder.py", "from train.loop import run", "may import nothing of ours"),
-        ("train/loop.py", "def late():\n    from index.concept_index import ConceptIndex", "may import ['model']"),
-        ("index/shards.py", "from tests.fakes import FakeFactorizer", "may import ['model']"),
+        ("train/loop.py", "def f():\n    from index.shards import Shard", "may import ['model', 'photos']"),
+        ("index/shards.py", "from tests.fakes import FakeFactorizer", "may import ['model', 'photos']"),
         ("stellar_explorer/analysis.py", "import gradio as gr", "only stellar_explorer/pages/ and app.py may"),
         ("stellar_explorer/analysis.py", "from faiss import IndexFlatIP", "only index/ may"),
         ("stellar_explorer/views/basis.py", "import torch", "views take and return arrays"),
@@ -237,6 +239,52 @@ def test_the_rule_of_words_sees_what_it_should():
     assert not retired_words("low_rank") and not retired_words("sparse") and not retired_words("slowranking")
     quoted = ast.parse('table = {"sparse_tokens": "tokens"}')
     assert not any(retired_words(name) for _, name in identifiers(quoted))
+
+
+# Commands
+
+
+def test_every_command_starts_alike():
+    """`model.startup`: whatever the terminal's encoding and wherever there is a home."""
+    started = {path: {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call)
+                      and isinstance(node.func, ast.Name)} for path, tree in trees().items()
+               if package_of(path) in MAY_IMPORT and "__main__" in (text_of(ROOT / path) or "")}
+    assert len(started) >= 8 and all("start_command" in called for called in started.values())
+
+
+# Encodings
+
+
+def unsaid_encodings(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """(line, call) of each that reads or writes text in whatever encoding this machine happens to have."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or any(keyword.arg in ("encoding", None) for keyword in node.keywords):
+            continue
+        said = {keyword.arg: getattr(keyword.value, "value", None) for keyword in node.keywords}
+        match node.func:
+            case ast.Name(id="open"):
+                modes = [part.value for argument in node.args[1:2] for part in ast.walk(argument)
+                         if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+                if not all("b" in mode for mode in modes or [said.get("mode") or "r"]):
+                    yield node.lineno, "open"
+            case ast.Attribute(attr="read_text") if not node.args:
+                yield node.lineno, "read_text"
+            case ast.Attribute(attr="write_text") if len(node.args) < 2:
+                yield node.lineno, "write_text"
+            case _ if said.get("text") is True or said.get("universal_newlines") is True:
+                yield node.lineno, "text=True"
+
+
+def test_text_is_read_and_written_in_a_named_encoding():
+    faults = [f"{path}:{line} has {call} without encoding=" for path, tree in trees().items()
+              if package_of(path) != "tests" for line, call in unsaid_encodings(tree)]
+    assert not faults, "\n".join(faults)
+
+
+def test_the_rule_of_encodings_sees_what_it_should():
+    source = ("open(path); open(path, 'w'); path.read_text(); path.write_text(words); run(command, text=True)\n"
+              "open(path, 'rb'); open(path, encoding='utf-8'); Image.open(path); path.read_text(encoding='ascii')")
+    assert [line for line, _ in unsaid_encodings(ast.parse(source))] == [1] * 5
 
 
 # What is in the repository
