@@ -189,8 +189,9 @@ class Library:
         for model in self.models:
             path = Path(model)
             if path.is_file():
-                owns = path.parent.name == path.stem or path.name == "model.safetensors"
-                name = path.parent.name if path.name == "model.safetensors" else path.stem
+                file = Path(path.name.removesuffix(".index.json"))  # of shards
+                owns = path.parent.name == file.stem or file.name == "model.safetensors"
+                name = path.parent.name if file.name == "model.safetensors" else file.stem
                 yield Place(printable(name), "checkpoint", path.parent if owns else None, path, model)
             elif path.is_dir() and (weights := only_weights(path)):
                 yield Place(printable(display_name(model)), "checkpoint", path, weights, model)

@@ -6,6 +6,8 @@ import json
 import os
 import pickle
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +25,7 @@ from model.config import DecoderConfig, StellarConfig, TokenizerConfig
 from model.stellar import Stellar
 from tests.weights import reference_state
 
+ROOT = Path(__file__).resolve().parent.parent
 SHAPES = json.loads((Path(__file__).resolve().parent / "parity" / "encoder_p16.json").read_text())
 HEADS = {"num_heads": 4, "decoder_num_heads": 4}
 NARROW_TOKENIZER = TokenizerConfig(hidden_channels=32, channel_multipliers=(1, 1), num_res_blocks=1, code_width=16,
@@ -509,6 +512,30 @@ def test_metadata_of_an_unknown_architecture_is_refused(metadata, tmp_path):
     path = tmp_path / "ours.safetensors"
     save_file({"encoder.tokens": torch.zeros(16, 768)}, path, metadata={CONFIG_KEY: metadata})
     assert "ours.safetensors" in refusal(path)
+
+
+BUILT_WITHOUT_ASSERTS = """
+import json, sys
+from model.checkpoint import CheckpointError
+from model.stellar import Stellar
+assert False, "asserts are left out"
+for path in sys.argv[1:]:
+    try:
+        Stellar.load(path, device="cpu")
+        print(f"{path} was built")
+    except CheckpointError:
+        pass
+"""
+
+
+def test_where_asserts_are_left_out_the_same_is_refused(tmp_path):
+    """Some of what a model cannot be is told by asserts of the library that builds it."""
+    paths = [tmp_path / f"{number}.safetensors" for number in range(len(METADATA))]
+    for path, metadata in zip(paths, METADATA, strict=True):
+        save_file({"encoder.tokens": torch.zeros(16, 768)}, path, metadata={CONFIG_KEY: metadata})
+    done = subprocess.run([sys.executable, "-O", "-c", BUILT_WITHOUT_ASSERTS, *map(str, paths)], cwd=ROOT,
+                          capture_output=True, text=True, timeout=240)
+    assert (done.returncode, done.stdout) == (0, ""), done
 
 
 # --- the hub, without one -------------------------------------------------------------------------------------------

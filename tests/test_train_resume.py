@@ -149,7 +149,7 @@ def test_a_run_that_was_killed_before_it_saved_begins_its_log_anew(photos, unbro
 
 def test_a_finished_run_that_is_resumed_keeps_its_log(photos, unbroken, tmp_path):  # noqa: F811
     shutil.copytree(unbroken, tmp_path / "run")
-    (tmp_path / "run" / ".model.safetensors.abc").write_bytes(b"what a kill left of a write")
+    (tmp_path / "run" / ".model.safetensors.a1b2_c3d").write_bytes(b"what a kill left of a write")
     run(tiny(photos), tmp_path / "run", resume=True, device="cpu", quiet=True)
     assert log(tmp_path / "run") == log(unbroken) and events(tmp_path / "run") == events(unbroken)
     assert {path.name for path in (tmp_path / "run").iterdir()} == {path.name for path in unbroken.iterdir()}

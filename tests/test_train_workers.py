@@ -62,7 +62,7 @@ def test_no_more_is_made_ahead_than_has_room(workers):
     assert batches_ahead(size, workers, None) == AHEAD
 
 
-def test_batches_without_room_are_refused_with_the_settings_that_help(photos, monkeypatch):  # noqa: F811
+def test_batches_without_room_are_refused_with_the_settings_that_help(photos, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setattr(shared_memory, "free", lambda: 100_000)
     config = with_workers(tiny(photos))
     with pytest.raises(DataError, match=r"a batch of 4 photos' views takes 0\.0 MB and 2 worker processes hand such "
@@ -70,6 +70,9 @@ def test_batches_without_room_are_refused_with_the_settings_that_help(photos, mo
                                         r"0, which does without, or lower batch_size to 2 or less, or give /dev/shm "
                                         r"0\.2 MB \(docker run --shm-size\)"):
         some(config)
+    with pytest.raises(DataError, match="has 0.1 MB to give"):
+        run(config, tmp_path / "run", device="cpu", quiet=True)
+    assert not (tmp_path / "run").exists(), "a mistake leaves no run behind"
     assert len(some(replace(config, batch_size=2))) == 2 and len(some(with_workers(config, num_workers=0))) == 2
 
 

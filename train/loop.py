@@ -68,6 +68,10 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
     if "distillation" in config.weights and last_saved is None and not brings_heads(learner, config.init):
         heads_from_lessons(learner, lessons(config, photos, stores, online))
     held = on_device(config, photos, accelerator, quiet) if config.data.on_device else None
+    first = 0 if last_saved is None else step_of(last_saved)
+    loader = (device_batches(held, plan, config, first_step=first, last_step=steps) if held is not None else
+              batches(photos, plan, config, first_step=first, last_step=steps, targets=stores,
+                      pin=accelerator.device.type == "cuda"))
     # Only now: what is wrong with the data, the teachers or the start leaves no folder behind.
     if accelerator.is_main_process:
         folder.open(config, {"photos": getattr(photos, "fingerprint", None), "processes": accelerator.num_processes})
@@ -86,18 +90,13 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
         average = AveragedModel(learner.exported, multi_avg_fn=get_ema_multi_avg_fn(config.optimizer.average))
         accelerator.register_for_checkpointing(average)
     exported = learner.exported if average is None else average.module
-    first = 0
     if last_saved is not None:
         load(accelerator, last_saved)
-        first = step_of(last_saved)
 
     main = accelerator.is_main_process
     if config.compile and (reason := compile_blocks(learner, accelerator.device)) and main:
         tqdm.write(reason)
     colours = Colours(config.views)
-    loader = (device_batches(held, plan, config, first_step=first, last_step=steps) if held is not None else
-              iter(batches(photos, plan, config, first_step=first, last_step=steps, targets=stores,
-                           pin=accelerator.device.type == "cuda")))
     curves = Curves(folder, first=first) if main else None
     bad = set(held.bad if held is not None else ())
     if main:

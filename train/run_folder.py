@@ -15,10 +15,14 @@ from zipfile import ZipFile
 from safetensors import SafetensorError
 
 from model.files import write_whole
+from model.targets import check_folder
 from model.tensor_files import DAMAGE, CheckpointError, TensorFile, first_line
 from train.config import TrainConfig
 
 KEPT_CHECKPOINTS = 2
+# What a run leaves that was killed before its recipe was written, and what one leaves of a file or a checkpoint.
+OURS_BEFORE = re.compile(r"checkpoints|pictures|origin\.json|\.[0-9a-f]{16}\.part")
+LEFTOVER = re.compile(r"(step|shared)-\d+\.part|\.[0-9a-f]{16}\.part|\.(model|best)\.safetensors\.\w{8}")
 # What may differ between a run and its resumption: nothing of it changes a weight.
 FREE_TO_CHANGE = {"log_every", "save_every", "picture_every", "evaluate_every", "evaluations", "keep_best",
                   "data.num_workers", "data.worker_timeout", "data.max_bad_share"}
@@ -43,6 +47,11 @@ class RunFolder:
         if not recipe.exists():
             if resume:
                 raise RunError(f"there is no run in {self.path} to resume; leave --resume out")
+            check_folder(self.path)
+            others = [] if not self.path.exists() else sorted(
+                file.name for file in self.path.iterdir() if not OURS_BEFORE.fullmatch(file.name))
+            if others:
+                raise RunError(f"{self.path} holds other files ({others[0]}); name a new or an empty folder with --out")
             return
         if not resume:
             raise RunError(f"{self.path} holds a run already; --resume goes on with it, another --out begins anew")
@@ -65,11 +74,9 @@ class RunFolder:
         try:
             for folder in (self.path, self.checkpoints, self.path / "pictures"):
                 folder.mkdir(parents=True, exist_ok=True)
-            for leftover in self.checkpoints.glob("*.part"):
-                shutil.rmtree(leftover)
-            for pattern in (".*.part", ".model.safetensors.*", ".best.safetensors.*"):  # of a process that was killed
-                for leftover in self.path.glob(pattern):
-                    leftover.unlink()
+            for leftover in [*self.checkpoints.iterdir(), *self.path.iterdir()]:
+                if LEFTOVER.fullmatch(leftover.name):
+                    shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
             write_whole(known, json.dumps(origin).encode())
             write_whole(recipe, config.to_json().encode())  # last: from here on it is a run
         except OSError as error:

@@ -18,7 +18,7 @@ from model.baselines.titok import TiTok
 from model.clustering import NUM_CENTROIDS, factorize_by_clusters
 from model.factorization import Factorization
 from model.stellar import Stellar, check_images, choose_device
-from model.tensor_files import CheckpointError, TensorFile, only_checkpoint
+from model.tensor_files import INDEX_SUFFIX, CheckpointError, TensorFile, only_checkpoint
 from train.backbones import Backbone, BackboneError, sha256_of
 
 BASELINES = (titok, mae)
@@ -207,4 +207,5 @@ def name_of(source: str) -> str:
     if source in known or not path.exists():
         return source
     path = path.resolve()
-    return path.name if path.is_dir() else path.parent.name if path.stem == "model" else path.stem
+    stem = Path(path.name.removesuffix(INDEX_SUFFIX)).stem
+    return path.name if path.is_dir() else path.parent.name if stem == "model" else stem

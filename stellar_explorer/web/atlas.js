@@ -437,7 +437,7 @@ class AtlasTab {
   example(row) {
     const id = this.points.id[row];
     const facts = this.crops.factsOf(id);
-    const label = facts?.taught[0]?.[0] ?? facts?.names[0]?.[0] ?? `concept ${this.points.token[row]} of ${facts?.source ?? "a photo"}`;
+    const label = facts?.taught[0]?.[0] ?? facts?.names[0]?.[0] ?? `concept ${this.points.token[row]} of ${facts?.name ?? "a photo"}`;
     return indexedExample(this.collection, id, { label, picture: smallPicture(this.crops.picture(id, PICTURE)) });
   }
 

@@ -1,0 +1,1 @@
+"""What stands between visitors and the page: where the server keeps what it is sent."""
