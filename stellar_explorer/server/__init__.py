@@ -1,0 +1,1 @@
+"""What the server does for many visitors at once: threads, admission, memory."""
