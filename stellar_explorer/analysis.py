@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 COARSE_RESOLUTION = MIN_RESOLUTION
 ANALYSES_BYTES = 192 * 2**20
 PHOTOS_BYTES = 256 * 2**20
-# Of pixels: opened just now, so that a photo that is kept, analysed twice and drawn is opened once; and open at once.
-OPENED_BYTES, PIXELS_BYTES = 96 * 2**20, 2**30
+# Of pixels: opened just now, so that a photo that is kept, analysed twice and drawn is opened once; fitted to what will
+# be asked for next; and open at once.
+OPENED_BYTES, IMAGES_BYTES, PIXELS_BYTES = 96 * 2**20, 64 * 2**20, 2**30
 # What a page says that it shows is kept for so long from then. It says so three times as often.
 LEASE_SECONDS = 90
 # Of one page: more than this that it says it shows is kept as all else is.
@@ -188,6 +189,7 @@ class Explorer:
         self._studies: ByteBoundedCache[Study] = ByteBoundedCache(analyses_bytes)
         self._photos: ByteBoundedCache[KeptPhoto] = ByteBoundedCache(photos_bytes, keeps_used=True)
         self._opened: ByteBoundedCache[Image.Image] = ByteBoundedCache(OPENED_BYTES)
+        self._images: ByteBoundedCache[Tensor] = ByteBoundedCache(IMAGES_BYTES)
         self._pixels, self._flights = PixelBudget(pixels_bytes), Flights()
         self._addresses: OrderedDict[str, tuple[str, str, int]] = OrderedDict()  # token: photo, model, resolution
         self._example_ids: dict[str, str] = {}  # by their photos' tokens
@@ -334,8 +336,9 @@ class Explorer:
             self._opened.put(token, opened, 3 * opened.width * opened.height)
             yield opened
 
-    def study(self, photo: KeptPhoto, *, model: str, resolution: int) -> Study:
-        """The analysis of a kept photo with its bases, from the cache if it is there."""
+    def study(self, photo: KeptPhoto, *, model: str, resolution: int, later: int | None = None) -> Study:
+        """The analysis of a kept photo with its bases, from the cache if it is there. later: the resolution that will
+        be asked for next; the photo is opened once for both."""
         self._check_offered(model)
         token = self._token("study", photo.token, model, str(resolution))
         with self._flights.alone(token):
@@ -343,16 +346,24 @@ class Explorer:
             if study is None:
                 coarse = None
                 if resolution != COARSE_RESOLUTION:
-                    coarse = self.study(photo, model=model, resolution=COARSE_RESOLUTION).analysis
-                patch_size = self.stellar(model).patch_size
-                with self.opened(photo) as opened:
-                    image = fit(opened, resolution=resolution, patch_size=patch_size)
-                analysis = self._analysed(image, model, resolution)
+                    coarse = self.study(photo, model=model, resolution=COARSE_RESOLUTION, later=resolution).analysis
+                analysis = self._analysed(self._fitted(photo, model, resolution, later), model, resolution)
                 bases = {"photo": fit_basis([analysis.patch_features]), "examples": self.examples_basis(model)}
                 study = Study(token, model, photo, analysis, bases, coarse)
                 self._studies.put(token, study, study.nbytes)
                 self._remember(token, photo, model, resolution)
         return study
+
+    def _fitted(self, photo: KeptPhoto, model: str, resolution: int, later: int | None) -> Tensor:
+        patch_size = self.stellar(model).patch_size
+        fitted = self._images.get((photo.token, patch_size, resolution))
+        if fitted is None:
+            with self.opened(photo) as opened:
+                fitted = fit(opened, resolution=resolution, patch_size=patch_size)
+                if later is not None:
+                    image = fit(opened, resolution=later, patch_size=patch_size)
+                    self._images.put((photo.token, patch_size, later), image, image.nbytes)
+        return fitted
 
     def _remember(self, token: str, photo: KeptPhoto, model: str, resolution: int) -> None:
         with self._addressing:

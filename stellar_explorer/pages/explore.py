@@ -76,7 +76,7 @@ def answer(explorer: Explorer, ask: Any, upload: bytes | None = None) -> Iterato
             raise ValueError(f"The resolution must be one of {', '.join(map(str, RESOLUTIONS))}.")
         photo = explorer.keep(upload) if upload is not None else photo_of(explorer, ask)
         if resolution != COARSE_RESOLUTION:
-            coarse = explorer.study(photo, model=model, resolution=COARSE_RESOLUTION)
+            coarse = explorer.study(photo, model=model, resolution=COARSE_RESOLUTION, later=resolution)
             yield {"request": request, "status": "sharpening", **named(package(coarse).manifest, ask)}
         study = explorer.study(photo, model=model, resolution=resolution)
         yield {"request": request, "status": "ready", **named(package(study).manifest, ask)}

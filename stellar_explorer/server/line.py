@@ -1,18 +1,19 @@
-"""A line before the work that requests ask for: so much at once, visitors by turns, and no more than it has room for.
+"""A line before the work that requests ask for: so much at once, the least served first, and an end to it.
 
-Two rules keep one visitor from filling it. Whoever is served goes to the back, so a visitor who asks for twenty things
-waits with nineteen of them behind everybody else's first. And where the line is full, it is the last of whoever holds
-most of it that has to go, which is the newcomer only if that is the newcomer.
+Two rules keep one visitor from filling it. Of those who wait, whoever has been served least goes first, counted in the
+seconds that their work took: who asks for twenty things waits with nineteen of them behind everybody else's first, and
+who asks for something small is not kept for long by those who ask for much. And where the line is full, it is the last
+of whoever holds most of it that has to go, which is the newcomer only if that is the newcomer.
 
-A visitor is an address and, within it, a session. Turns go round the addresses and then round the sessions of each: who
-invents sessions shares one address's turn, and behind a proxy, where all have one address, the sessions take turns.
+A visitor is an address and, within it, a session. Addresses share, and then the sessions of each: who invents sessions
+has one address's share, and behind a proxy, where all have one address, the sessions share all there is.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -21,7 +22,9 @@ from typing import Any
 
 Visitor = tuple[str, str]  # address, session
 FIRST_GUESS = 1.0  # seconds that one thing takes, until some have been done
+LEAST_SECONDS = 0.05  # that anything counts for
 LONGEST_PAUSE = 60  # seconds that anybody is told to stay away
+MOST_REMEMBERED = 1024  # of those who wait for nothing just now
 
 
 class BusyError(RuntimeError):
@@ -43,42 +46,100 @@ class Ticket:
     work: Callable[[], Any]
     visitor: Visitor
     held: int = 0
+    number: int = 0
     future: Future = field(default_factory=Future)
     is_wanted: bool = True
 
 
-class Turns:
-    """Tickets, each visitor's in their order, the visitors by turns."""
+class Shares:
+    """Who has had how much. Who comes, or comes back, is taken to have had as much as who is served just then: to have
+    been away is no claim."""
 
     def __init__(self) -> None:
-        self._addresses: OrderedDict[str, OrderedDict[str, deque[Ticket]]] = OrderedDict()
+        self.served: dict[str, float] = {}
+        self._level = 0.0
+
+    def arrive(self, key: str) -> None:
+        self.served[key] = max(self.served.get(key, 0.0), self._level)
+
+    def least(self, first: dict[str, int]) -> str:
+        """Of those that wait, by the number of their first ticket: of equals, the one that came first."""
+        return min(first, key=lambda key: (round(self.served[key], 6), first[key]))  # sums of seconds are not exact
+
+    def serve(self, key: str, seconds: float) -> None:
+        self._level = max(self._level, self.served[key])
+        self.served[key] += seconds
+
+    def correct(self, key: str, seconds: float) -> None:
+        if key in self.served:
+            self.served[key] += seconds
+
+    def forget(self, but: dict[str, Any]) -> None:
+        """Those who would be taken to have had as much if they came anew."""
+        if len(self.served) > MOST_REMEMBERED:
+            self.served = {key: had for key, had in self.served.items() if key in but or had > self._level}
+
+    def copy(self) -> Shares:
+        copy = Shares()
+        copy.served, copy._level = dict(self.served), self._level
+        return copy
+
+
+class Turns:
+    """Tickets, each visitor's in their order, the visitors by what they have had."""
+
+    def __init__(self) -> None:
+        self._addresses: dict[str, dict[str, deque[Ticket]]] = {}
+        self._of_addresses, self._of_sessions = Shares(), {}
+        self._count = 0
 
     def __len__(self) -> int:
-        return sum(map(self._count, self._addresses))
+        return sum(map(self._waiting, self._addresses))
 
-    def __iter__(self) -> Iterator[Ticket]:
-        """As they would be taken if nobody else came."""
+    def in_order(self, seconds: float) -> Iterator[Ticket]:
+        """As they would be taken if nobody else came and each took so long."""
         copy = Turns()
-        copy._addresses = OrderedDict(
-            (address, OrderedDict((session, deque(tickets)) for session, tickets in sessions.items()))
-            for address, sessions in self._addresses.items())
+        copy._addresses = {address: {session: deque(tickets) for session, tickets in sessions.items()}
+                           for address, sessions in self._addresses.items()}
+        copy._of_addresses = self._of_addresses.copy()
+        copy._of_sessions = {address: self._of_sessions[address].copy() for address in self._addresses}
         while copy._addresses:
-            yield copy.take()
+            yield copy.take(seconds)
 
     def add(self, ticket: Ticket) -> None:
         address, session = ticket.visitor
-        self._addresses.setdefault(address, OrderedDict()).setdefault(session, deque()).append(ticket)
+        self._count += 1
+        ticket.number = self._count
+        if address not in self._addresses:
+            self._of_addresses.arrive(address)
+            self._of_sessions.setdefault(address, Shares())
+        sessions = self._addresses.setdefault(address, {})
+        if session not in sessions:
+            self._of_sessions[address].arrive(session)
+        sessions.setdefault(session, deque()).append(ticket)
 
-    def take(self) -> Ticket:
-        """The next; whose it is goes to the back. KeyError where there is none."""
-        address, sessions = self._addresses.popitem(last=False)
-        session, tickets = sessions.popitem(last=False)
-        ticket = tickets.popleft()
-        if tickets:
-            sessions[session] = tickets
-        if sessions:
-            self._addresses[address] = sessions
+    def take(self, seconds: float) -> Ticket:
+        """The next, which is taken to need so long until `correct` knows better."""
+        address = self._of_addresses.least({address: min(tickets[0].number for tickets in sessions.values())
+                                            for address, sessions in self._addresses.items()})
+        session = self._of_sessions[address].least(
+            {session: tickets[0].number for session, tickets in self._addresses[address].items()})
+        ticket = self._addresses[address][session][0]
+        self.remove(ticket)
+        self._of_addresses.serve(address, seconds)
+        self._of_sessions[address].serve(session, seconds)
         return ticket
+
+    def correct(self, visitor: Visitor, seconds: float) -> None:
+        """So much more, or less, than was taken at first."""
+        address, session = visitor
+        self._of_addresses.correct(address, seconds)
+        if address in self._of_sessions:
+            self._of_sessions[address].correct(session, seconds)
+            self._of_sessions[address].forget(self._addresses.get(address, {}))
+        self._of_addresses.forget(self._addresses)
+        for gone in self._of_sessions.keys() - self._of_addresses.served.keys():
+            del self._of_sessions[gone]
 
     def remove(self, ticket: Ticket) -> bool:
         """-> whether it was there."""
@@ -95,28 +156,33 @@ class Turns:
 
     def last_of_most(self) -> Ticket:
         """What has to go where one is too many: of the address that waits for most, of its session that does, the last.
-        Of equals, those who wait longest keep their place."""
-        address = max(reversed(self._addresses), key=self._count)
-        sessions = self._addresses[address]
-        return sessions[max(reversed(sessions), key=lambda session: len(sessions[session]))][-1]
+        Of equals, the newest."""
+        address = max(self._addresses, key=lambda address: (self._waiting(address), max(
+            tickets[-1].number for tickets in self._addresses[address].values())))
+        return max(self._addresses[address].values(), key=lambda tickets: (len(tickets), tickets[-1].number))[-1]
 
-    def _count(self, address: str) -> int:
+    def _waiting(self, address: str) -> int:
         return sum(map(len, self._addresses[address].values()))
 
 
 class Line:
     """at_once: threads that work, no more than these ever do. most_waiting, most_held: tickets behind those, and the
-    bytes that they hold. enter: called once in each thread. after: called in the thread when a piece is done."""
+    bytes that they hold. enter: called once in each thread. after: called in the thread when a piece is done.
+    work_clock: what visitors are served in, as the thread that works counts it: its own seconds, not those that it
+    waits for another.
+    """
 
     def __init__(self, at_once: int, most_waiting: int, *, most_held: int = 2**62, name: str = "line",
-                 enter: Callable[[], None] = lambda: None, after: Callable[[], None] = lambda: None) -> None:
+                 enter: Callable[[], None] = lambda: None, after: Callable[[], None] = lambda: None,
+                 work_clock: Callable[[], float] = time.thread_time) -> None:
         self.at_once, self.most_waiting, self.most_held = at_once, most_waiting, most_held
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix=name, initializer=enter)
-        self._after = after
+        self._after, self._work_clock = after, work_clock
         self._lock = Lock()
         self._turns = Turns()
+        self._foreseen: list[Ticket] | None = None
         self._running = self._held = 0
-        self._seconds = FIRST_GUESS
+        self._seconds = self._share = FIRST_GUESS  # that one takes, by the clock on the wall and by work_clock
 
     def submit(self, work: Callable[[], Any], *, visitor: Visitor, held: int = 0) -> Ticket:
         """In line, or at work already. BusyError where there is no room; the same comes out of the future of a ticket
@@ -124,6 +190,7 @@ class Line:
         ticket, pushed_out = Ticket(work, visitor, held), []
         with self._lock:
             self._turns.add(ticket)
+            self._foreseen = None
             self._held += held
             self._begin()
             while len(self._turns) > self.most_waiting or self._held > self.most_held and len(self._turns):
@@ -138,12 +205,18 @@ class Line:
     def before(self, ticket: Ticket) -> int | None:
         """How many are to begin before it; None once it has begun."""
         with self._lock:
-            return next((place for place, other in enumerate(self._turns) if other is ticket), None)
+            return next((place for place, other in enumerate(self._order()) if other is ticket), None)
 
     def before_first_of(self, visitor: Visitor) -> int | None:
         """The same of the first that a visitor waits for."""
         with self._lock:
-            return next((place for place, other in enumerate(self._turns) if other.visitor == visitor), None)
+            return next((place for place, other in enumerate(self._order()) if other.visitor == visitor), None)
+
+    def _order(self) -> list[Ticket]:
+        """Reckoned once a change: each of those who wait asks every second."""
+        if self._foreseen is None:
+            self._foreseen = list(self._turns.in_order(self._share))
+        return self._foreseen
 
     def drop(self, ticket: Ticket) -> None:
         """Its client has gone. What has begun is told, and ends at its next `check_wanted`."""
@@ -166,20 +239,21 @@ class Line:
     def _forget(self, ticket: Ticket) -> bool:
         found = self._turns.remove(ticket)
         if found:
+            self._foreseen = None
             self._held -= ticket.held
         return found
 
     def _begin(self) -> None:
         while self._running < self.at_once and len(self._turns):
-            ticket = self._turns.take()
+            ticket, self._foreseen = self._turns.take(self._share), None
             if not ticket.future.set_running_or_notify_cancel():
                 self._held -= ticket.held
                 continue
             self._running += 1
-            self._threads.submit(self._run, ticket)
+            self._threads.submit(self._run, ticket, self._share)
 
-    def _run(self, ticket: Ticket) -> None:
-        start = time.perf_counter()
+    def _run(self, ticket: Ticket, guess: float) -> None:
+        start, started_work = time.perf_counter(), self._work_clock()
         _current.ticket = ticket
         try:
             check_wanted()
@@ -187,11 +261,13 @@ class Line:
         except BaseException as error:  # whoever waits is told, whatever it was
             outcome, set_outcome = error, ticket.future.set_exception
         ticket.work = _current.ticket = None  # nothing of it is held by a thread that waits for the next
-        seconds = time.perf_counter() - start
+        seconds, share = time.perf_counter() - start, max(self._work_clock() - started_work, LEAST_SECONDS)
         with self._lock:
             self._running -= 1
             self._held -= ticket.held
             self._seconds += (seconds - self._seconds) / 8
+            self._share += (share - self._share) / 8
+            self._turns.correct(ticket.visitor, share - guess)
             self._begin()
         set_outcome(outcome)
         del outcome, set_outcome  # an error holds this frame, and so all that it holds
