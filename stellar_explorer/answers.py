@@ -58,7 +58,7 @@ def answered(answer: Callable[[Request, bytes], Any], *, limit: int = MOST_QUERY
                     async with asyncio.timeout(ARRIVAL_SECONDS):
                         body = await whole_body(request, limit)
             return await admitted.answer(partial(respond, request, body), visitor=visitor, kind=kind, held=len(body),
-                                         has_gone=request.is_disconnected)
+                                         label=answer.__qualname__, has_gone=request.is_disconnected)
         except TooLargeError as error:
             return PlainTextResponse(str(error), status_code=413, headers=FRESH)
         except BusyError as error:

@@ -88,26 +88,47 @@ def test_behind_a_proxy_sessions_take_turns():
     assert work.begun[1:] == ["a0", "b0", "c0", "a1", "b1", "c1", "a2", "b2", "c2"]
 
 
-def test_what_takes_long_lets_more_of_what_is_quick_pass():
-    seconds = threading.local()
+class Timed:
+    """A line of one, with work that takes seconds by its own clock alone."""
 
-    def clock():
-        return getattr(seconds, "passed", 0.0)
+    def __init__(self):
+        self.seconds, self.begun = threading.local(), []
+        self.line = Line(1, 100, work_clock=lambda: getattr(self.seconds, "passed", 0.0))
 
-    def taking(name, needed):
+    def submit(self, name, needed, session, **options):
         def work():
-            begun.append(name)
-            seconds.passed = clock() + needed
-        return work
+            self.begun.append(name)
+            self.seconds.passed = getattr(self.seconds, "passed", 0.0) + needed
+        return self.line.submit(work, visitor=("here", session), **options)
 
-    line, gate, begun = Line(1, 100, work_clock=clock), threading.Event(), []
-    line.submit(gate.wait, visitor=("there", ""))
-    tickets = [line.submit(taking("long", 50), visitor=("here", "a")) for _ in range(2)]
-    tickets += [line.submit(taking("quick", 1), visitor=("here", "b")) for _ in range(9)]
+    def hold(self):
+        gate = threading.Event()
+        self.line.submit(gate.wait, visitor=("there", ""))
+        return gate
+
+
+def test_what_takes_long_lets_more_of_what_is_quick_pass():
+    timed = Timed()
+    gate = timed.hold()
+    tickets = [timed.submit("long", 50, "a") for _ in range(2)] + [timed.submit("quick", 1, "b") for _ in range(9)]
     gate.set()
     for ticket in tickets:
         ticket.future.result(timeout=PATIENCE)
-    assert begun == ["long", *["quick"] * 9, "long"]
+    assert timed.begun == ["long", *["quick"] * 9, "long"]
+
+
+def test_what_should_be_quick_goes_before_what_should_be_long_but_not_for_ever():
+    timed = Timed()
+    for label, needed in (("long", 5), ("quick", 1)):  # so that it is known
+        timed.submit(label, needed, "before", label=label).future.result(timeout=PATIENCE)
+    del timed.begun[:]
+    gate = timed.hold()
+    tickets = [timed.submit("long", 5, "a", label="long"), *(timed.submit("quick", 1, "b", label="quick")
+                                                             for _ in range(12))]
+    gate.set()
+    for ticket in tickets:
+        ticket.future.result(timeout=PATIENCE)
+    assert timed.begun == [*["quick"] * 4, "long", *["quick"] * 8]
 
 
 def test_a_full_line_refuses_and_says_when_to_come_again():

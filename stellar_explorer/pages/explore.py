@@ -54,6 +54,7 @@ async def admitted(explorer: Explorer, ask: Any, visitor: Visitor) -> AsyncItera
             upload = await run_in_threadpool(take_upload, ask["upload"])
         async for said in admission().stream(
                 lambda: answer(explorer, ask, upload), visitor=visitor, held=len(upload or b""),
+                label=f"analyse {ask.get('resolution')}" if ask.get("resolution") in RESOLUTIONS else "",
                 waiting=lambda before: {"request": request, "status": "waiting", "before": before}):
             yield said
     except (ValueError, BusyError) as error:

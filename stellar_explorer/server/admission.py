@@ -64,10 +64,10 @@ class Admission:
                 del self._arriving[visitor]
 
     async def answer(self, work: Callable[[], Any], *, visitor: Visitor, kind: Kind = Kind.WORK, held: int = 0,
-                     has_gone: Callable[[], Awaitable[bool]] | None = None) -> Any:
+                     label: str = "", has_gone: Callable[[], Awaitable[bool]] | None = None) -> Any:
         """work(), in one of the line's threads. BusyError where there is no room; UnwantedError once `has_gone`."""
         line = self.line(kind)
-        waited = Waited(line.submit(work, visitor=visitor, held=held))
+        waited = Waited(line.submit(work, visitor=visitor, held=held, label=label))
         try:
             while not await waited.is_done():
                 if has_gone is not None and await has_gone():
@@ -76,7 +76,7 @@ class Admission:
         finally:
             line.drop(waited.ticket)
 
-    async def stream(self, work: Callable[[], Iterator[Any]], *, visitor: Visitor, held: int = 0,
+    async def stream(self, work: Callable[[], Iterator[Any]], *, visitor: Visitor, held: int = 0, label: str = "",
                      waiting: Callable[[int], Any]) -> AsyncIterator[Any]:
         """What work() yields, as it does. Until it has begun, at once and then about once a second, waiting(how many
         are to begin before it): so whoever passes these on notices when nobody listens any more, and closes this."""
@@ -90,7 +90,7 @@ class Admission:
                     waited.tell()
 
         line = self.line()
-        waited = Waited(line.submit(run, visitor=visitor, held=held))
+        waited = Waited(line.submit(run, visitor=visitor, held=held, label=label))
         told.append(waited)
         waited.tell()
         try:

@@ -1,8 +1,9 @@
 """A line before the work that requests ask for: so much at once, the least served first, and an end to it.
 
-Two rules keep one visitor from filling it. Of those who wait, whoever has been served least goes first, counted in the
-seconds that their work took: who asks for twenty things waits with nineteen of them behind everybody else's first, and
-who asks for something small is not kept for long by those who ask for much. And where the line is full, it is the last
+Two rules keep one visitor from filling it. Of those who wait, whoever will have been served least goes first, counted
+in the seconds that their work took and that the next of it should take: who asks for twenty things waits with nineteen
+of them behind everybody else's first, and who asks for something small is not kept for long by those who ask for much.
+And where the line is full, it is the last
 of whoever holds most of it that has to go, which is the newcomer only if that is the newcomer.
 
 A visitor is an address and, within it, a session. Addresses share, and then the sessions of each: who invents sessions
@@ -41,14 +42,22 @@ class UnwantedError(RuntimeError):
 
 @dataclass(eq=False)
 class Ticket:
-    """One piece of work. held: bytes that are in memory while it waits, as those of an upload."""
+    """One piece of work. held: bytes that are in memory while it waits, as those of an upload. guesses: the seconds
+    that work of a label takes, as far as is known. charged: what its visitor was taken to be served by it."""
 
     work: Callable[[], Any]
     visitor: Visitor
     held: int = 0
+    label: str = ""
+    guesses: dict[str, float] = field(default_factory=dict)
+    charged: float = 0.0
     number: int = 0
     future: Future = field(default_factory=Future)
     is_wanted: bool = True
+
+    @property
+    def guess(self) -> float:
+        return self.guesses.get(self.label, FIRST_GUESS)
 
 
 class Shares:
@@ -62,9 +71,9 @@ class Shares:
     def arrive(self, key: str) -> None:
         self.served[key] = max(self.served.get(key, 0.0), self._level)
 
-    def least(self, first: dict[str, int]) -> str:
-        """Of those that wait, by the number of their first ticket: of equals, the one that came first."""
-        return min(first, key=lambda key: (round(self.served[key], 6), first[key]))  # sums of seconds are not exact
+    def least(self, first: dict[str, Ticket]) -> str:
+        """Of those that wait, by their first ticket, who will have had least with it; of equals, who came first."""
+        return min(first, key=lambda key: (round(self.served[key] + first[key].guess, 6), first[key].number))
 
     def serve(self, key: str, seconds: float) -> None:
         self._level = max(self._level, self.served[key])
@@ -96,15 +105,15 @@ class Turns:
     def __len__(self) -> int:
         return sum(map(self._waiting, self._addresses))
 
-    def in_order(self, seconds: float) -> Iterator[Ticket]:
-        """As they would be taken if nobody else came and each took so long."""
+    def in_order(self) -> Iterator[Ticket]:
+        """As they would be taken if nobody else came and each took as long as it should."""
         copy = Turns()
         copy._addresses = {address: {session: deque(tickets) for session, tickets in sessions.items()}
                            for address, sessions in self._addresses.items()}
         copy._of_addresses = self._of_addresses.copy()
         copy._of_sessions = {address: self._of_sessions[address].copy() for address in self._addresses}
         while copy._addresses:
-            yield copy.take(seconds)
+            yield copy.take()
 
     def add(self, ticket: Ticket) -> None:
         address, session = ticket.visitor
@@ -118,16 +127,17 @@ class Turns:
             self._of_sessions[address].arrive(session)
         sessions.setdefault(session, deque()).append(ticket)
 
-    def take(self, seconds: float) -> Ticket:
-        """The next, which is taken to need so long until `correct` knows better."""
-        address = self._of_addresses.least({address: min(tickets[0].number for tickets in sessions.values())
-                                            for address, sessions in self._addresses.items()})
-        session = self._of_sessions[address].least(
-            {session: tickets[0].number for session, tickets in self._addresses[address].items()})
-        ticket = self._addresses[address][session][0]
+    def take(self) -> Ticket:
+        """The next, which counts for as long as it should take until `correct` knows better."""
+        sessions = {address: self._of_sessions[address].least({session: tickets[0] for session, tickets in of.items()})
+                    for address, of in self._addresses.items()}
+        address = self._of_addresses.least(
+            {address: self._addresses[address][session][0] for address, session in sessions.items()})
+        ticket = self._addresses[address][sessions[address]][0]
         self.remove(ticket)
-        self._of_addresses.serve(address, seconds)
-        self._of_sessions[address].serve(session, seconds)
+        guess = ticket.guess
+        self._of_addresses.serve(address, guess)
+        self._of_sessions[address].serve(sessions[address], guess)
         return ticket
 
     def correct(self, visitor: Visitor, seconds: float) -> None:
@@ -182,13 +192,15 @@ class Line:
         self._turns = Turns()
         self._foreseen: list[Ticket] | None = None
         self._running = self._held = 0
-        self._seconds = self._share = FIRST_GUESS  # that one takes, by the clock on the wall and by work_clock
+        self._seconds = FIRST_GUESS  # that one takes, by the clock on the wall
+        self._guesses: dict[str, float] = {}  # by label and by work_clock
 
-    def submit(self, work: Callable[[], Any], *, visitor: Visitor, held: int = 0) -> Ticket:
-        """In line, or at work already. BusyError where there is no room; the same comes out of the future of a ticket
-        that had to give up its place later."""
-        ticket, pushed_out = Ticket(work, visitor, held), []
+    def submit(self, work: Callable[[], Any], *, visitor: Visitor, held: int = 0, label: str = "") -> Ticket:
+        """In line, or at work already. label: of those that take about as long, one of a handful. BusyError where there
+        is no room; the same comes out of the future of a ticket that had to give up its place later."""
+        pushed_out = []
         with self._lock:
+            ticket = Ticket(work, visitor, held, label, self._guesses)
             self._turns.add(ticket)
             self._foreseen = None
             self._held += held
@@ -215,7 +227,7 @@ class Line:
     def _order(self) -> list[Ticket]:
         """Reckoned once a change: each of those who wait asks every second."""
         if self._foreseen is None:
-            self._foreseen = list(self._turns.in_order(self._share))
+            self._foreseen = list(self._turns.in_order())
         return self._foreseen
 
     def drop(self, ticket: Ticket) -> None:
@@ -245,14 +257,15 @@ class Line:
 
     def _begin(self) -> None:
         while self._running < self.at_once and len(self._turns):
-            ticket, self._foreseen = self._turns.take(self._share), None
+            ticket, self._foreseen = self._turns.take(), None
+            ticket.charged = ticket.guess
             if not ticket.future.set_running_or_notify_cancel():
                 self._held -= ticket.held
                 continue
             self._running += 1
-            self._threads.submit(self._run, ticket, self._share)
+            self._threads.submit(self._run, ticket)
 
-    def _run(self, ticket: Ticket, guess: float) -> None:
+    def _run(self, ticket: Ticket) -> None:
         start, started_work = time.perf_counter(), self._work_clock()
         _current.ticket = ticket
         try:
@@ -266,8 +279,10 @@ class Line:
             self._running -= 1
             self._held -= ticket.held
             self._seconds += (seconds - self._seconds) / 8
-            self._share += (share - self._share) / 8
-            self._turns.correct(ticket.visitor, share - guess)
+            known = self._guesses.get(ticket.label, share)
+            self._guesses[ticket.label] = known + (share - known) / 8
+            self._turns.correct(ticket.visitor, share - ticket.charged)
+            self._foreseen = None
             self._begin()
         set_outcome(outcome)
         del outcome, set_outcome  # an error holds this frame, and so all that it holds
