@@ -29,8 +29,8 @@ from index.building import load
 from index.encoding import encode
 from index.folding import picture
 from index.sources import SourcePhoto, folder
-from model.photo import open_photo
 from model.thresholds import ConceptThresholds, save
+from photos.decoding import open_photo
 
 # What the thresholds of the first nano, chosen by eye, came to: NOT left out 9 % of the others and kept most of what
 # was not meant; 2 % of true copies have summaries further apart.

@@ -199,7 +199,7 @@ def _progress(source: Source, quiet: bool):
 
 
 def _tell(report: BuildReport, path: Path) -> int:
-    from model.photo import printable
+    from photos.text import printable
 
     rate = f", {report.added / report.seconds:.1f} photos a second" if report.added and report.seconds else ""
     print(f"{path}: {_count(report.added, 'photo')} with {_count(report.num_concepts, 'concept')} added, "
@@ -366,7 +366,7 @@ def _count(number: int, what: str) -> str:
 
 
 def _short(text: str) -> str:
-    from model.photo import printable
+    from photos.text import printable
 
     return printable(text if len(text) <= 60 else f"{text[:57]}...")
 

@@ -13,7 +13,8 @@ from index import staging
 from index.errors import ConceptIndexError
 from index.records import EncodedPhoto, ModelIdentity
 from index.sources import BadPhoto, Source, SourcePhoto
-from model.photo import MAX_RESOLUTION, MIN_RESOLUTION, printable
+from photos.limits import MAX_RESOLUTION, MIN_RESOLUTION
+from photos.text import printable
 
 if TYPE_CHECKING:
     from index.concept_index import ConceptIndex

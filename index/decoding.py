@@ -15,7 +15,9 @@ import numpy as np
 from PIL import Image
 
 from index.sources import BadPhoto, SourcePhoto
-from model.photo import fitted_size, open_photo
+from photos.decoding import open_photo
+from photos.fitting import resized
+from photos.limits import LOCAL
 
 THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 256, 80
 READ_AHEAD = 16  # photos
@@ -23,7 +25,7 @@ READ_AHEAD = 16  # photos
 
 @dataclass(frozen=True)
 class Prepared:
-    """A decoded photo. pixels: (H, W, 3) uint8, as `model.photo.fit` makes them; size: (width, height) of the photo."""
+    """A decoded photo. pixels: (H, W, 3) uint8, as `photos.fitting.fit` has them; size: the photo's (width, height)."""
 
     pixels: np.ndarray
     size: tuple[int, int]
@@ -73,10 +75,9 @@ def decoded_ahead(
 
 def prepare(data: bytes, *, resolution: int, patch_size: int) -> Prepared:
     """A file's bytes -> pixels and thumbnail. ValueError with one sentence where they are no photo."""
-    photo = open_photo(data)
-    size = fitted_size(photo.size, resolution=resolution, patch_size=patch_size)
-    pixels = np.array(photo.resize(size, Image.Resampling.LANCZOS))
-    return Prepared(pixels, photo.size, thumbnail_of(photo))
+    photo = open_photo(data, limits=LOCAL)
+    pixels = np.array(resized(photo, resolution=resolution, patch_size=patch_size))
+    return Prepared(pixels, photo.info["size"], thumbnail_of(photo))
 
 
 def thumbnail_of(photo: Image.Image) -> bytes:

@@ -15,7 +15,7 @@ from index.decoding import Prepared, decoded_ahead
 from index.naming import Names, namer_of
 from index.records import Concept, EncodedPhoto, Photo
 from index.sources import BadPhoto, SourcePhoto
-from model.factorization import LEAST_SHARE, Factorization
+from model.factorization import Factorization
 
 if TYPE_CHECKING:
     from model.stellar import Stellar
@@ -122,25 +122,25 @@ def concepts_of(
     vectors, summary, localization = (
         tensor.detach().float().cpu().numpy()
         for tensor in (vectors, factorization.summary, factorization.localization))
-    masks = factorization.masks().cpu().numpy()
+    masks, present = factorization.masks().cpu().numpy(), factorization.present.cpu().numpy()
     finite = np.isfinite(vectors).all((1, 2)) & np.isfinite(summary).all(1) & np.isfinite(localization).all((1, 2))
-    return [photo_concepts(vectors[photo], summary[photo], localization[photo], masks[photo],
+    return [photo_concepts(vectors[photo], summary[photo], localization[photo], masks[photo], present[photo],
                            names[photo] if names else None) if finite[photo] else None
             for photo in range(len(vectors))]
 
 
 def photo_concepts(
-    vectors: np.ndarray, summary: np.ndarray, localization: np.ndarray, masks: np.ndarray, names: list[Names] | None
+    vectors: np.ndarray, summary: np.ndarray, localization: np.ndarray, masks: np.ndarray, present: np.ndarray,
+    names: list[Names] | None,
 ) -> PhotoConcepts:
-    """(K, C), (D,), (N, K), (K, rows, cols) bool of one photo, and K tuples of names."""
-    num_tokens, rows, cols = masks.shape
+    """(K, C), (D,), (N, K), (K, rows, cols) bool, (K,) bool of one photo, and K tuples of names."""
+    rows, cols = masks.shape[1:]
     mass, peak = localization.mean(axis=0), localization.max(axis=0)
     share = localization / np.maximum(localization.sum(axis=0), 1e-12)  # where a token's mass lies; columns sum to 1
     x = share.T @ np.tile((np.arange(cols) + 0.5) / cols, rows)
     y = share.T @ np.repeat((np.arange(rows) + 0.5) / rows, cols)
     length = np.linalg.norm(vectors, axis=1)
-    kept = [token for token in range(num_tokens) if length[token] > 0
-            and (mass[token] >= LEAST_SHARE / num_tokens or masks[token].any())]
+    kept = np.flatnonzero(present & (length > 0)).tolist()
     concepts = tuple(
         Concept(token=token, mass=float(mass[token]), peak=float(peak[token]),
                 centroid=(float(x[token]), float(y[token])), box=box_of(masks[token]), patch_grid=(rows, cols),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from index.hedging import is_certain, shown
 from index.records import Concept, Hit, Photo
-from model.photo import printable
+from photos.text import printable
 
 HEADS = ("score", "photo", "concept", "token", "mass", "label", "source", "perhaps")
 NUM_NUMBERS = 5  # of these, which stand to the right

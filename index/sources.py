@@ -10,7 +10,9 @@ from functools import cached_property
 from pathlib import Path
 
 from index.errors import ConceptIndexError
-from model.photo import MAX_BYTES, list_photos, printable
+from photos.folder import list_photos
+from photos.limits import LOCAL
+from photos.text import printable
 
 PARQUET = ".parquet"
 HUB_NAME = re.compile(r"\w[\w.-]*/[\w.-]+")
@@ -148,8 +150,8 @@ def read_file(path: Path, source: str, label: str | None) -> SourcePhoto | BadPh
         if not path.is_file():
             return BadPhoto(source, "It is not a regular file; name a photo." if path.exists() else
                             "It does not exist; check the name and the folder.")
-        if path.stat().st_size > MAX_BYTES:  # judged before it is read: it may be a film
-            return BadPhoto(source, f"It is larger than {MAX_BYTES // 2**20} MB; save a smaller copy.")
+        if path.stat().st_size > LOCAL.max_bytes:  # judged before it is read: it may be a film
+            return BadPhoto(source, f"It is larger than {LOCAL.max_bytes // 2**20} MB; save a smaller copy.")
         return SourcePhoto(path.read_bytes(), source, label)
     except OSError as error:
         return BadPhoto(source, f"It cannot be read ({error.strerror}); check its permissions.")
@@ -301,7 +303,7 @@ def fetched(path: str) -> bytes:
     from datasets.utils.file_utils import xopen
 
     with xopen(path, "rb") as file:
-        return file.read(MAX_BYTES + 1)
+        return file.read(LOCAL.max_bytes + 1)
 
 
 def joined(sources: Iterable[Source]) -> Source:

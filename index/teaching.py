@@ -25,7 +25,7 @@ MOST_BACKGROUND = 1024
 
 # Chosen among a few by benchmarks.teach: how much of the mean variance is added in every direction, and the weight of
 # what a word is not against that of the background.
-SHRINKAGE, NEGATIVE_SHARE = 2.0, 0.5
+SHRINKAGE, NEGATIVE_SHARE = 2.0, 0.2
 STRENGTH = 10.0  # scikit-learn's C, of features whose mean square is about FEATURE_SCALE squared
 FEATURE_SCALE = 3.0
 FOLDS = 3

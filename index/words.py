@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from index.taxonomy import plain, taxonomy
-from model.photo import printable
+from photos.text import printable
 
 if TYPE_CHECKING:
     from index.concept_index import ConceptIndex

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from photos.limits import KEPT_PIXELS, LOCAL, local_limits
+
 if TYPE_CHECKING:
     from stellar_explorer.analysis import Explorer
 
@@ -43,13 +45,14 @@ def _parser() -> argparse.ArgumentParser:
         description="For each PHOTO writes into DIR: NAME.png (the figure), NAME.npz (localization, semantics), "
         "NAME_masks.zip (a PNG a concept) and NAME.json (COCO run-length masks). A second photo of a name gets "
         "NAME-2; files of an earlier run are replaced. Exit status 2 if any photo could not be read.")
-    localize.add_argument("photos", metavar="PHOTO", nargs="+", help="JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF")
+    localize.add_argument("photos", metavar="PHOTO", nargs="+", help="JPEG, PNG, WebP, HEIC, AVIF, GIF, TIFF or BMP")
     localize.add_argument("--out", metavar="DIR", type=Path, required=True, help="made if it does not exist")
     localize.add_argument("--model", default="nano", help="a published name, a file or a folder (default: nano)")
     localize.add_argument("--resolution", type=int, default=448, metavar="PIXELS",
                           help="the long side the model sees, 224 to 1024 (default: 448)")
     localize.add_argument("--threshold", type=float, default=1.0, metavar="T",
                           help="a concept is where its localization > T / K, 0 < T <= K tokens (default: 1)")
+    add_max_pixels(localize)
     localize.add_argument("--json", action="store_true", help="one JSON object a photo on standard output, no words")
     localize.set_defaults(command=_localize)
     edit = commands.add_parser(
@@ -58,9 +61,10 @@ def _parser() -> argparse.ArgumentParser:
         description="Applies the edits of a recipe, as the page's Edit tab saves it, to PHOTO's concepts and writes "
         "the decoded picture as PNG. Photos that the recipe takes concepts from are examples by their id, or files: "
         "looked for beside the recipe, or given with --photo. Exit status 2 if anything cannot be read or done.")
-    edit.add_argument("photo", metavar="PHOTO", help="JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF")
+    edit.add_argument("photo", metavar="PHOTO", help="JPEG, PNG, WebP, HEIC, AVIF, GIF, TIFF or BMP")
     edit.add_argument("--recipe", metavar="FILE", type=Path, required=True, help="JSON, saved on the page")
     edit.add_argument("--out", metavar="FILE", type=Path, required=True, help="the picture, a PNG; replaced if there")
+    add_max_pixels(edit)
     edit.add_argument("--model", help="a published name, a file or a folder (default: the recipe's)")
     edit.add_argument("--resolution", type=int, metavar="PIXELS",
                       help="the long side the model sees, 224 to 1024 (default: the recipe's, or 448)")
@@ -112,7 +116,8 @@ def _localize_one(
     from stellar_explorer.views.figure import figure
     from stellar_explorer.views.masks import coco_json, masks_zip
 
-    photo = open_photo(path)
+    photo = open_photo(path, limits=local_limits(options.max_pixels))
+    size = photo.info["size"]
     analysis = explorer.analyse(photo, model=options.model, resolution=options.resolution)
     num_tokens = analysis.localization.shape[1]
     if options.threshold > num_tokens:
@@ -123,15 +128,15 @@ def _localize_one(
     paths = {"figure": f"{name}.png", "arrays": f"{name}.npz", "masks": f"{name}_masks.zip", "rle": f"{name}.json"}
     contents = {
         "figure": figure(photo, analysis, basis, threshold=threshold),
-        "arrays": factorization_npz(analysis, photo.size),
-        "masks": masks_zip(analysis, photo.size, threshold=threshold),
-        "rle": coco_json(analysis, photo.size, threshold=threshold, image_id=number),
+        "arrays": factorization_npz(analysis, size),
+        "masks": masks_zip(analysis, size, threshold=threshold),
+        "rle": coco_json(analysis, size, threshold=threshold, image_id=number),
     }
     for kind, content in contents.items():
         _write(options.out / paths[kind], content)
     return {
         "photo": path,
-        "photo_size": [photo.height, photo.width],
+        "photo_size": [size[1], size[0]],
         "notes": photo.info.get("notes", []),
         **{kind: str(options.out / path) for kind, path in paths.items()},
         "model": analysis.model,
@@ -162,12 +167,17 @@ def _edit(options: argparse.Namespace) -> int:
 
     try:
         picture, words = replay(options.photo, options.recipe, model=options.model, resolution=options.resolution,
-                                photos=options.others)
+                                photos=options.others, limits=local_limits(options.max_pixels))
         _write(options.out, picture)
     except (ValueError, OSError) as error:
         return _complain(str(error))
     print(f"{words} -> {options.out}", flush=True)
     return 0
+
+
+def add_max_pixels(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--max-pixels", type=int, metavar="N", help="open photos of so many pixels (default: "
+                        f"{LOCAL.max_pixels:,}); what is above {KEPT_PIXELS:,} is reduced while it is opened")
 
 
 def _free_name(photo: str, taken: set[str]) -> str:

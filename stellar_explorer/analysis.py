@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from photos.decoding import photo_size
 from stellar_explorer.cache import ByteBoundedCache, FullError
 from stellar_explorer.examples import Example, examples
 from stellar_explorer.photo import MIN_RESOLUTION, fit, open_photo, printable
 from stellar_explorer.server.flights import Flights
 from stellar_explorer.server.line import BusyError, check_wanted
-from stellar_explorer.server.pixels import PixelBudget, bytes_to_open
+from stellar_explorer.server.pixels import PixelBudget
 from stellar_explorer.server.threads import all_threads
 from stellar_explorer.views.basis import ColourBasis, fit_basis
 
@@ -252,9 +253,9 @@ class Explorer:
         """A photo's file -> its (width, height) and its Analysis; nothing is kept of it. ValueError as `analyse`."""
         model = self.models[0] if model is None else model
         patch_size = self.stellar(model).patch_size
-        with self._pixels.holding(bytes_to_open(data)):
+        with self._pixels.holding(photo_size(data)[2]):
             photo = open_photo(data)
-            size, image = photo.size, fit(photo, resolution=resolution, patch_size=patch_size)
+            size, image = photo.info["size"], fit(photo, resolution=resolution, patch_size=patch_size)
             del photo
         return size, self._analysed(image, model, resolution)
 
@@ -290,7 +291,8 @@ class Explorer:
             if kept is None:
                 with self._opening(token, data) as opened:
                     kept = KeptPhoto(
-                        token, sha256, data, opened.size, name=example.title if example else "Your photo",
+                        token, sha256, data, opened.info["size"],
+                        name=example.title if example else "Your photo",
                         alt=example.alt if example else "your photo", display=display_picture(opened),
                         notes=tuple(opened.info.get("notes", ())), example=example.id if example else None)
                 if example:
@@ -331,7 +333,7 @@ class Explorer:
         if opened is not None:
             yield opened
             return
-        with self._pixels.holding(bytes_to_open(data)):
+        with self._pixels.holding(photo_size(data)[2]):
             opened = open_photo(data)
             self._opened.put(token, opened, 3 * opened.width * opened.height)
             yield opened

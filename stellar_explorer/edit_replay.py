@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from photos.limits import LOCAL, Limits
 from stellar_explorer.edit_recipe import MOST_BYTES, Recipe, read_recipe
 from stellar_explorer.photo import MAX_RESOLUTION, MIN_RESOLUTION, open_photo, printable
 
@@ -13,7 +14,7 @@ DEFAULT_RESOLUTION = 448
 
 def replay(
     photo: str, recipe_path: Path, *, model: str | None = None, resolution: int | None = None,
-    photos: Sequence[str] = (),
+    photos: Sequence[str] = (), limits: Limits = LOCAL,
 ) -> tuple[bytes, str]:
     """-> the PNG, and a line that says what was done.
 
@@ -25,8 +26,8 @@ def replay(
     if not MIN_RESOLUTION <= resolution <= MAX_RESOLUTION:
         raise ValueError(f"--resolution is {resolution}; it must be from {MIN_RESOLUTION} to {MAX_RESOLUTION}.")
     paths = paths_of(recipe, recipe_path.parent, photos)
-    opened = {name: open_photo(path) for name, path in paths.items()}
-    picture = open_photo(photo)
+    opened = {name: open_photo(path, limits=limits) for name, path in paths.items()}
+    picture = open_photo(photo, limits=limits)
 
     from stellar_explorer.analysis import Explorer, display_name
     from stellar_explorer.edits import Editor, check_recipe

@@ -28,8 +28,9 @@ LOGO = WEB.parent.parent / "assets" / "logo.svg"
 RESOLUTIONS = (MIN_RESOLUTION, 448, 672, MAX_RESOLUTION)
 DEFAULT_RESOLUTION = 448
 THUMBNAIL_SIDE = 128
-SUFFIXES = {"JPEG": ".jpg,.jpeg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "TIFF": ".tif,.tiff", "BMP": ".bmp",
-            "PPM": ".ppm,.pgm", "JPEG2000": ".jp2", "AVIF": ".avif", "HEIF": ".heic,.heif"}
+SUFFIXES = {"JPEG": ".jpg,.jpeg,.jfif", "MPO": ".mpo", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif",
+            "TIFF": ".tif,.tiff", "BMP": ".bmp", "PPM": ".ppm,.pgm", "JPEG2000": ".jp2", "AVIF": ".avif",
+            "HEIF": ".heic,.heif", "JXL": ".jxl", "QOI": ".qoi"}
 NOTES = {
     "nano": "Ships with the app; 32 M parameters.",
     "stellar-b16": "Published ViT-B/16, 16 tokens.", "stellar-l16": "Published ViT-L/16, 16 tokens.",

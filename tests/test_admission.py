@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from photos.decoding import photo_size
 from stellar_explorer import answers
 from stellar_explorer.analysis import LEASE_SECONDS, Explorer, GoneError
 from stellar_explorer.cache import ByteBoundedCache, FullError
@@ -18,7 +19,6 @@ from stellar_explorer.examples import examples
 from stellar_explorer.server.admission import Admission, Kind, visitor_of
 from stellar_explorer.server.line import BusyError, UnwantedError
 from stellar_explorer.server.line_routes import line_routes
-from stellar_explorer.server.pixels import bytes_to_open, photo_size
 from tests.fakes import fake_analysis
 
 PATIENCE = 30
@@ -97,22 +97,10 @@ def test_a_photo_is_opened_once_for_all_that_is_made_of_it(monkeypatch):
 def test_photos_that_are_too_many_at_once_are_opened_one_after_the_other(monkeypatch):
     from stellar_explorer import analysis
 
-    explorer, most, open_photo = FakedExplorer(pixels_bytes=2 * bytes_to_open(photo())), [], analysis.open_photo
+    explorer, most, open_photo = FakedExplorer(pixels_bytes=2 * photo_size(photo())[2]), [], analysis.open_photo
     monkeypatch.setattr(analysis, "open_photo", lambda data: most.append(explorer._pixels.held) or open_photo(data))
     together(12, lambda seed: explorer.keep(photo(seed)))
-    assert len(most) == 12 and max(most) <= 2 * bytes_to_open(photo())
-
-
-@pytest.mark.parametrize(("mode", "nbytes"), [("RGB", 3), ("L", 1), ("I;16", 2), ("RGBA", 4)])
-def test_a_header_says_how_much_a_photo_is(mode, nbytes):
-    buffer = io.BytesIO()
-    Image.new(mode, (50, 40)).save(buffer, "PNG")
-    assert photo_size(buffer.getvalue()) == (50, 40, 50 * 40 * nbytes)
-
-
-@pytest.mark.parametrize("data", [b"", b"no photo", photo()[:20]])
-def test_what_is_no_photo_is_nothing(data):
-    assert photo_size(data) == (0, 0, 0)
+    assert len(most) == 12 and max(most) <= 2 * photo_size(photo())[2]
 
 
 # --- what is kept ---

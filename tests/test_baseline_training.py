@@ -20,13 +20,14 @@ from model.baselines.titok import TiTok
 from model.config import DecoderConfig, StellarConfig, TokenizerConfig
 from model.stellar import Stellar
 from model.tokenizer import Tokenizer
+from photos.decoding import open_photo
+from photos.fitting import pixels_of
 from train import loop
 from train.config import BaselineConfig, DataConfig, RecipeError, TrainConfig, TransformerConfig
 from train.evaluate import main as evaluate
 from train.learners import BUILDERS
 from train.moving_codebook import follow
 from train.optimization import parameter_groups
-from train.photos import decode
 from train.places import PASSED, grid_places, look_nearby, pass_on, sincos_positions
 from train.recipes import recipe
 from train.subjects import BaselineSubject, baseline_kind
@@ -391,7 +392,7 @@ def test_the_shipped_one_is_small_and_rebuilds(kind):
         pytest.skip(f"assets/{kind} is not there yet")
     assert os.path.getsize(folder / f"{kind}.safetensors") <= 15e6 and (folder / "README.md").is_file()
     examples = sorted((ROOT / "assets" / "examples").glob("*.jpg"))[::3]
-    images = torch.cat([at_native_size(decode(path)[None].float() / 255, 224) for path in examples])
+    images = torch.cat([at_native_size(pixels_of(open_photo(path))[None].float() / 255, 224) for path in examples])
     made = KINDS[kind].load(kind).reconstruct(images, 32)
     flat = images.mean(dim=(2, 3), keepdim=True).expand_as(images)
     assert F.mse_loss(made, images) < 0.8 * F.mse_loss(flat, images), "hardly better than one colour a photo"

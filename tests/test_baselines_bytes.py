@@ -19,7 +19,7 @@ from model.baselines.serialized import (
     unpack_patches,
     unpack_tokens,
 )
-from model.photo import open_photo
+from photos.decoding import open_photo
 
 EXAMPLE = "assets/examples/chelsea.jpg"
 

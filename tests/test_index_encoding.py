@@ -14,8 +14,9 @@ from index.encoding import LEAST_SHARE, PATIENCE, concepts_of, default_batch_siz
 from index.sources import BadPhoto, SourcePhoto
 from model.config import StellarConfig
 from model.factorization import Factorization
-from model.photo import fit, open_photo
 from model.stellar import Stellar
+from photos.decoding import open_photo
+from photos.fitting import fit
 
 K, D = 4, 32
 SIZES = ((64, 48), (48, 64), (50, 50), (64, 48), (90, 30))
@@ -132,7 +133,7 @@ def test_bad_photos_are_named_and_the_rest_goes_on(stellar):
 def test_known_photos_are_not_even_decoded(stellar, monkeypatch):
     photos = [photo(seed) for seed in range(6)]
     decoded = []
-    monkeypatch.setattr("index.decoding.open_photo", lambda data: decoded.append(data) or open_photo(data))
+    monkeypatch.setattr("index.decoding.open_photo", lambda data, **limits: decoded.append(data) or open_photo(data))
     asked_in = set()
 
     def is_known(one: SourcePhoto) -> bool:

@@ -18,8 +18,9 @@ from index.naming import LEAST_SCORE, MOST_NAMES, STEM, Namer, head_of, main, wo
 from model.config import StellarConfig
 from model.encoder import STEM_MEAN, STEM_STD, normalise
 from model.factorization import Factorization
-from model.photo import fit, open_photo
 from model.stellar import Stellar
+from photos.decoding import open_photo
+from photos.fitting import fit
 
 ROOT = Path(__file__).resolve().parent.parent
 DESCRIPTIONS = [f"word {number}, other word {number}" for number in range(1000)]

@@ -12,6 +12,7 @@ from PIL import Image
 from index import sources
 from index.errors import ConceptIndexError
 from index.sources import BadPhoto, SourcePhoto, files, joined, open_source
+from photos.limits import Limits
 
 COUNT = 5
 
@@ -91,7 +92,7 @@ def test_a_file_without_rights_is_a_bad_photo(photos):
 
 
 def test_a_file_too_large_is_not_read(photos, monkeypatch):
-    monkeypatch.setattr("index.sources.MAX_BYTES", 10)
+    monkeypatch.setattr("index.sources.LOCAL", Limits(max_bytes=10, max_pixels=10))
     assert all(isinstance(photo, BadPhoto) and "larger" in photo.reason for photo in open_source(str(photos)))
 
 

@@ -8,10 +8,19 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageCms, features
+from PIL import Image, ImageCms, ImageFile, PngImagePlugin, features
 
-from model import photo as photo_module
+from index.decoding import prepare
+from photos import kinds, limits
+from photos.decoding import open_photo as open_for
+from photos.decoding import photo_size
+from photos.fitting import fit as photos_fit
+from photos.fitting import pixels_of
+from photos.folder import list_photos
 from stellar_explorer.photo import MAX_BYTES, MAX_PIXELS, fit, fitted_size, open_photo, printable
+from train.config import DataConfig
+from train.data import open_photos
+from train.evaluators.photo_set import PhotoSet
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow's, of metadata damaged on purpose
 WHITE, RED, BLUE = (255, 255, 255), (255, 0, 0), (0, 0, 255)
@@ -27,8 +36,14 @@ def colour_of(photo: Image.Image, x: float = 0.5, y: float = 0.5) -> tuple[int, 
     return photo.getpixel((int(x * photo.width), int(y * photo.height)))
 
 
+def ramp_of(width: int, height: int, dtype: type = np.uint8) -> np.ndarray:
+    """(height, width, 3): smooth, so that averages of pixels are near the pixels."""
+    x, y = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
+    return (np.stack([x, y, 1 - x], axis=-1) * np.iinfo(dtype).max).astype(dtype)
+
+
 def near(colour, expected, tolerance: int = 4) -> bool:
-    return np.abs(np.subtract(colour, expected)).max() <= tolerance
+    return np.abs(np.subtract(colour, expected, dtype=int)).max() <= tolerance
 
 
 def halves(size: tuple[int, int] = (40, 20)) -> Image.Image:
@@ -165,7 +180,7 @@ def test_half_transparent_is_half_white_and_opaque_is_not_mentioned():
     photo = open_photo(encoded(Image.new("RGBA", (20, 20), (0, 0, 0, 128))))
     assert near(colour_of(photo), (127, 127, 127), 1)
     opaque = open_photo(encoded(Image.new("RGBA", (20, 20), (9, 9, 9, 255))))
-    assert opaque.info == {"notes": []} and colour_of(opaque) == (9, 9, 9)
+    assert opaque.info == {"notes": [], "size": (20, 20)} and colour_of(opaque) == (9, 9, 9)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
@@ -313,14 +328,14 @@ def test_printable_leaves_ordinary_names_alone():
 
 
 def test_postscript_and_its_like_are_never_handed_to_pillow():
-    assert not {"EPS", "PDF", "WMF", "ICO", "ICNS"} & set(photo_module.FORMATS)
+    assert not {"EPS", "PDF", "WMF", "ICO", "ICNS"} & set(kinds.FORMATS)
 
 
 def test_nothing_of_the_metadata_is_kept():
     exif = Image.Exif()
     exif[0x010F] = "a camera"
     photo = open_photo(encoded(halves(), "JPEG", exif=exif, comment=b"where I live"))
-    assert set(photo.info) == {"notes"} and not photo.getexif()
+    assert set(photo.info) == {"notes", "size"} and not photo.getexif()
 
 
 @pytest.mark.parametrize(("size", "resolution", "patch_size", "expected"), [
@@ -362,3 +377,211 @@ def test_a_resolution_out_of_range_is_refused_with_the_range(resolution):
 def test_a_patch_size_out_of_range_is_refused_with_the_range(patch_size):
     with pytest.raises(ValueError, match="1 to 64"):
         fit(halves(), resolution=448, patch_size=patch_size)
+
+
+# Photos of every origin
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [
+    ("HEIF", "heic"), ("JXL", "jxl"), ("AVIF", "avif"), ("MPO", "mpo"), ("JPEG", "jfif"), ("JPEG", "jpe"),
+    ("PPM", "pgm"), ("QOI", "qoi")])
+def test_what_phones_and_scanners_write_is_opened(kind, suffix, tmp_path):
+    if kind == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    if kind == "JXL":
+        pytest.importorskip("pillow_jxl")
+    if kind == "AVIF" and not features.check("avif"):
+        pytest.skip("this Pillow has no AVIF")
+    path = tmp_path / f"IMG_1.{suffix}"
+    path.write_bytes(encoded(halves((64, 32)).convert("L" if suffix == "pgm" else "RGB"), kind))
+    photo = open_photo(path)
+    assert photo.mode == "RGB" and photo.size == (64, 32) and kinds.picture_kind(path.read_bytes()) is not None
+    if suffix != "pgm":
+        assert near(colour_of(photo, 0.2), RED, 16) and near(colour_of(photo, 0.8), BLUE, 16)
+
+
+def test_every_kind_that_is_opened_is_known_by_its_start_and_nothing_else_is():
+    for kind in ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000"):
+        assert kinds.picture_kind(encoded(halves(), kind)[: kinds.HEAD]) is not None
+    for content in (b"", b"hello", b"P5!", b"RIFF\0\0\0\0WAVE", b"%PDF-1.7", b"\0\0\0\x18ftypisom", b"PK\x03\x04"):
+        assert kinds.picture_kind(content) is None
+
+
+def test_sixteen_bit_grey_with_a_transparent_value_keeps_its_pixels():
+    values = np.full((16, 16), 40000, np.uint16)
+    values[:, 8:] = 123
+    photo = open_photo(encoded(Image.fromarray(values), transparency=123))
+    assert near(colour_of(photo, 0.2), (156, 156, 156), 1) and colour_of(photo, 0.8) == WHITE
+
+
+def sixteen_bit_png(pixels: np.ndarray, transparent: tuple[int, int, int]) -> bytes:
+    """(H, W, 3) uint16, which Pillow does not write."""
+    height, width = pixels.shape[:2]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    return b"\x89PNG\r\n\x1a\n" + b"".join([
+        chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)),
+        chunk(b"tRNS", struct.pack(">HHH", *transparent)), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")])
+
+
+def test_sixteen_bit_colours_with_a_transparent_one_keep_theirs():
+    pixels = np.full((16, 16, 3), (60000, 30000, 200), np.uint16)
+    pixels[:, 8:] = (300, 200, 100)
+    photo = open_photo(sixteen_bit_png(pixels, (300, 200, 100)))
+    assert near(colour_of(photo, 0.2), (234, 117, 0), 1) and colour_of(photo, 0.8) == WHITE
+
+
+def test_megabytes_of_words_or_of_a_profile_are_no_damage():
+    words = PngImagePlugin.PngInfo()
+    words.add_text("packed", "x" * 3_000_000, zip=True)
+    words.add_text("plain", "y" * 3_000_000)
+    words.add_itxt("international", "z" * 3_000_000, zip=True)
+    large = np.random.default_rng(0).bytes(3_000_000)
+    for data in (encoded(halves(), pnginfo=words), encoded(halves(), icc_profile=large)):
+        assert open_photo(data).tobytes() == halves().tobytes()
+
+
+def test_xmp_still_says_which_way_is_up():
+    words = PngImagePlugin.PngInfo()
+    words.add_itxt("XML:com.adobe.xmp", '<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>')
+    words.add_text("Comment", "hello")
+    assert open_photo(encoded(halves(), pnginfo=words)).size == (20, 40)
+
+
+def test_a_git_lfs_pointer_is_named():
+    assert "git lfs pull" in refusal(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+
+
+# Large ones
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA"])
+def test_a_large_photo_is_reduced_by_a_power_of_two_and_says_so(kind, mode, monkeypatch):
+    if kind == "JPEG" and mode in ("P", "RGBA"):
+        return
+    picture = Image.fromarray(ramp_of(640, 320)).convert(mode)
+    data = encoded(picture, kind, **({"quality": 95} if kind == "JPEG" else {}))
+    whole = open_photo(data).resize((160, 80), Image.Resampling.BOX)
+    monkeypatch.setattr("photos.decoding.KEPT_PIXELS", 160 * 80 + 1)
+    photo = open_photo(data)
+    assert photo.size == (160, 80) and photo.info["size"] == (640, 320)
+    assert photo.info["notes"] == ["It has 640 x 320 pixels, and was read at 160 x 80."]
+    assert near(np.asarray(photo), np.asarray(whole), 8 if mode != "P" else 24)
+
+
+def test_a_large_photo_on_its_side_stands_up(monkeypatch):
+    monkeypatch.setattr("photos.decoding.KEPT_PIXELS", 100)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo = open_photo(encoded(halves((80, 40)), "JPEG", exif=exif))
+    assert photo.size[0] * 2 == photo.size[1] and photo.info["size"] == (40, 80)
+
+
+def test_a_jpeg_is_reduced_while_it_is_decoded(monkeypatch):
+    monkeypatch.setattr("photos.decoding.KEPT_PIXELS", 640 * 320 // 16)
+    sizes = []
+    load = ImageFile.ImageFile.load
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: (load(self), sizes.append(self.size))[0])
+    assert open_photo(encoded(halves((640, 320)), "JPEG")).size == (160, 80) and sizes[0] == (160, 80)
+
+
+def test_a_local_command_may_open_what_the_page_refuses(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # Pillow's own limit, of which the double is an error
+    small = limits.Limits(max_bytes=2000, max_pixels=999)
+    data = encoded(halves((100, 50)))
+    with pytest.raises(ValueError, match="million pixels"):
+        open_for(data, limits=small)
+    with pytest.raises(ValueError, match="larger than"):
+        open_for(b"\0" * 3000, limits=small)
+    assert open_for(data, limits=limits.local_limits(5000)).size == (100, 50)
+    with pytest.raises(ValueError, match="--max-pixels"):
+        open_for(data, limits=limits.local_limits(4999))
+    with pytest.raises(ValueError, match="it must be from 1"):
+        limits.local_limits(0)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "I;16", "F"])
+def test_what_decoding_takes_is_known_from_the_header(mode, monkeypatch):
+    data = encoded(Image.new(mode, (300, 200)), "TIFF")
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda *_: pytest.fail("decoded"))
+    width, height, needed = photo_size(data)
+    assert (width, height) == (300, 200) and needed >= 300 * 200 * 6
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
+def test_deep_pixels_are_read_in_bands_and_no_band_shows(dtype, monkeypatch):
+    values = np.linspace(0, 60000, 97 * 53).reshape(97, 53).astype(dtype)
+    data = encoded(Image.fromarray(values), "TIFF")
+    whole = open_photo(data).tobytes()
+    monkeypatch.setattr("photos.depth.BAND_PIXELS", 53 * 7)
+    assert open_photo(data).tobytes() == whole
+
+
+# One reader
+
+
+def test_every_source_gives_the_same_pixels(tmp_path):
+    picture = Image.fromarray(ramp_of(60, 40))
+    path = tmp_path / "photo.png"
+    picture.save(path)
+    wanted = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+    for source in (path, str(path), path.read_bytes(), picture):
+        found = pixels_of(open_for(source))
+        assert found.dtype == torch.uint8 and found.is_contiguous() and torch.equal(found, wanted)
+    image = fit(picture, resolution=224, patch_size=16)
+    assert torch.equal(image, photos_fit(wanted, resolution=224, patch_size=16))
+
+
+def test_training_evaluation_index_and_page_see_the_same_image(tmp_path):
+    """Grey of 16 bits with a profile of colours and on its side: whatever differs between readers would show."""
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    path = tmp_path / "a" / "photo.png"
+    path.parent.mkdir()
+    path.write_bytes(encoded(Image.fromarray(ramp_of(90, 60, np.uint16)[..., 0]), exif=exif))
+    page = fit(open_photo(path), resolution=224, patch_size=16)
+    evaluation = next(PhotoSet.open(tmp_path).images(resolution=224, patch_size=16))[1]
+    training = photos_fit(open_photos(DataConfig(source=str(tmp_path))).read(0), resolution=224, patch_size=16)
+    index = torch.from_numpy(prepare(path.read_bytes(), resolution=224, patch_size=16).pixels)
+    assert torch.equal(evaluation, page[0]) and torch.equal(training, page)
+    assert torch.equal(index.permute(2, 0, 1) / 255, page[0])
+
+
+def test_photos_are_listed_in_order_through_folders_and_links(tmp_path):
+    data = tmp_path / "data"
+    for name in ("b/2.PNG", "a/1.jpg", "0.webp", ".hidden.jpg", "a/._1.jpg", ".git/x.jpg", "a/1.txt"):
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / name).touch()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "9.jpeg").touch()
+    (data / "c").symlink_to(tmp_path / "elsewhere")
+    assert [path.relative_to(data).as_posix() for path in list_photos(data)] == [
+        "0.webp", "a/1.jpg", "b/2.PNG", "c/9.jpeg"]
+
+
+def test_a_folder_without_photos_is_named(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    for folder, what in ((tmp_path, "no photos"), (tmp_path / "nothing", "does not exist"),
+                         (tmp_path / "notes.txt", "is a file")):
+        with pytest.raises(ValueError, match=what) as caught:
+            list_photos(folder)
+        assert str(folder) in str(caught.value)
+
+
+@pytest.mark.parametrize("patch_size", [14, 16])
+@pytest.mark.parametrize("size", [(375, 500), (500, 375), (100, 100), (1, 900), (3000, 31)])
+def test_a_fitted_photo_keeps_its_aspect_on_the_grid(size, patch_size):
+    width, height = fitted_size(size, resolution=448, patch_size=patch_size)
+    assert max(height, width) == 448 and height % patch_size == width % patch_size == 0 and min(height, width) > 0
+    assert abs(width - max(448 * size[0] / max(size), patch_size)) <= patch_size / 2
+    assert abs(height - max(448 * size[1] / max(size), patch_size)) <= patch_size / 2
+
+
+def test_fit_is_in_0_1_and_leaves_a_photo_of_the_right_size_alone():
+    picture = Image.fromarray(ramp_of(64, 32))
+    same = photos_fit(picture, resolution=64, patch_size=16)
+    assert same.dtype == torch.float32 and torch.equal(same[0], pixels_of(picture) / 255)
+    larger = photos_fit(picture, resolution=224, patch_size=16)
+    assert larger.shape == (1, 3, 112, 224) and larger.min() >= 0 and larger.max() <= 1
+    with pytest.raises(ValueError, match="at least 1"):
+        photos_fit(picture, resolution=0, patch_size=16)

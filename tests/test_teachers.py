@@ -12,11 +12,11 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from model.config import StellarConfig
+from photos.fitting import fit
 from tests.weights import write_timm
 from train.backbones import BackboneError
 from train.config import TeacherConfig, TrainConfig
 from train.data import FolderPhotos, StreamedPhotos
-from train.photos import fit
 from train.teachers import (
     OnlineTeacher,
     TargetStore,
@@ -158,7 +158,7 @@ def test_a_store_holds_what_the_teacher_says_of_each_photo(photos, weights, tmp_
     store, teacher = store_of(settings, photos, tmp_path), Teacher(settings)
     with np.load(store.folder / "whitening.npz") as stored:
         whitening = Whitening(*(torch.from_numpy(stored[key]) for key in ("mean", "projection")))
-    image = fit(photos.read(3), resolution=64, patch_size=16)[None]
+    image = fit(photos.read(3), resolution=64, patch_size=16)
     wanted = whitening(teacher.features(image))[0]
     torch.testing.assert_close(store.of(3).float(), wanted, atol=0.15, rtol=0.1)  # bfloat16 products
     assert torch.nn.functional.cosine_similarity(store.of(3).float(), wanted, dim=0).min() > 0.99

@@ -15,10 +15,11 @@ import torch
 from PIL import Image
 
 from model.config import StellarConfig
-from model.photo import list_photos
+from photos.decoding import open_photo
+from photos.fitting import pixels_of
+from photos.folder import list_photos
 from train.config import DataConfig, PrototypesConfig, TrainConfig, ViewsConfig
 from train.data import Batch, DataError, FolderPhotos, Plan, TablePhotos, batches, open_photos
-from train.photos import decode
 from train.views import Colours, crops_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -105,7 +106,7 @@ def test_a_folder_is_read_in_the_order_of_its_paths(folder):
     photos = open_photos(DataConfig(source=str(folder)))
     assert isinstance(photos, FolderPhotos) and len(photos) == COUNT
     assert [photos.name(i) for i in range(2)] == ["class0/00.png", "class0/02.png"]
-    assert torch.equal(photos.read(1), decode(drawn(2)))
+    assert torch.equal(photos.read(1), pixels_of(open_photo(drawn(2))))
 
 
 def test_a_link_that_leads_back_up_is_followed_once(folder, tmp_path):
@@ -128,7 +129,7 @@ def test_a_folders_fingerprint_changes_with_its_photos(tmp_path):
 def test_parquet_is_a_file_or_a_folder_of_them(parquet, place):
     photos = open_photos(DataConfig(source=str(parquet / place)))
     assert isinstance(photos, TablePhotos) and len(photos) == COUNT
-    assert torch.equal(photos.read(3), decode(drawn(3))) and photos.name(3) == "row 3"
+    assert torch.equal(photos.read(3), pixels_of(open_photo(drawn(3)))) and photos.name(3) == "row 3"
 
 
 def test_a_tables_fingerprint_is_the_same_in_another_process(parquet):
@@ -146,7 +147,8 @@ def test_another_column_and_plain_bytes(tmp_path):
     write_parquet(tmp_path / "a.parquet", [drawn(1)], column="picture")
     assert open_photos(DataConfig(source=str(tmp_path / "a.parquet"), column="picture")).read(0).shape == (3, 40, 48)
     datasets.Dataset.from_dict({"image": [encoded(drawn(1))]}).to_parquet(tmp_path / "b.parquet")
-    assert torch.equal(open_photos(DataConfig(source=str(tmp_path / "b.parquet"))).read(0), decode(drawn(1)))
+    read = open_photos(DataConfig(source=str(tmp_path / "b.parquet"))).read(0)
+    assert torch.equal(read, pixels_of(open_photo(drawn(1))))
 
 
 def test_what_is_no_source_is_said(folder, tmp_path, monkeypatch):
@@ -388,7 +390,7 @@ def test_crops_have_the_published_shares_of_the_area_and_flips():
 
 
 def test_the_same_seed_gives_the_same_crops_and_leaves_the_generators_alone():
-    photo = decode(drawn(1))
+    photo = pixels_of(open_photo(drawn(1)))
     before = torch.get_rng_state()
     one, again, other = (crops_of(photo, ViewsConfig(), resolution=32, masked=3, local=2, seed=seed)
                          for seed in (5, 5, 6))
@@ -401,7 +403,8 @@ def test_the_same_seed_gives_the_same_crops_and_leaves_the_generators_alone():
 
 @pytest.mark.parametrize("size", [(1, 1), (900, 1), (3, 700)])
 def test_photos_of_any_shape_are_cropped(size):
-    crops = crops_of(decode(Image.new("RGB", size, (9, 9, 9))), ViewsConfig(), resolution=32, masked=1, local=1, seed=0)
+    photo = pixels_of(Image.new("RGB", size, (9, 9, 9)))
+    crops = crops_of(photo, ViewsConfig(), resolution=32, masked=1, local=1, seed=0)
     assert crops.clean.unique().tolist() == [9] and crops.local.unique().tolist() == [9]
 
 

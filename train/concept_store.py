@@ -19,8 +19,8 @@ from model.concept_head import ConceptHead, mean_under_masks
 from model.encoder import STEM_MEAN, STEM_STD, STEM_STRIDES, HybridEmbedding, normalise
 from model.files import sha256_of, write_array
 from model.stellar import Stellar
+from photos.fitting import fit
 from train.config import STEM, RecipeError, TeacherConfig
-from train.photos import fit
 from train.teachers import Teacher, append_each, resample
 
 
@@ -97,9 +97,9 @@ def build_concept_store(stellar: Stellar, head: ConceptHead, teacher_config: Tea
 @torch.no_grad()
 def looked_at(stellar: Stellar, head: ConceptHead, teacher: nn.Module, resolution: int, photo: Tensor) -> np.ndarray:
     """uint8 (3, H, W) -> (K, 1, 1 + F + d) float16: present or not, the head's inputs, what the teacher says."""
-    image = fit(photo, resolution=resolution, patch_size=stellar.patch_size)[None].to(stellar.device)
+    image = fit(photo, resolution=resolution, patch_size=stellar.patch_size).to(stellar.device)
     factorization = stellar.factorize(image)
-    larger = fit(photo, resolution=teacher.resolution, patch_size=teacher.multiple)[None].to(stellar.device)
+    larger = fit(photo, resolution=teacher.resolution, patch_size=teacher.multiple).to(stellar.device)
     whole = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
     said = resample(teacher.features(larger), whole, factorization.patch_grid)
     taught = mean_under_masks(said, factorization.localization)

@@ -18,9 +18,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
 from model.checkpoint import first_line
-from model.photo import list_photos
+from photos.decoding import open_photo
+from photos.fitting import pixels_of
+from photos.folder import list_photos
+from photos.limits import LOCAL
 from train.config import DataConfig, TrainConfig
-from train.photos import decode
 from train.views import Crops, crops_of
 
 ATTEMPTS = 8  # so many bad photos in a row end a run
@@ -48,7 +50,7 @@ class FolderPhotos:
 
     def read(self, index: int) -> Tensor:
         """uint8 (3, H, W); ValueError where the file is no photo."""
-        return decode(self.paths[index])
+        return pixels_of(open_photo(self.paths[index], limits=LOCAL))
 
     @property
     def fingerprint(self) -> str:
@@ -142,7 +144,7 @@ def decode_cell(cell: object) -> Tensor:
         cell = Path(cell)
     if not isinstance(cell, bytes | Path | Image.Image):
         raise DataError(f"an image column holds pictures or their bytes, found {type(cell).__name__}")
-    return decode(cell)
+    return pixels_of(open_photo(cell, limits=LOCAL))
 
 
 def open_photos(config: DataConfig, *, seed: int = 0) -> FolderPhotos | TablePhotos | StreamedPhotos:

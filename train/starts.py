@@ -22,9 +22,9 @@ from model.config import DecoderConfig
 from model.encoder import HybridEmbedding
 from model.stellar import Stellar
 from model.tokenizer import Tokenizer
+from photos.fitting import fit
 from train.backbones import BackboneError, fill, load_timm
 from train.config import RecipeError, TrainConfig
-from train.photos import fit
 from train.run_folder import RunFolder
 from train.teachers import Lesson, Whitening
 
@@ -388,4 +388,4 @@ def set_linear(head: nn.Linear, inputs: Tensor, outputs: Tensor) -> None:
 
 def fitted(photos: Iterable[Tensor], patch_size: int) -> list[Tensor]:
     """uint8 photos -> (1, 3, H, W) in 0..1, 224 px long."""
-    return [fit(photo, resolution=224, patch_size=patch_size)[None] for photo in photos]
+    return [fit(photo, resolution=224, patch_size=patch_size) for photo in photos]

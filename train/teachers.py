@@ -18,10 +18,10 @@ from torch import Tensor
 
 from model.files import write_array, write_whole
 from model.stellar import choose_dtype
+from photos.fitting import fit
 from train.backbones import Backbone, sha256_of
 from train.config import TeacherConfig, TrainConfig
 from train.data import StreamedPhotos
-from train.photos import fit
 
 WHITENING_PHOTOS = 256
 LESSONS = 400  # photos that teaching heads start from: more than a summary has channels
@@ -94,7 +94,7 @@ def autocast(device: torch.device) -> torch.autocast:
 
 def look_at(teacher: Teacher, photo: Tensor, device: torch.device) -> Tensor:
     """uint8 (3, H, W) -> (num_features, rows, cols): the whole photo at the teacher's resolution."""
-    image = fit(photo, resolution=teacher.resolution, patch_size=teacher.multiple)[None].to(device)
+    image = fit(photo, resolution=teacher.resolution, patch_size=teacher.multiple).to(device)
     with autocast(device):
         return teacher.features(image)[0]
 
@@ -206,7 +206,7 @@ def write_summaries(teacher: Teacher, photos, folder: Path, device: torch.device
     """summaries.npy, (photos, C), float32: the last stage's mean; zero where a photo could not be read."""
 
     def look(photo: Tensor) -> np.ndarray:
-        image = fit(photo, resolution=SUMMARY_RESOLUTION, patch_size=teacher.multiple)[None].to(device)
+        image = fit(photo, resolution=SUMMARY_RESOLUTION, patch_size=teacher.multiple).to(device)
         return teacher.pooled(image).cpu().numpy()[None]
 
     file = folder / "summaries.part"
@@ -279,7 +279,7 @@ class OnlineTeacher:
         self.summary_whitening = None
         if config.summary_weight:
             # At the size they are pooled at, whatever the photo's shape: so are the crops later.
-            images = (self.resized(fit(photo, resolution=SUMMARY_RESOLUTION, patch_size=1)[None], SUMMARY_RESOLUTION)
+            images = (self.resized(fit(photo, resolution=SUMMARY_RESOLUTION, patch_size=1), SUMMARY_RESOLUTION)
                       for photo in kept)
             pooled = [self.teacher.pooled(image.to(device)).cpu() for image in images]
             self.summary_whitening = Whitening.of(torch.cat(pooled), config.summary_width)
@@ -322,7 +322,7 @@ def lessons(config: TrainConfig, photos, stores: list[TargetStore], online: list
     patch_size = config.model.patch_size
 
     def image_of(photo: Tensor) -> tuple[Tensor, tuple[int, int]]:
-        image = fit(photo, resolution=config.model.native_size, patch_size=patch_size)[None]
+        image = fit(photo, resolution=config.model.native_size, patch_size=patch_size)
         return image, (image.shape[2] // patch_size, image.shape[3] // patch_size)
 
     if online or isinstance(photos, StreamedPhotos):

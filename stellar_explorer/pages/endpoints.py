@@ -31,7 +31,7 @@ def build(explorer: Explorer) -> None:
         photo's own size), the share of the photo it holds (mass), its peak, bounding box and centroid.
 
         Args:
-            photo: the photo, at most 12 MB (JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF)
+            photo: the photo, at most 12 MB (JPEG, PNG, WebP, HEIC, AVIF, GIF, TIFF or BMP)
             model: which model; the first one that the page offers by default
             resolution: pixels on the photo's long side that the model sees, 224 to 1024; higher is sharper and slower
             threshold: a concept is where its localization exceeds threshold / number of tokens; 1 as in the paper
@@ -51,7 +51,7 @@ def build(explorer: Explorer) -> None:
         concepts (K x C, unit length), whose inner products say how alike two are.
 
         Args:
-            photo: the photo, at most 12 MB (JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF)
+            photo: the photo, at most 12 MB (JPEG, PNG, WebP, HEIC, AVIF, GIF, TIFF or BMP)
             model: which model; the first one that the page offers by default
             resolution: pixels on the photo's long side that the model sees, 224 to 1024
 

@@ -12,9 +12,9 @@ from torch import Tensor
 from model import motion
 from model.equivariance import compare, one_of
 from model.factorization import Factorization
+from photos.fitting import fit
 from train.evaluators import Value
 from train.evaluators.photo_set import PhotoSet
-from train.photos import fit
 from train.subjects import Subject
 
 SHARED = 0.6  # of the photo, by two crops
@@ -64,11 +64,11 @@ def pairs(
         return [one_of(together, row) for row in range(len(images))]
 
     first, second = two_crops(tuple(photo.shape[1:]), generator)
-    crops = [fit(photo[:, top:bottom, left:right], resolution=resolution, patch_size=subject.patch_size)
+    crops = [fit(photo[:, top:bottom, left:right], resolution=resolution, patch_size=subject.patch_size)[0]
              for top, left, bottom, right in (first, second)]
     yield "crops", *factorize(*crops), motion.between(first, second)
 
-    image = fit(photo, resolution=resolution, patch_size=subject.patch_size)
+    image = fit(photo, resolution=resolution, patch_size=subject.patch_size)[0]
     motions = {"shifts": draw_shift(generator), "flips": motion.flip(),
                "rotations": draw_rotation(tuple(image.shape[1:]), generator)}
     before, *afters = factorize(image, *(motion.move(image, moved) for moved in motions.values()))

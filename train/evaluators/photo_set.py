@@ -13,8 +13,10 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from model.photo import list_photos
-from train.photos import decode, fit
+from photos.decoding import open_photo
+from photos.fitting import fit, pixels_of
+from photos.folder import list_photos
+from photos.limits import LOCAL
 
 FINER = 4  # an outline's canvas, each way, than its mask
 
@@ -103,7 +105,7 @@ class PhotoSet:
         """uint8 (3, H, W), or None for a photo that cannot be read."""
         self.progress(1)
         try:
-            return decode(self.paths[index])
+            return pixels_of(open_photo(self.paths[index], limits=LOCAL))
         except ValueError as error:
             self.skipped[self.paths[index]] = str(error)
             return None
@@ -113,7 +115,7 @@ class PhotoSet:
         for index in range(len(self)):
             photo = self.read(index)
             if photo is not None:
-                yield index, fit(photo, resolution=resolution, patch_size=patch_size)
+                yield index, fit(photo, resolution=resolution, patch_size=patch_size)[0]
 
     def batches(self, *, resolution: int, patch_size: int, batch_size: int) -> Iterator[tuple[list[int], Tensor]]:
         """(indices, images (B, 3, h, w)): photos of one size together, so not in file order."""

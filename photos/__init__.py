@@ -1,0 +1,1 @@
+"""What a person has, as photos: decoding, limits and fitting. The one reader of page, index and training."""
