@@ -9,7 +9,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -225,12 +225,14 @@ class Explorer:
         lent = self._accelerate(work)
 
         def run(*arguments):
-            with self._alone():
+            with self.alone():
                 return lent(*arguments)
         return run
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def alone(self) -> Iterator[None]:
+        """While a model runs: for one at a time, with all the threads there are. UnwantedError where the visitor whose
+        request this is has gone."""
         with self._encoding:
             check_wanted()
             with all_threads():
@@ -253,7 +255,7 @@ class Explorer:
         """A photo's file -> its (width, height) and its Analysis; nothing is kept of it. ValueError as `analyse`."""
         model = self.models[0] if model is None else model
         patch_size = self.stellar(model).patch_size
-        with self._pixels.holding(photo_size(data)[2]):
+        with self.room_for(data):
             photo = open_photo(data)
             size, image = photo.info["size"], fit(photo, resolution=resolution, patch_size=patch_size)
             del photo
@@ -261,7 +263,7 @@ class Explorer:
 
     def _analysed(self, image: Tensor, model: str, resolution: int) -> Analysis:
         stellar = self.stellar(model)
-        with self._alone():
+        with self.alone():
             arrays, patch_grid, seconds = self._encode(model, image)
         return Analysis(
             model=display_name(model), resolution=resolution, patch_size=stellar.patch_size, patch_grid=patch_grid,
@@ -321,6 +323,11 @@ class Explorer:
             raise GoneError("This photo is no longer on the server; choose it again.")
         return kept
 
+    def room_for(self, data: bytes) -> AbstractContextManager[None]:
+        """While a photo is open: waits until it may be. Whoever holds it never waits for the model meanwhile, because
+        whoever runs the model may wait for it. ValueError as `open_photo`."""
+        return self._pixels.holding(photo_size(data)[2])
+
     @contextmanager
     def opened(self, photo: KeptPhoto) -> Iterator[Image.Image]:
         """A kept photo's pixels, to look at only: others may look at them meanwhile."""
@@ -333,7 +340,7 @@ class Explorer:
         if opened is not None:
             yield opened
             return
-        with self._pixels.holding(photo_size(data)[2]):
+        with self.room_for(data):
             opened = open_photo(data)
             self._opened.put(token, opened, 3 * opened.width * opened.height)
             yield opened

@@ -57,5 +57,6 @@ class ConceptNames:
             return [[] for _ in range(study.analysis.num_tokens)]
         with self._explorer.opened(study.photo) as photo:
             image = fit(photo, resolution=study.analysis.resolution, patch_size=stellar.patch_size)
-        _, [names] = self._explorer.one_at_a_time(namer.factorize)(stellar, image)
+        with self._explorer.alone():
+            _, [names] = namer.factorize(stellar, image)
         return [list(concept) for concept in names]
