@@ -131,6 +131,33 @@ def test_what_should_be_quick_goes_before_what_should_be_long_but_not_for_ever()
     assert timed.begun == [*["quick"] * 4, "long", *["quick"] * 8]
 
 
+def test_who_comes_under_a_new_name_each_time_does_not_overtake_for_ever():
+    timed = Timed()
+    gate, others = timed.hold(), 40
+    waiting = [timed.submit("other", 1, "other", label="x") for _ in range(2)]
+
+    def come_anew(number):
+        """One waits at any time, each under another name."""
+        if number < others:
+            waiting.append(timed.submit(str(number), 1, f"name {number}", label="x"))
+            waiting[-1].future.add_done_callback(lambda _: come_anew(number + 1))
+
+    for number in range(0, others, 10):
+        come_anew(number)
+    gate.set()
+    for ticket in waiting:
+        ticket.future.result(timeout=PATIENCE)
+    second = [place for place, name in enumerate(timed.begun) if name == "other"][1]
+    assert second < 12, timed.begun
+
+
+def test_what_is_remembered_of_visitors_is_bounded():
+    line = Line(1, 10, work_clock=lambda: 0.0)
+    for number in range(3000):
+        line.submit(int, visitor=(str(number % 2), str(number))).future.result(timeout=PATIENCE)
+    assert sum(len(shares.served) for shares in line._turns._of_sessions.values()) < 2200
+
+
 def test_a_full_line_refuses_and_says_when_to_come_again():
     work = Work(most_waiting=2)
     tickets = [work.hold(), work.submit("a", ("here", "a")), work.submit("b", ("here", "b"))]

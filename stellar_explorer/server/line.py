@@ -61,8 +61,8 @@ class Ticket:
 
 
 class Shares:
-    """Who has had how much. Who comes, or comes back, is taken to have had as much as who is served just then: to have
-    been away is no claim."""
+    """Who has had how much. Who comes, or comes back, is taken to have had an even share of all that was served until
+    then: to have been away is no claim, and to come under a new name no gain."""
 
     def __init__(self) -> None:
         self.served: dict[str, float] = {}
@@ -75,11 +75,9 @@ class Shares:
         """Of those that wait, by their first ticket, who will have had least with it; of equals, who came first."""
         return min(first, key=lambda key: (round(self.served[key] + first[key].guess, 6), first[key].number))
 
-    def serve(self, key: str, seconds: float) -> None:
-        self._level = max(self._level, self.served[key])
-        self.served[key] += seconds
-
-    def correct(self, key: str, seconds: float) -> None:
+    def serve(self, key: str, seconds: float, among: int) -> None:
+        """Of so many who wanted something, one has had so much; negative: so much less than was thought."""
+        self._level += seconds / max(among, 1)
         if key in self.served:
             self.served[key] += seconds
 
@@ -134,22 +132,24 @@ class Turns:
         address = self._of_addresses.least(
             {address: self._addresses[address][session][0] for address, session in sessions.items()})
         ticket = self._addresses[address][sessions[address]][0]
+        self._serve(ticket.visitor, ticket.guess)
         self.remove(ticket)
-        guess = ticket.guess
-        self._of_addresses.serve(address, guess)
-        self._of_sessions[address].serve(sessions[address], guess)
         return ticket
 
     def correct(self, visitor: Visitor, seconds: float) -> None:
         """So much more, or less, than was taken at first."""
-        address, session = visitor
-        self._of_addresses.correct(address, seconds)
-        if address in self._of_sessions:
-            self._of_sessions[address].correct(session, seconds)
-            self._of_sessions[address].forget(self._addresses.get(address, {}))
+        self._serve(visitor, seconds)
         self._of_addresses.forget(self._addresses)
-        for gone in self._of_sessions.keys() - self._of_addresses.served.keys():
-            del self._of_sessions[gone]
+        for address in self._of_sessions.keys() - self._of_addresses.served.keys():
+            del self._of_sessions[address]
+        for address, sessions in self._of_sessions.items():
+            sessions.forget(self._addresses.get(address, {}))
+
+    def _serve(self, visitor: Visitor, seconds: float) -> None:
+        address, session = visitor
+        self._of_addresses.serve(address, seconds, len(self._addresses))
+        if address in self._of_sessions:
+            self._of_sessions[address].serve(session, seconds, len(self._addresses.get(address, {})))
 
     def remove(self, ticket: Ticket) -> bool:
         """-> whether it was there."""
