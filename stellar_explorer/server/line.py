@@ -23,6 +23,7 @@ from typing import Any
 
 Visitor = tuple[str, str]  # address, session
 FIRST_GUESS = 1.0  # seconds that one thing takes, until some have been done
+ANY = "any"  # stands for a label of which nothing is known yet
 LEAST_SECONDS = 0.05  # that anything counts for
 LONGEST_PAUSE = 60  # seconds that anybody is told to stay away
 MOST_REMEMBERED = 1024  # of those who wait for nothing just now
@@ -57,7 +58,7 @@ class Ticket:
 
     @property
     def guess(self) -> float:
-        return self.guesses.get(self.label, FIRST_GUESS)
+        return self.guesses.get(self.label, self.guesses.get(ANY, FIRST_GUESS))
 
 
 class Shares:
@@ -279,8 +280,9 @@ class Line:
             self._running -= 1
             self._held -= ticket.held
             self._seconds += (seconds - self._seconds) / 8
-            known = self._guesses.get(ticket.label, share)
-            self._guesses[ticket.label] = known + (share - known) / 8
+            for label in (ticket.label, ANY):
+                known = self._guesses.get(label, share)
+                self._guesses[label] = known + (share - known) / 8
             self._turns.correct(ticket.visitor, share - ticket.charged)
             self._foreseen = None
             self._begin()
