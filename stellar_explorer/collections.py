@@ -200,7 +200,8 @@ class Collections:
         with self._lock:
             if name not in self._own:
                 self._make_room()
-                self._own[name] = OwnPhotos(identity, stellar)
+                self._own[name] = OwnPhotos(identity, stellar, alone=self._explorer.alone,
+                                             room_for=self._explorer.room_for)
                 if self._sweeper is None:
                     atexit.register(self.close)
                     self._sweep_later()

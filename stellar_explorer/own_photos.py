@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -24,11 +26,19 @@ MOST_LETTERS = 120  # of a file's name
 
 
 class OwnPhotos:
-    """Made where the first photo is dropped; `close` removes the folder and all that is in it."""
+    """Made where the first photo is dropped; `close` removes the folder and all that is in it.
 
-    def __init__(self, identity: ModelIdentity, stellar: Stellar) -> None:
+    alone, room_for: the Explorer's, where it serves others too.
+    """
+
+    def __init__(
+        self, identity: ModelIdentity, stellar: Stellar, *,
+        alone: Callable[[], AbstractContextManager] = nullcontext,
+        room_for: Callable[[bytes], AbstractContextManager] = lambda data: nullcontext(),
+    ) -> None:
         from index.concept_index import ConceptIndex
 
+        self._alone, self._room_for = alone, room_for
         self._folder = tempfile.TemporaryDirectory(prefix="stellar-own-", ignore_cleanup_errors=True)
         self._pictures = Path(self._folder.name) / "pictures"
         self._pictures.mkdir()
@@ -52,8 +62,11 @@ class OwnPhotos:
             if self.index.num_photos >= MOST_PHOTOS:
                 raise ValueError(f"{MOST_PHOTOS} photos are the most that can be dropped here; for more, build an "
                                  "index: python -m index build FOLDER --out DIR.")
-            picture = display_picture(data)
-            self.index.add([encode_one(self._stellar, photo, resolution=self.index.model.resolution)])
+            with self._room_for(data):
+                picture = display_picture(data)
+            with self._alone():
+                encoded = encode_one(self._stellar, photo, resolution=self.index.model.resolution)
+            self.index.add([encoded])
             photo_id = self.index.find_photo(photo.sha256)
             (self._pictures / f"{photo_id}.jpg").write_bytes(picture)
             return photo_id, True
