@@ -49,6 +49,11 @@ def main() -> int:
         parser.error(f"--index-root {options.index_root} is no folder; give one that holds indexes, each made by "
                      "python -m index build PHOTOS --out DIR, or leave it out")
 
+    from stellar_explorer.server.memory import few_arenas
+    from stellar_explorer.server.threads import share_threads
+
+    share_threads()
+    few_arenas()
     # Pillow warns of odd metadata in visitors' files; the visitor gets a sentence where it matters.
     warnings.filterwarnings("ignore", module="PIL")
     from model.checkpoint import PUBLISHED, SHIPPED

@@ -27,6 +27,7 @@ from stellar_explorer.collections import OWN, Collections
 from stellar_explorer.concept_names import ConceptNames
 from stellar_explorer.package import package
 from stellar_explorer.photo import MAX_BYTES
+from stellar_explorer.server.admission import Kind
 
 MOST_BROWSED = 200
 
@@ -119,19 +120,19 @@ def collections_routes(explorer: Explorer, collections: Collections) -> list[Rou
     base = "/stellar/collections/{name}"
     return [
         Route("/stellar/collections.json", answered(overview)),
-        Route("/stellar/collections/own", answered(make_own), methods=["POST"]),
-        Route("/stellar/studies/{token}/names.json", answered(study_names)),
+        Route("/stellar/collections/own", answered(make_own, kind=Kind.WORK), methods=["POST"]),
+        Route("/stellar/studies/{token}/names.json", answered(study_names, kind=Kind.WORK)),
         Route(base, answered(remove_own), methods=["DELETE"]),
         Route(f"{base}/search", answered(search), methods=["POST"]),
-        Route(f"{base}/study", answered(study, limit=MAX_BYTES), methods=["POST"]),
-        Route(f"{base}/photos", answered(drop, limit=MAX_BYTES), methods=["POST"]),
+        Route(f"{base}/study", answered(study, limit=MAX_BYTES, kind=Kind.WORK), methods=["POST"]),
+        Route(f"{base}/photos", answered(drop, limit=MAX_BYTES, kind=Kind.WORK), methods=["POST"]),
         Route(f"{base}/photos.json", answered(photos)),
         Route(f"{base}/photos/{{photo:int}}.json", answered(photo)),
         Route(f"{base}/concepts/{{concept:int}}.json", answered(concept)),
         Route(f"{base}/thumbnails/{{photo:int}}.jpg", answered(thumbnail)),
         Route(f"{base}/pictures/{{photo:int}}.jpg", answered(picture)),
         Route(f"{base}/words.json", answered(words)),
-        Route(f"{base}/teach", answered(teach), methods=["POST"]),
+        Route(f"{base}/teach", answered(teach, kind=Kind.WORK), methods=["POST"]),
         Route(f"{base}/taught", answered(taught), methods=["POST"]),
     ]
 

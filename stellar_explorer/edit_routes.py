@@ -18,6 +18,7 @@ from stellar_explorer.edit_recipe import check_fields, read_edits, read_recipe, 
 from stellar_explorer.edits import Edited, Editor
 from stellar_explorer.package import ALIGNMENT, concepts, localization_codes, pack, package
 from stellar_explorer.photo import MAX_BYTES
+from stellar_explorer.server.admission import Kind
 
 EDIT_RESOLUTIONS = (COARSE_RESOLUTION, 448)
 BEST = "best"  # asks for that of the resolutions at which the model draws best
@@ -77,10 +78,10 @@ def edit_routes(explorer: Explorer, collections: Collections) -> list[Route]:
         return json.loads(write_recipe(read))
 
     return [
-        Route("/stellar/edit/study", answered(study, limit=MAX_BYTES), methods=["POST"]),
+        Route("/stellar/edit/study", answered(study, limit=MAX_BYTES, kind=Kind.WORK), methods=["POST"]),
         Route("/stellar/edit/recipe", answered(recipe), methods=["POST"]),
-        Route("/stellar/edit/{token}", answered(edit), methods=["POST"]),
-        Route("/stellar/edit/{token}/picture.png", answered(picture), methods=["POST"]),
+        Route("/stellar/edit/{token}", answered(edit, kind=Kind.WORK), methods=["POST"]),
+        Route("/stellar/edit/{token}/picture.png", answered(picture, kind=Kind.WORK), methods=["POST"]),
     ]
 
 

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from stellar_explorer.answers import answered, json_object
 from stellar_explorer.changes import CHANGES
 from stellar_explorer.equivariance import Equivariance
+from stellar_explorer.server.admission import Kind
 
 MOST_ASKED = 4 * 1024
 ASKED = ("photo", "example", "model", "change", "amount", "peer")
@@ -37,5 +38,5 @@ def equivariance_routes(equivariance: Equivariance) -> list[Route]:
 
     return [
         Route("/stellar/equivariance/changes.json", answered(changes)),
-        Route("/stellar/equivariance", answered(ask, limit=MOST_ASKED), methods=["POST"]),
+        Route("/stellar/equivariance", answered(ask, limit=MOST_ASKED, kind=Kind.WORK), methods=["POST"]),
     ]

@@ -23,8 +23,12 @@ from stellar_explorer.photo import MAX_BYTES
 from stellar_explorer.reconstruct_routes import reconstruct_routes
 from stellar_explorer.reconstructions import Reconstructions
 from stellar_explorer.routes import routes
+from stellar_explorer.server.admission import MOST_WAITING
+from stellar_explorer.server.line_routes import line_routes
 
 ASSETS = Path(__file__).resolve().parent.parent.parent / "assets"
+# Gradio's own, of which ours wait in a line without holding a thread: enough for all that the line has room for.
+MOST_EVENTS = 2 * MOST_WAITING
 HEAD = """
 <meta name="description" content="Drop in a photo and see the concepts a STELLAR vision model finds, and where.">
 <link rel="stylesheet" href="stellar/web/stage.css">
@@ -76,11 +80,11 @@ def launch(
     Not a mounted app: Spaces' ZeroGPU hooks launch().
     """
     collections = collections or Collections(explorer)
-    addresses = [*routes(explorer), *library_routes(library or Library(explorer.models)),
+    addresses = [*routes(explorer), *line_routes(explorer), *library_routes(library or Library(explorer.models)),
                  *collections_routes(explorer, collections), *atlas_routes(Atlases(collections)),
                  *reconstruct_routes(explorer, reconstructions),
                  *edit_routes(explorer, collections), *equivariance_routes(Equivariance(explorer))]
     return demo.queue(default_concurrency_limit=4).launch(
         app_kwargs={"routes": addresses}, theme=theme(), css=CSS, head=HEAD,
         favicon_path=str(ASSETS / "favicon.png"), max_file_size=MAX_BYTES, footer_links=["api"], ssr_mode=False,
-        state_session_capacity=500, show_error=False, **options)
+        state_session_capacity=500, show_error=False, max_threads=MOST_EVENTS, **options)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder
+from starlette.concurrency import run_in_threadpool
 
 from stellar_explorer.analysis import COARSE_RESOLUTION, Explorer, GoneError, KeptPhoto
 from stellar_explorer.examples import examples
 from stellar_explorer.package import package
 from stellar_explorer.photo import MAX_BYTES, printable
 from stellar_explorer.routes import DEFAULT_RESOLUTION, RESOLUTIONS
+from stellar_explorer.server.admission import admission, visitor_of
+from stellar_explorer.server.line import BusyError, Visitor
+from stellar_explorer.server.upload_removal import upload_removal
 
 # Constant: whatever a visitor types or names reaches the page as JSON, and is written with textContent.
 TEMPLATE = '<div class="stellar-stage" data-stage></div>'
@@ -31,31 +35,53 @@ def build(explorer: Explorer, *, first: dict[str, Any] | None) -> None:
     stage = gr.HTML(value=first, html_template=TEMPLATE, css_template="", js_on_load=ON_LOAD, elem_id="stage",
                     apply_default_css=False)
 
-    def analyse(event: gr.EventData) -> Iterator[dict[str, Any]]:
-        yield from answer(explorer, event._data)
+    async def analyse(event: gr.EventData, request: gr.Request) -> AsyncIterator[dict[str, Any]]:
+        async for said in admitted(explorer, event._data, visitor_of(request, request.session_hash)):
+            yield said
 
+    # As many as come: they wait in our own line, where each is told its place.
     stage.analyse(analyse, None, stage, api_visibility="private", show_progress="hidden", trigger_mode="multiple",
-                  concurrency_limit=4)
+                  concurrency_limit=None)
 
 
-def answer(explorer: Explorer, ask: Any) -> Iterator[dict[str, Any]]:
-    """The stage's request -> its manifests: the 224 px one first, then the sharp one; or one sentence."""
+async def admitted(explorer: Explorer, ask: Any, visitor: Visitor) -> AsyncIterator[dict[str, Any]]:
+    """As `answer`; while it waits in the line, {"status": "waiting", "before": how many are to begin before it}."""
+    ask = ask if isinstance(ask, dict) else {}
+    request = ask.get("request") if isinstance(ask.get("request"), int) else 0
+    try:
+        upload = None
+        if isinstance(ask.get("upload"), str):  # read before it waits: the file is not ours alone
+            upload = await run_in_threadpool(take_upload, ask["upload"])
+        async for said in admission().stream(
+                lambda: answer(explorer, ask, upload), visitor=visitor, held=len(upload or b""),
+                waiting=lambda before: {"request": request, "status": "waiting", "before": before}):
+            yield said
+    except (ValueError, BusyError) as error:
+        yield refusal(request, error)
+
+
+def refusal(request: int, error: Exception) -> dict[str, Any]:
+    gone = {"gone": True} if isinstance(error, GoneError) else {}
+    return {"request": request, "status": "error", "message": str(error), **gone}
+
+
+def answer(explorer: Explorer, ask: Any, upload: bytes | None = None) -> Iterator[dict[str, Any]]:
+    """The stage's request -> its manifests: the 224 px one first, then the sharp one; or one sentence. upload: the
+    photo that came with it, where it has been read already."""
     ask = ask if isinstance(ask, dict) else {}
     request = ask.get("request") if isinstance(ask.get("request"), int) else 0
     try:
         model, resolution = ask.get("model"), ask.get("resolution")
         if resolution not in RESOLUTIONS:
             raise ValueError(f"The resolution must be one of {', '.join(map(str, RESOLUTIONS))}.")
-        photo = photo_of(explorer, ask)
+        photo = explorer.keep(upload) if upload is not None else photo_of(explorer, ask)
         if resolution != COARSE_RESOLUTION:
             coarse = explorer.study(photo, model=model, resolution=COARSE_RESOLUTION)
             yield {"request": request, "status": "sharpening", **named(package(coarse).manifest, ask)}
         study = explorer.study(photo, model=model, resolution=resolution)
         yield {"request": request, "status": "ready", **named(package(study).manifest, ask)}
-    except GoneError as error:
-        yield {"request": request, "status": "error", "message": str(error), "gone": True}
-    except ValueError as error:
-        yield {"request": request, "status": "error", "message": str(error)}
+    except (ValueError, BusyError) as error:
+        yield refusal(request, error)
 
 
 def named(manifest: dict[str, Any], ask: dict[str, Any]) -> dict[str, Any]:
@@ -78,7 +104,7 @@ def photo_of(explorer: Explorer, ask: dict[str, Any]) -> KeptPhoto:
 
 
 def take_upload(path: str) -> bytes:
-    """The bytes of a file that this server has just been sent, and only of such; the copy on disk is removed.
+    """The bytes of a file that this server has just been sent, and only of such; the copy on disk is removed soon.
 
     Gradio keeps each upload under a folder named by its content's hash, so a path names no one else's photo.
     """
@@ -89,8 +115,11 @@ def take_upload(path: str) -> bytes:
         if folder not in file.parents or not file.is_file():
             raise gone
         is_too_large = file.stat().st_size > MAX_BYTES
-        data = b"" if is_too_large else file.read_bytes()
-        file.unlink(missing_ok=True)
+        if is_too_large:
+            file.unlink(missing_ok=True)
+        else:
+            data = file.read_bytes()
+            upload_removal().later(file)
     except (OSError, ValueError):  # taken by another request meanwhile, or no path at all (a null byte)
         raise gone from None
     if is_too_large:

@@ -2,7 +2,8 @@
 
 import { icon, make, write } from "./elements.js";
 import { refusal } from "./gather.js";
-import { Gone, resolveAddress } from "./package.js";
+import { ask } from "./line.js";
+import { Gone } from "./package.js";
 import { collectionAddress, fetchJson } from "./retrieve_photo.js";
 
 const REMEMBERED = "stellar-own-photos";
@@ -141,7 +142,7 @@ export class OwnPhotos {
 
   async send(file, run, isAgain = false) {
     const rest = `photos?name=${encodeURIComponent(file.webkitRelativePath || file.name)}`;
-    const response = await fetch(resolveAddress(collectionAddress(this.name, rest)), { method: "POST", body: file })
+    const response = await ask(collectionAddress(this.name, rest), { method: "POST", body: file })
       .catch(() => { throw new Error("The server does not answer; is it still running?"); });
     if (this.run !== run) return; // they were removed meanwhile
     if (response.status === 404 && !isAgain) { // gone after an hour without use
@@ -154,7 +155,7 @@ export class OwnPhotos {
       run.added += facts.new;
       run.known += !facts.new;
       this.on.added(facts);
-    } else if (response.status < 500) {
+    } else if (response.status < 500 || response.status === 503) {
       const sentence = await response.text();
       if (/^\d+ photos are the most/.test(sentence)) throw new Error(sentence);
       run.bad.push([file.name, sentence]);
