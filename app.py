@@ -8,15 +8,15 @@ import sys
 import warnings
 from pathlib import Path
 
-from model.caches import settle_caches
+from model.startup import start_command
 from stellar_explorer.server.scratch import uploads_folder
 
 # Before torch: threads that wait for each other by spinning take the cores from whoever shares them. An encode of nano
 # on two cores with five others at work took 0.50 s so, and 0.15 s with threads that sleep.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-try:  # before gradio and all else that keeps files, which `spaces` may bring along
-    settle_caches()
+start_command()
+try:  # before gradio, which `spaces` may bring along
     uploads_folder()
 except OSError as error:
     print(error, file=sys.stderr)

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from model.startup import start_command
+
 if TYPE_CHECKING:
     from index.building import BuildReport
     from index.concept_index import ConceptIndex
@@ -116,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("index", metavar="DIR", type=Path, help="the index")
     export.add_argument("--out", metavar="DIR", type=Path, required=True, help="made if it does not exist")
     export.add_argument("--kind", default="parquet", choices=("parquet", "lance"), help="default: parquet")
+    export.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     return parser
 
 
@@ -356,7 +359,7 @@ def _export(options: argparse.Namespace) -> int:
     from index.concept_index import ConceptIndex
 
     with ConceptIndex.open(options.index) as index:
-        for path in index.export(options.out, kind=options.kind):
+        for path in index.export(options.out, kind=options.kind, overwrite=options.overwrite):
             print(path)
     return 0
 
@@ -379,8 +382,7 @@ def _complain(sentence: str) -> int:
 if __name__ == "__main__":
     warnings.filterwarnings("ignore", module="PIL")  # of odd metadata; what matters becomes a sentence
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # the same of the hub's client, which tells of each attempt
-    for stream in (sys.stdout, sys.stderr):  # names of photos may hold what a terminal's encoding lacks
-        stream.reconfigure(errors="backslashreplace")
+    start_command()
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,12 +29,15 @@ from index.catalogue import (
 from index.errors import ConceptIndexError
 from index.records import AddReport, EncodedPhoto
 from index.rows import FULL, Rows, check, merge, rows_of, split
+from index.segments import NAME
 from index.shards import Shard, content_of, damaged, paths_of
 from index.snapshot import SEGMENTS, SearchKind, Snapshot, open_shards, vectors_of
 from index.taught import TaughtWord
 from model.files import sha256_of, write_whole
 
 FOLDERS = ("shards", "thumbnails", SEGMENTS)
+# What a writer calls its files there. Anything else is somebody else's, and stays.
+OURS = re.compile(rf"\d{{6,}}\.(npy|safetensors|jpegs)|\..+\.part|{NAME.pattern}")
 # A shard of fewer concepts is small. So many small ones at the end become larger ones with the next addition: each
 # that is mapped keeps two files open.
 SMALL = FULL // 2
@@ -129,7 +133,7 @@ def sweep(folder: Path, contents: Contents) -> None:
     named = {file.path for file in contents.files}
     for place in FOLDERS:
         for file in (folder / place).glob("*"):
-            if f"{place}/{file.name}" not in named:
+            if OURS.fullmatch(file.name) and f"{place}/{file.name}" not in named:
                 file.unlink(missing_ok=True)
     for file in folder.glob(".*.part"):
         if time.time() - file.stat().st_mtime > 3600:  # a younger one may be a map that another process is writing

@@ -298,11 +298,11 @@ class ConceptIndex:
         """Reads everything -> a sentence for each damaged or missing file; none: it is all as it was written."""
         return faults(self._catalogue)
 
-    def export(self, path: str | PathLike[str], *, kind: str = "parquet") -> list[Path]:
+    def export(self, path: str | PathLike[str], *, kind: str = "parquet", overwrite: bool = False) -> list[Path]:
         """As files for other programs (`index.export`), in a folder that is made -> what was written."""
         from index.export import export
 
-        return export(self._catalogue, self._snapshot, Path(path), kind=kind)
+        return export(self._catalogue, self._snapshot, Path(path), kind=kind, overwrite=overwrite)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -13,6 +13,8 @@ nbytes, sha256, num_concepts, summary (float32) and thumbnail, a JPEG as `datase
 from __future__ import annotations
 
 import json
+import os
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,6 +29,8 @@ from index.errors import ConceptIndexError
 from index.rows import NUM_NAMES, Rows, merge, split
 from index.shards import paths_of
 from index.snapshot import Snapshot
+from model.files import put
+from model.targets import TakenError, check_free
 
 # Concepts that are in memory at once, and rows that are read back together.
 ROWS_AT_ONCE = 8192
@@ -34,24 +38,28 @@ ROWS_AT_ONCE = 8192
 Tables = Iterator[pa.Table]
 
 
-def export(catalogue: Catalogue, snapshot: Snapshot, path: Path, *, kind: str) -> list[Path]:
+def export(catalogue: Catalogue, snapshot: Snapshot, path: Path, *, kind: str, overwrite: bool = False) -> list[Path]:
     """Writes both tables into a folder, which is made -> what was written. kind: "parquet" or "lance".
 
-    Raises ConceptIndexError where they are there already, where a file of the index is damaged, where the disk
-    refuses, and for Lance where it is not installed.
+    Raises ConceptIndexError where they are there already, unless `overwrite`, where a file of the index is damaged,
+    where the disk refuses, and for Lance where it is not installed.
     """
     write = writer_of(kind)
     model = snapshot.contents.model
     tables = {"concepts": (concept_schema(model.width), concept_tables),
               "photos": (photo_schema(model.summary_width), photo_tables)}
     targets = [path / f"{name}.{kind}" for name in tables]
-    for target in targets:
-        if target.exists():
-            raise ConceptIndexError(f"{target} is there already; choose another folder.")
+    if snapshot.folder.resolve() in (path.resolve(), *path.resolve().parents):
+        raise ConceptIndexError(f"{path} is in the index's own folder, where only an index is kept; choose another "
+                                "folder.")
+    try:
+        check_free(targets, overwrite=overwrite)
+    except TakenError as error:
+        raise ConceptIndexError(str(error)) from error
     try:
         path.mkdir(parents=True, exist_ok=True)
         for target, (schema, tables_of) in zip(targets, tables.values(), strict=True):
-            write(target, schema, tables_of(catalogue, snapshot, schema))
+            write(target, schema, tables_of(catalogue, snapshot, schema), overwrite)
     except (ConceptIndexError, KeyError) as error:
         if catalogue.version() == snapshot.contents.state.version:
             raise
@@ -62,7 +70,7 @@ def export(catalogue: Catalogue, snapshot: Snapshot, path: Path, *, kind: str) -
     return targets
 
 
-def writer_of(kind: str) -> Callable[[Path, pa.Schema, Tables], None]:
+def writer_of(kind: str) -> Callable[[Path, pa.Schema, Tables, bool], None]:
     if kind == "parquet":
         return write_parquet
     if kind == "lance":
@@ -75,23 +83,26 @@ def writer_of(kind: str) -> Callable[[Path, pa.Schema, Tables], None]:
     raise ConceptIndexError(f"There is no export to {kind}; choose parquet or lance.")
 
 
-def write_parquet(target: Path, schema: pa.Schema, tables: Tables) -> None:
+def write_parquet(target: Path, schema: pa.Schema, tables: Tables, overwrite: bool) -> None:
     """Under another name until it is whole."""
-    partial = target.with_name(f".{target.name}.part")
+    partial = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with parquet.ParquetWriter(partial, schema, compression="zstd") as writer:
             for table in tables:
                 writer.write_table(table)
-        partial.rename(target)
+        with open(partial, "rb") as file:
+            os.fsync(file.fileno())
+        put(partial, target, replace=overwrite)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def write_lance(target: Path, schema: pa.Schema, tables: Tables) -> None:
+def write_lance(target: Path, schema: pa.Schema, tables: Tables, overwrite: bool) -> None:
     import lance
 
     batches = (batch for table in tables for batch in table.to_batches())
-    lance.write_dataset(pa.RecordBatchReader.from_batches(schema, batches), str(target))
+    lance.write_dataset(pa.RecordBatchReader.from_batches(schema, batches), str(target),
+                        mode="overwrite" if overwrite else "create")
 
 
 def concept_schema(width: int) -> pa.Schema:

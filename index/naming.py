@@ -34,6 +34,7 @@ from index.taxonomy import taxonomy
 from model.factorization import Factorization
 from model.identity import concepts_sha256
 from model.probe import Probe, ProbeError, beside
+from model.startup import start_command
 
 if TYPE_CHECKING:
     from model.stellar import Stellar
@@ -199,15 +200,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m index.naming", description="Makes the file of concepts' names.")
     parser.add_argument("weights", help=f"safetensors of {STEM} in timm's names, with its classifier")
     parser.add_argument("--out", type=Path, default=NAMES_FILE, metavar="FILE", help=f"default: {NAMES_FILE}")
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that is there already")
     options = parser.parse_args(arguments)
 
     from safetensors.torch import load_file
     from timm.data import ImageNetInfo
 
     from model.files import write_whole
+    from model.targets import TakenError, check_free
 
     info = ImageNetInfo()
     try:
+        check_free([options.out], overwrite=options.overwrite)
         head = head_of(load_file(options.weights),
                        [info.index_to_description(number) for number in range(info.num_classes())])
         buffer = io.BytesIO()
@@ -215,6 +219,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_whole(options.out, buffer.getvalue())
     except KeyError as error:
         print(f"{options.weights} has no {error.args[0]}; give the whole {STEM}, with its classifier.", file=sys.stderr)
+        return 2
+    except TakenError as error:
+        print(error, file=sys.stderr)
         return 2
     except Exception as error:  # safetensors' own errors have no common base
         print(f"{options.weights} cannot be turned into {options.out}: {error}", file=sys.stderr)
@@ -224,4 +231,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    start_command()
     sys.exit(main())

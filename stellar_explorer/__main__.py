@@ -15,10 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from model.startup import start_command
+from model.targets import TakenError, check_free
+
 if TYPE_CHECKING:
     from stellar_explorer.analysis import Explorer
 
 BAD_INPUT = 2  # the exit status of anything a person can mend
+RESULTS = {"figure": "localization.png", "arrays": "localization.npz", "masks": "masks.zip", "rle": "masks.json"}
 LONGEST_NAME = 120  # bytes of a photo's name kept in its outputs' names
 
 
@@ -40,9 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     localize = commands.add_parser(
         "localize",
         help="where the concepts of photos are: a figure, masks and arrays for each",
-        description="For each PHOTO writes into DIR: NAME.png (the figure), NAME.npz (localization, semantics), "
-        "NAME_masks.zip (a PNG a concept) and NAME.json (COCO run-length masks). A second photo of a name gets "
-        "NAME-2; files of an earlier run are replaced. Exit status 2 if any photo could not be read.")
+        description="For each PHOTO writes into DIR: NAME.localization.png (the figure), NAME.localization.npz "
+        "(localization, semantics), NAME.masks.zip (a PNG a concept) and NAME.masks.json (COCO run-length masks). A "
+        "second photo of a name gets NAME-2. Nothing is written where one of these is there already. Exit status 2 if "
+        "any photo could not be read.")
     localize.add_argument("photos", metavar="PHOTO", nargs="+", help="JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF")
     localize.add_argument("--out", metavar="DIR", type=Path, required=True, help="made if it does not exist")
     localize.add_argument("--model", default="nano", help="a published name, a file or a folder (default: nano)")
@@ -50,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
                           help="the long side the model sees, 224 to 1024 (default: 448)")
     localize.add_argument("--threshold", type=float, default=1.0, metavar="T",
                           help="a concept is where its localization > T / K, 0 < T <= K tokens (default: 1)")
+    _add_overwrite(localize)
     localize.add_argument("--json", action="store_true", help="one JSON object a photo on standard output, no words")
     localize.set_defaults(command=_localize)
     edit = commands.add_parser(
@@ -60,7 +66,8 @@ def _parser() -> argparse.ArgumentParser:
         "looked for beside the recipe, or given with --photo. Exit status 2 if anything cannot be read or done.")
     edit.add_argument("photo", metavar="PHOTO", help="JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF")
     edit.add_argument("--recipe", metavar="FILE", type=Path, required=True, help="JSON, saved on the page")
-    edit.add_argument("--out", metavar="FILE", type=Path, required=True, help="the picture, a PNG; replaced if there")
+    edit.add_argument("--out", metavar="FILE", type=Path, required=True, help="the picture, a PNG")
+    _add_overwrite(edit)
     edit.add_argument("--model", help="a published name, a file or a folder (default: the recipe's)")
     edit.add_argument("--resolution", type=int, metavar="PIXELS",
                       help="the long side the model sees, 224 to 1024 (default: the recipe's, or 448)")
@@ -70,6 +77,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_overwrite(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
+
+
 def _localize(options: argparse.Namespace) -> int:
     from stellar_explorer.photo import MAX_RESOLUTION, MIN_RESOLUTION
 
@@ -77,19 +88,20 @@ def _localize(options: argparse.Namespace) -> int:
         return _complain(f"--resolution is {options.resolution}; it must be from {MIN_RESOLUTION} to {MAX_RESOLUTION}.")
     if not 0 < options.threshold < math.inf:
         return _complain(f"--threshold is {options.threshold:g}; it must be above 0 and at most the number of tokens.")
+    taken: set[str] = set()
+    targets = [_targets(options.out, _free_name(photo, taken)) for photo in options.photos]
     try:
-        options.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        return _complain(f"{options.out} cannot be made a folder ({error.strerror}); choose another --out.")
+        check_free((path for paths in targets for path in paths.values()), overwrite=options.overwrite)
+    except TakenError as error:
+        return _complain(str(error))
 
     from stellar_explorer.analysis import Explorer
 
     explorer = Explorer((options.model,))
     complaints: list[str] = []
-    taken: set[str] = set()
-    for number, photo in enumerate(options.photos, start=1):
+    for number, (photo, paths) in enumerate(zip(options.photos, targets, strict=True), start=1):
         try:
-            report = _localize_one(explorer, photo, number, _free_name(photo, taken), options)
+            report = _localize_one(explorer, photo, number, paths, options)
         except (ValueError, OSError) as error:
             complaint = str(error)
         else:
@@ -102,7 +114,7 @@ def _localize(options: argparse.Namespace) -> int:
 
 
 def _localize_one(
-    explorer: Explorer, path: str, number: int, name: str, options: argparse.Namespace
+    explorer: Explorer, path: str, number: int, paths: dict[str, Path], options: argparse.Namespace
 ) -> dict[str, object]:
     """Writes one photo's four files and -> what --json prints."""
     from stellar_explorer.photo import open_photo, printable
@@ -120,7 +132,6 @@ def _localize_one(
                          f"the tokens of {printable(options.model)}.")
     threshold = options.threshold
     basis = fit_basis([analysis.patch_features])
-    paths = {"figure": f"{name}.png", "arrays": f"{name}.npz", "masks": f"{name}_masks.zip", "rle": f"{name}.json"}
     contents = {
         "figure": figure(photo, analysis, basis, threshold=threshold),
         "arrays": factorization_npz(analysis, photo.size),
@@ -128,12 +139,12 @@ def _localize_one(
         "rle": coco_json(analysis, photo.size, threshold=threshold, image_id=number),
     }
     for kind, content in contents.items():
-        _write(options.out / paths[kind], content)
+        _write(paths[kind], content, replace=options.overwrite)
     return {
         "photo": path,
         "photo_size": [photo.height, photo.width],
         "notes": photo.info.get("notes", []),
-        **{kind: str(options.out / path) for kind, path in paths.items()},
+        **{kind: str(path) for kind, path in paths.items()},
         "model": analysis.model,
         "resolution": analysis.resolution,
         "threshold": threshold,
@@ -161,13 +172,19 @@ def _edit(options: argparse.Namespace) -> int:
     from stellar_explorer.edit_replay import replay
 
     try:
+        check_free([options.out], overwrite=options.overwrite)
         picture, words = replay(options.photo, options.recipe, model=options.model, resolution=options.resolution,
                                 photos=options.others)
-        _write(options.out, picture)
+        _write(options.out, picture, replace=options.overwrite)
     except (ValueError, OSError) as error:
         return _complain(str(error))
     print(f"{words} -> {options.out}", flush=True)
     return 0
+
+
+def _targets(folder: Path, name: str) -> dict[str, Path]:
+    """A photo's results, by kind. No photo is called so, but one that is a result itself."""
+    return {kind: folder / f"{name}.{ending}" for kind, ending in RESULTS.items()}
 
 
 def _free_name(photo: str, taken: set[str]) -> str:
@@ -184,12 +201,13 @@ def _free_name(photo: str, taken: set[str]) -> str:
     return name
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all, power cut or not: written beside, flushed to the disk, renamed."""
+def _write(path: Path, content: bytes, *, replace: bool) -> None:
+    """Whole or not at all, power cut or not: written beside, flushed to the disk, renamed. Its folder is made."""
     from model.files import write_whole
 
     try:
-        write_whole(path, content)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content, replace=replace)
     except OSError as error:
         raise ValueError(f"{path} cannot be written ({error.strerror}); choose another --out.") from error
 
@@ -201,8 +219,7 @@ def _complain(sentence: str) -> int:
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore", module="PIL")  # of odd metadata; what matters becomes a sentence
-    for stream in (sys.stdout, sys.stderr):  # names of photos may hold what a terminal's encoding lacks
-        stream.reconfigure(errors="backslashreplace")
+    start_command()
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -136,7 +136,7 @@ def test_the_command_draws_what_the_edits_make(place, model, capsys):
     made = Editor(explorer).decode(model, mine, EVERY, {"a": a, "b": b})
     assert made.png() == drawn
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(drawn))), made.picture)
-    assert command(place, model) == 0 and (place / "out.png").read_bytes() == drawn
+    assert command(place, model, "--overwrite") == 0 and (place / "out.png").read_bytes() == drawn
 
 
 def test_no_edits_draw_the_plain_reconstruction(place, model):
@@ -155,9 +155,9 @@ def test_a_photo_is_beside_the_recipe_or_where_it_is_said_to_be(place, model, ca
     assert command(place, model) == 0
     drawn = (place / "out.png").read_bytes()
     (place / "other.png").rename(place / "elsewhere.png")
-    assert command(place, model) == 2
+    assert command(place, model, "--overwrite") == 2
     assert "b is other.png, which is not beside the recipe" in capsys.readouterr().err
-    assert command(place, model, "--photo", f"b={place / 'elsewhere.png'}") == 0
+    assert command(place, model, "--overwrite", "--photo", f"b={place / 'elsewhere.png'}") == 0
     assert (place / "out.png").read_bytes() == drawn
 
 

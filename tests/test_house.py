@@ -239,6 +239,41 @@ def test_the_rule_of_words_sees_what_it_should():
     assert not any(retired_words(name) for _, name in identifiers(quoted))
 
 
+# Encodings
+
+
+def unsaid_encodings(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """(line, call) of each that reads or writes text in whatever encoding this machine happens to have."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or any(keyword.arg in ("encoding", None) for keyword in node.keywords):
+            continue
+        said = {keyword.arg: getattr(keyword.value, "value", None) for keyword in node.keywords}
+        match node.func:
+            case ast.Name(id="open"):
+                modes = [part.value for argument in node.args[1:2] for part in ast.walk(argument)
+                         if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+                if not all("b" in mode for mode in modes or [said.get("mode") or "r"]):
+                    yield node.lineno, "open"
+            case ast.Attribute(attr="read_text") if not node.args:
+                yield node.lineno, "read_text"
+            case ast.Attribute(attr="write_text") if len(node.args) < 2:
+                yield node.lineno, "write_text"
+            case _ if said.get("text") is True or said.get("universal_newlines") is True:
+                yield node.lineno, "text=True"
+
+
+def test_text_is_read_and_written_in_a_named_encoding():
+    faults = [f"{path}:{line} has {call} without encoding=" for path, tree in trees().items()
+              if package_of(path) != "tests" for line, call in unsaid_encodings(tree)]
+    assert not faults, "\n".join(faults)
+
+
+def test_the_rule_of_encodings_sees_what_it_should():
+    source = ("open(path); open(path, 'w'); path.read_text(); path.write_text(words); run(command, text=True)\n"
+              "open(path, 'rb'); open(path, encoding='utf-8'); Image.open(path); path.read_text(encoding='ascii')")
+    assert [line for line, _ in unsaid_encodings(ast.parse(source))] == [1] * 5
+
+
 # What is in the repository
 
 

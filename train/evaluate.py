@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before packages that look for a place of theirs when they are imported
+    from model.startup import start_command
+
+    start_command()
+
 import argparse
 import datetime
 import json
@@ -22,6 +27,7 @@ from model.files import write_whole
 from model.identity import concepts_sha256
 from model.probe import beside
 from model.stellar import Stellar
+from model.targets import check_free
 from train.concept_probe import learn_probe
 from train.evaluators import (
     Unavailable,
@@ -97,8 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         report = run(options, command=command_line(arguments))
         if options.out is not None:
-            write(options.out, json.dumps(report, indent=1) + "\n")
-            write(options.out.with_suffix(".md"), markdown(report))
+            write(options.out, json.dumps(report, indent=1) + "\n", replace=options.overwrite)
+            write(options.out.with_suffix(".md"), markdown(report), replace=options.overwrite)
     except torch.cuda.OutOfMemoryError:
         return _complain("the device has too little memory; give a smaller --batch-size or --resolution.")
     except (ValueError, OSError) as error:
@@ -131,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch-size", type=int, default=8, metavar="N", help="photos at a time (default: 8)")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn (default: 0)")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="and FILE.md beside it")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     parser.add_argument("--save-probe", action="store_true",
                         help="learn the classes' names for single concepts too, and leave them beside the checkpoint, "
                              "where `python -m index build` finds them")
@@ -146,6 +153,9 @@ def run(options: argparse.Namespace, *, command: str) -> dict:
                          "--data one.")
     subjects = open_subjects(options)
     check_baselines(subjects, sets)
+    if options.save_probe:
+        check_free([beside(subject.stellar.path) for subject in subjects if subject.stellar is not None],
+                   overwrite=options.overwrite, option=None)
     models = [Scores(subject.name, subject.sha256) for subject in subjects]
     stem = shipped_stem(options.device) if "reconstruction" in sets else None
     with tqdm(total=len(subjects) * sum(len(photos) for photos in counted(sets)), unit="photo", file=sys.stderr,
@@ -188,6 +198,7 @@ def check(options: argparse.Namespace) -> None:
             raise ValueError(f"--out is {options.out}; it must end in .json, a .md is written beside it.")
         if not options.out.parent.is_dir():
             raise ValueError(f"the folder of --out, {options.out.parent}, does not exist; make it first.")
+        check_free([options.out, options.out.with_suffix(".md")], overwrite=options.overwrite)
 
 
 def photos_of(data: Sequence[str], protocol: str | None, *, limit: int | None) -> dict[str, PhotoSet]:
@@ -377,9 +388,9 @@ def escaped(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str, *, replace: bool) -> None:
     try:
-        write_whole(path, text.encode())
+        write_whole(path, text.encode(errors="backslashreplace"), replace=replace)
     except OSError as error:
         raise ValueError(f"{path} cannot be written ({error.strerror}); choose another --out.") from error
 
@@ -390,8 +401,6 @@ def _complain(sentence: str) -> int:
 
 
 if __name__ == "__main__":
-    for stream in (sys.stdout, sys.stderr):  # names of photos may hold what a terminal's encoding lacks
-        stream.reconfigure(errors="backslashreplace")
     try:
         sys.exit(main())
     except KeyboardInterrupt:

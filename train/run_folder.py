@@ -11,9 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from model.files import write_whole
+from model.targets import check_folder
 from train.config import TrainConfig
 
 KEPT_CHECKPOINTS = 2
+# What a run leaves that was killed before its recipe was written, and what one leaves of a checkpoint.
+OURS_BEFORE = re.compile(r"checkpoints|pictures|origin\.json|\.[0-9a-f]{16}\.part")
+LEFTOVER = re.compile(r"(step|shared)-\d+\.part")
 # What may differ between a run and its resumption: nothing of it changes a weight.
 FREE_TO_CHANGE = {"log_every", "save_every", "picture_every", "evaluate_every", "evaluations", "keep_best",
                   "data.num_workers", "data.max_bad_share"}
@@ -37,11 +41,16 @@ class RunFolder:
         if not recipe.exists():
             if resume:
                 raise RunError(f"there is no run in {self.path} to resume; leave --resume out")
+            check_folder(self.path)
+            others = [] if not self.path.exists() else sorted(
+                file.name for file in self.path.iterdir() if not OURS_BEFORE.fullmatch(file.name))
+            if others:
+                raise RunError(f"{self.path} holds other files ({others[0]}); name a new or an empty folder with --out")
             return
         if not resume:
             raise RunError(f"{self.path} holds a run already; --resume goes on with it, another --out begins anew")
         # Through TrainConfig, so that a setting that is newer than the run has its default there.
-        before = json.loads(TrainConfig.from_json(recipe.read_text()).to_json())
+        before = json.loads(TrainConfig.from_json(recipe.read_text(encoding="utf-8")).to_json())
         changed = differences(before, json.loads(config.to_json()))
         if changed:
             raise RunError(f"{self.path} was started with another recipe ({'; '.join(changed[:3])}); "
@@ -54,14 +63,15 @@ class RunFolder:
             folder.mkdir(parents=True, exist_ok=True)
         known = self.path / "origin.json"
         if known.exists():
-            changed = differences(json.loads(known.read_text()), origin)
+            changed = differences(json.loads(known.read_text(encoding="utf-8")), origin)
             if changed:
                 raise RunError(f"{self.path} cannot be resumed as it was: {'; '.join(changed)}; bring that back, or "
                                "begin anew with another --out")
         write_whole(known, json.dumps(origin).encode())
         write_whole(self.path / "recipe.json", config.to_json().encode())
         for leftover in self.checkpoints.glob("*.part"):
-            shutil.rmtree(leftover)
+            if LEFTOVER.fullmatch(leftover.name):
+                shutil.rmtree(leftover)
 
     def saved(self) -> list[Path]:
         """Whole checkpoints, the oldest first. One whose name has no .part was fsynced before it was named."""
