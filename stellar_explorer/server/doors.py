@@ -1,0 +1,90 @@
+"""Which of Gradio's own addresses are open, and what may be sent to them: JSON, read as strictly as ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stellar_explorer.answers import FRESH, GONE_AWAY, MOST_QUERY, TooLargeError, whole_body
+from stellar_explorer.server.request import entries, json_object, json_value, whole
+
+API = "/gradio_api/"
+# What the page needs none of: files of its folder, other hosts, recordings that stay on the disk, runs, tools of
+# developers.
+CLOSED = re.compile(r"/gradio_api/(file[=/]|proxy=|stream/|process_recording|component_server|custom_component/"
+                    r"|vibe-|undo-vibe-|run-history|runs|deep_link|dev/|profiling)|/monitoring|/svelte/")
+NAMED = re.compile(r"/gradio_api/(call/v2|call|run|api)/([^/]*)/?")
+MCP = re.compile(r"/gradio_api/mcp(/|$)")
+MOST_MCP = 17 * 2**20  # a photo of 12 MB in base64
+MOST_VALUES = 64
+
+
+class Doors:
+    """ASGI middleware inside the one that settles the sub-path. names: gives the endpoints that may be asked by name.
+    num_functions: gives how many functions there are, which the page asks by number."""
+
+    def __init__(self, app: ASGIApp, names: Callable[[], Collection[str]], num_functions: Callable[[], int]) -> None:
+        self.app, self._names, self._num_functions = app, names, num_functions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path = scope["path"].removeprefix(scope.get("root_path", "").rstrip("/"))
+        if CLOSED.match(path):
+            await PlainTextResponse("There is no such address here.", 404, headers=FRESH)(scope, receive, send)
+        elif scope["method"] == "POST" and path.startswith(API) and path != f"{API}upload":
+            await self._ask(path, scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _ask(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        refused: Response | None = None
+        body = b""
+        try:
+            body = await whole_body(Request(scope, receive), MOST_MCP if MCP.match(path) else MOST_QUERY)
+            self._check(path, body)
+        except TooLargeError as error:
+            refused = PlainTextResponse(str(error), 413, headers=FRESH)
+        except LookupError as error:
+            refused = PlainTextResponse(str(error.args[0]), 404, headers=FRESH)
+        except ValueError as error:
+            refused = PlainTextResponse(str(error), 400, headers=FRESH)
+        except ClientDisconnect:
+            refused = Response(status_code=GONE_AWAY)
+        if refused is not None:
+            await refused(scope, receive, send)
+            return
+        is_given = False
+
+        async def given() -> Message:
+            nonlocal is_given
+            if is_given:
+                return await receive()  # that the client has gone
+            is_given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self.app(scope, given, send)
+
+    def _check(self, path: str, body: bytes) -> None:
+        """ValueError for what is no request; LookupError for what it is not a request to."""
+        if MCP.match(path):
+            if body:  # a notification may have none
+                json_value(body)
+            return
+        said = json_object(body)
+        named = NAMED.fullmatch(path)
+        if named and named[2] not in self._names():
+            raise LookupError(f"There is no such endpoint; there are {' and '.join(sorted(self._names()))}.")
+        if named and named[1] == "call/v2":
+            return
+        if named or path == f"{API}queue/join":
+            entries(said.get("data"), "The data", most=MOST_VALUES)
+        if (number := said.get("fn_index")) is not None:
+            whole(number, "The function's number", 0, self._num_functions() - 1)
+        elif path == f"{API}queue/join":
+            raise ValueError("Say by fn_index which function is asked.")
