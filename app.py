@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 
 from model.startup import start_command
+from stellar_explorer.server.proxy import VARIABLE, root_path
 from stellar_explorer.server.scratch import uploads_folder
 
 # Before torch: threads that wait for each other by spinning take the cores from whoever shares them. An encode of nano
@@ -40,6 +41,9 @@ def main() -> int:
     parser.add_argument("--shared-photos", action="store_true",
                         help="photos dropped in Retrieve go into one collection that every visitor sees, until the end")
     parser.add_argument("--port", type=int, help="default: GRADIO_SERVER_PORT, or the first free one from 7860")
+    parser.add_argument("--root-path", type=root_path, metavar="/PATH", default=os.environ.get(VARIABLE, ""),
+                        help="the sub-path under which a reverse proxy shows the page, whether or not it takes it off "
+                             "(default: GRADIO_ROOT_PATH, or none)")
     parser.add_argument("--share", action="store_true", help="also open a public address (needs a network)")
     parser.add_argument("--mcp", action="store_true", help="also serve MCP tools at /gradio_api/mcp/")
     options = parser.parse_args()
@@ -70,8 +74,8 @@ def main() -> int:
         demo = build(explorer, library)
         collections = Collections(explorer, root=options.index_root, shares_photos=options.shared_photos)
         collections.start()
-        launch(demo, explorer, library, collections, server_port=options.port, share=options.share,
-               mcp_server=options.mcp)
+        launch(demo, explorer, library, collections, server_port=options.port, root_path=options.root_path,
+               share=options.share, mcp_server=options.mcp)
     except (ValueError, OSError) as error:  # a checkpoint that cannot be used, a port that is taken
         print(error, file=sys.stderr)
         return 2

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from stellar_explorer.analysis import Explorer
 from stellar_explorer.atlas_routes import atlas_routes
@@ -25,6 +26,7 @@ from stellar_explorer.reconstructions import Reconstructions
 from stellar_explorer.routes import routes
 from stellar_explorer.server.admission import MOST_WAITING
 from stellar_explorer.server.line_routes import line_routes
+from stellar_explorer.server.proxy import SubPath
 
 ASSETS = Path(__file__).resolve().parent.parent.parent / "assets"
 # Gradio's own, of which ours wait in a line without holding a thread: enough for all that the line has room for.
@@ -85,6 +87,6 @@ def launch(
                  *reconstruct_routes(explorer, reconstructions),
                  *edit_routes(explorer, collections), *equivariance_routes(Equivariance(explorer))]
     return demo.queue(default_concurrency_limit=4).launch(
-        app_kwargs={"routes": addresses}, theme=theme(), css=CSS, head=HEAD,
+        app_kwargs={"routes": addresses, "middleware": [Middleware(SubPath)]}, theme=theme(), css=CSS, head=HEAD,
         favicon_path=str(ASSETS / "favicon.png"), max_file_size=MAX_BYTES, footer_links=["api"], ssr_mode=False,
         state_session_capacity=500, show_error=False, max_threads=MOST_EVENTS, **options)
