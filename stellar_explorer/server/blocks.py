@@ -36,3 +36,8 @@ def unmarked(value: Any) -> Any:
     meta = value.get("meta")
     is_file = isinstance(meta, dict) and meta.get("_type") == FILE_MARK
     return {name: unmarked(one) for name, one in value.items() if not (is_file and name == "meta")}
+
+
+def api_names(demo: gr.Blocks) -> list[str]:
+    """The endpoints that may be asked by name."""
+    return [function.api_name for function in demo.fns.values() if function.api_visibility == "public"]

@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stellar_explorer.answers import FRESH, GONE_AWAY, MOST_QUERY, TooLargeError, whole_body
-from stellar_explorer.server.request import entries, json_object, json_value, whole
+from stellar_explorer.server.request import choice, entries, json_object, json_value
 
 API = "/gradio_api/"
 # What the page needs none of: files of its folder, other hosts, recordings that stay on the disk, runs, tools of
@@ -25,10 +25,12 @@ MOST_VALUES = 64
 
 class Doors:
     """ASGI middleware inside the one that settles the sub-path. names: gives the endpoints that may be asked by name.
-    num_functions: gives how many functions there are, which the page asks by number."""
+    numbers: gives the functions that the page asks by number."""
 
-    def __init__(self, app: ASGIApp, names: Callable[[], Collection[str]], num_functions: Callable[[], int]) -> None:
-        self.app, self._names, self._num_functions = app, names, num_functions
+    def __init__(
+        self, app: ASGIApp, names: Callable[[], Collection[str]], numbers: Callable[[], Collection[int]]
+    ) -> None:
+        self.app, self._names, self._numbers = app, names, numbers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -85,6 +87,6 @@ class Doors:
         if named or path == f"{API}queue/join":
             entries(said.get("data"), "The data", most=MOST_VALUES)
         if (number := said.get("fn_index")) is not None:
-            whole(number, "The function's number", 0, self._num_functions() - 1)
+            choice(number, "The function's number", sorted(self._numbers()))
         elif path == f"{API}queue/join":
             raise ValueError("Say by fn_index which function is asked.")

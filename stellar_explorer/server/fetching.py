@@ -13,13 +13,14 @@ SECONDS = 20.0
 
 async def fetch(address: str) -> bytes:
     """ValueError, one sentence, where it cannot be had. Redirects are not followed: each could lead inside."""
-    unreachable = ValueError(f"The address {printable(address)} cannot be fetched from here; send the photo itself, with "
-                             "gradio_client.handle_file(path).")
+    unreachable = ValueError(f"The address {printable(address)} cannot be fetched from here; send the photo itself, "
+                             "with gradio_client.handle_file(path).")
     try:
         url = httpx.URL(address)
         # The host is looked up once, and asked by that very number: it cannot be another one the second time.
         transport = AsyncSecureTransport(await async_validate_url(url.host))
-        async with httpx.AsyncClient(transport=transport, timeout=SECONDS) as client, client.stream("GET", url) as answer:
+        client = httpx.AsyncClient(transport=transport, timeout=SECONDS)
+        async with client, client.stream("GET", url) as answer:
             if answer.status_code != 200:
                 raise unreachable
             data = bytearray()

@@ -79,8 +79,8 @@ def refusal(names: Names, headers: Headers) -> str | None:
     host, site = headers.get("host", ""), headers.get("sec-fetch-site", "")
     name = host_of(host)
     if name and not names.include(name):
-        return (f"This server does not know the name {printable(name)}; where it is meant to, start it with --allow-host "
-                f"{printable(name)}.")
+        return (f"This server does not know the name {printable(name)}; where it is meant to, start it with "
+                f"--allow-host {printable(name)}.")
     origin = headers.get("origin")
     if origin is not None:
         forwarded = headers.get("x-forwarded-host", "").split(",")[0].strip() if names.has_proxy else ""

@@ -19,8 +19,8 @@ MOST_DIGITS = len(str(LARGEST))
 NOT_AN_OBJECT = "Send a JSON object."
 
 
-class _NotPlainError(ValueError):
-    """JSON of a kind that is not taken; its text is for the asker."""
+class NotPlainError(ValueError):
+    """JSON that holds what is not taken; the text is for who sent it."""
 
 
 def json_value(body: bytes | str) -> Any:
@@ -30,7 +30,7 @@ def json_value(body: bytes | str) -> Any:
         text = body if isinstance(body, str) else body.decode("utf-8-sig")
         said = json.loads(text, parse_int=_whole_literal, parse_float=_number_literal, parse_constant=_no_constant,
                           object_pairs_hook=_once)
-    except _NotPlainError:
+    except NotPlainError:
         raise
     except RecursionError:
         raise _too_deep() from None
@@ -47,7 +47,7 @@ def json_object(body: bytes | str) -> dict[str, Any]:
     return said
 
 
-def fields(said: Mapping[str, Any], needed: Iterable[str], allowed: Iterable[str], label: str) -> None:
+def check_fields(said: Mapping[str, Any], needed: Iterable[str], allowed: Iterable[str], label: str) -> None:
     """An object with the needed fields, some of the allowed ones and no other. label begins the sentence."""
     needed, allowed = set(needed), set(allowed)
     if unknown := sorted(set(said) - needed - allowed):
@@ -149,20 +149,19 @@ def _can_be_written(value: str) -> bool:
 
 def _whole_literal(digits: str) -> int:
     if len(digits.lstrip("-")) > MOST_DIGITS or not -LARGEST <= int(digits) <= LARGEST:
-        raise _NotPlainError(f"A number in what was sent has {len(digits.lstrip('-')):,} digits; none may be larger than "
-                             f"{LARGEST}.")
+        raise NotPlainError(f"A number has {len(digits.lstrip('-')):,} digits; none may be larger than {LARGEST}.")
     return int(digits)
 
 
 def _number_literal(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        raise _NotPlainError(f"The number {printable(digits)} in what was sent is too large.")
+        raise NotPlainError(f"The number {printable(digits)} is too large.")
     return value
 
 
 def _no_constant(name: str) -> float:
-    raise _NotPlainError(f"{name} was sent, and is no number that can be used; numbers have to be finite.")
+    raise NotPlainError(f"{name} is no number that can be used; numbers have to be finite.")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -170,7 +169,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(said) < len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))
-        raise _NotPlainError(f"The field {shown(twice)} was sent twice; send it once.")
+        raise NotPlainError(f"The field {shown(twice)} is there twice; say it once.")
     return said
 
 
@@ -181,7 +180,7 @@ def _check_within(said: Any) -> None:
         for value in level:
             if isinstance(value, str):
                 if not _can_be_written(value):
-                    raise _NotPlainError(f"The text {shown(value)} holds half of a letter (a lone surrogate).")
+                    raise NotPlainError(f"The text {shown(value)} holds half of a letter (a lone surrogate).")
             elif isinstance(value, dict):
                 inner += (*value, *value.values())
             elif isinstance(value, list):
@@ -193,4 +192,4 @@ def _check_within(said: Any) -> None:
 
 
 def _too_deep() -> ValueError:
-    return _NotPlainError(f"What was sent is nested deeper than {MOST_LEVELS} levels.")
+    return NotPlainError(f"This is nested deeper than {MOST_LEVELS} levels.")
