@@ -27,7 +27,8 @@ from stellar_explorer.reconstruct_routes import reconstruct_routes
 from stellar_explorer.reconstructions import Reconstructions
 from stellar_explorer.routes import routes
 from stellar_explorer.server.admission import MOST_WAITING
-from stellar_explorer.server.blocks import ExplorerBlocks, api_names
+from stellar_explorer.server.blocks import ExplorerBlocks
+from stellar_explorer.server.blocks import endpoints as named_endpoints
 from stellar_explorer.server.doors import Doors
 from stellar_explorer.server.guard import Names
 from stellar_explorer.server.lifespan import lifespan
@@ -97,7 +98,7 @@ def launch(
                  *edit_routes(explorer, collections), *equivariance_routes(Equivariance(explorer))]
     names = Names(allowed_hosts, root_path=options.get("root_path") or os.environ.get(VARIABLE, ""),
                   shares=bool(options.get("share")), bound=lambda: demo.server_name)
-    inside = [Middleware(SubPath), Middleware(Doors, names=lambda: api_names(demo), numbers=lambda: demo.fns)]
+    inside = [Middleware(SubPath), Middleware(Doors, named=lambda: named_endpoints(demo), numbers=lambda: demo.fns)]
     return demo.queue(default_concurrency_limit=4).launch(
         app_kwargs={"routes": addresses, "middleware": inside, "lifespan": lifespan(names)}, theme=theme(), css=CSS,
         head=HEAD, favicon_path=str(ASSETS / "favicon.png"), max_file_size=MAX_BYTES, footer_links=["api"],

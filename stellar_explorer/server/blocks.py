@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import gradio as gr
@@ -38,6 +39,8 @@ def unmarked(value: Any) -> Any:
     return {name: unmarked(one) for name, one in value.items() if not (is_file and name == "meta")}
 
 
-def api_names(demo: gr.Blocks) -> list[str]:
-    """The endpoints that may be asked by name."""
-    return [function.api_name for function in demo.fns.values() if function.api_visibility == "public"]
+def endpoints(demo: gr.Blocks) -> dict[str, list[inspect.Parameter]]:
+    """What may be asked by name, each with its parameters."""
+    return {function.api_name: [one for one in inspect.signature(function.fn).parameters.values()
+                                if one.name != "request"]  # Gradio gives that
+            for function in demo.fns.values() if function.api_visibility == "public"}

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
+from inspect import Parameter
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stellar_explorer.answers import FRESH, GONE_AWAY, MOST_QUERY, TooLargeError, whole_body
-from stellar_explorer.server.request import choice, entries, json_object, json_value
+from stellar_explorer.server.request import check_fields, choice, entries, json_object, json_value
 
 API = "/gradio_api/"
 # What the page needs none of: files of its folder, other hosts, recordings that stay on the disk, runs, tools of
@@ -21,16 +22,18 @@ NAMED = re.compile(r"/gradio_api/(call/v2|call|run|api)/([^/]*)/?")
 MCP = re.compile(r"/gradio_api/mcp(/|$)")
 MOST_MCP = 17 * 2**20  # a photo of 12 MB in base64
 MOST_VALUES = 64
+MISFIT = "This address does not take what was sent; /gradio_api/info describes what it takes."
 
 
 class Doors:
-    """ASGI middleware inside the one that settles the sub-path. names: gives the endpoints that may be asked by name.
-    numbers: gives the functions that the page asks by number."""
+    """ASGI middleware inside the one that settles the sub-path. named: gives the endpoints that may be asked by name,
+    with their parameters. numbers: gives the functions that the page asks by number."""
 
     def __init__(
-        self, app: ASGIApp, names: Callable[[], Collection[str]], numbers: Callable[[], Collection[int]]
+        self, app: ASGIApp, named: Callable[[], Mapping[str, Sequence[Parameter]]],
+        numbers: Callable[[], Collection[int]],
     ) -> None:
-        self.app, self._names, self._numbers = app, names, numbers
+        self.app, self._named, self._numbers = app, named, numbers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,7 +64,7 @@ class Doors:
         if refused is not None:
             await refused(scope, receive, send)
             return
-        is_given = False
+        is_given = is_refused = False
 
         async def given() -> Message:
             nonlocal is_given
@@ -70,7 +73,15 @@ class Doors:
             is_given = True
             return {"type": "http.request", "body": body, "more_body": False}
 
-        await self.app(scope, given, send)
+        async def plainly(message: Message) -> None:
+            nonlocal is_refused
+            if message["type"] == "http.response.start" and message["status"] == 422:
+                is_refused = True  # what it holds is a list of pydantic's findings
+                await PlainTextResponse(MISFIT, 400, headers=FRESH)(scope, receive, send)
+            elif not is_refused:
+                await send(message)
+
+        await self.app(scope, given, plainly)
 
     def _check(self, path: str, body: bytes) -> None:
         """ValueError for what is no request; LookupError for what it is not a request to."""
@@ -80,9 +91,12 @@ class Doors:
             return
         said = json_object(body)
         named = NAMED.fullmatch(path)
-        if named and named[2] not in self._names():
-            raise LookupError(f"There is no such endpoint; there are {' and '.join(sorted(self._names()))}.")
+        endpoints = self._named()
+        if named and named[2] not in endpoints:
+            raise LookupError(f"There is no such endpoint; there are {' and '.join(sorted(endpoints))}.")
         if named and named[1] == "call/v2":
+            check_fields(said, (one.name for one in endpoints[named[2]] if one.default is Parameter.empty),
+                         (one.name for one in endpoints[named[2]]), "What is asked for")
             return
         if named or path == f"{API}queue/join":
             entries(said.get("data"), "The data", most=MOST_VALUES)
