@@ -1,7 +1,6 @@
-"""What a server keeps on the disk of its visitors, and that it goes: with the visitor, with the server, with the next."""
+"""What a server keeps of its visitors on the disk: gone with the visitor, with the server, or by the next one."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -144,11 +143,11 @@ def test_nobody_leaves_for_all(tmp_path, collections):
 
 
 @contextmanager
-def server(place: Path, cache: Path):
+def server(place: Path, model: str, cache: Path):
     """app.py -> (the process, its client), once it answers."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with (running(place, "app.py", "--port", str(port), XDG_CACHE_HOME=str(cache)) as process,
+    with (running(place, "app.py", "--model", model, "--port", str(port), XDG_CACHE_HOME=str(cache)) as process,
           httpx.Client(base_url=f"http://127.0.0.1:{port}/", timeout=120) as client):
         while process.poll() is None:
             try:
@@ -166,8 +165,8 @@ def drop(client: httpx.Client) -> None:
 
 
 def test_a_server_that_was_killed_leaves_nothing_to_the_next_and_that_one_nothing_at_all(tmp_path):
-    place, cache = tmp_path / "uploads", tmp_path / "cache"
-    with server(place, cache) as (process, client):
+    place, cache, [model] = tmp_path / "uploads", tmp_path / "cache", tiny_explorer(tmp_path).models
+    with server(place, model, cache) as (process, client):
         drop(client)
         httpx.post(f"{client.base_url}gradio_api/upload", files={"files": ("cat.jpg", PHOTO)}).raise_for_status()
         assert kept(place), "dropped photos lie there"
@@ -176,11 +175,10 @@ def test_a_server_that_was_killed_leaves_nothing_to_the_next_and_that_one_nothin
         process.wait()
     [left] = place.iterdir()
     assert kept(left)
-    with server(place, cache) as (process, client):
+    with server(place, model, cache) as (process, client):
         assert not left.exists()
         drop(client)
         process.send_signal(signal.SIGTERM)
         said, _ = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGTERM and "Traceback" not in said
     assert list(place.iterdir()) == []
-    shutil.rmtree(cache, ignore_errors=True)

@@ -20,8 +20,8 @@ VALUES = {
     "surrogate": '"\\ud800"', "object": "{}", "list": "[[]]", "nested": "[" * 500 + "]" * 500, "an id": "1" * 23,
 }
 FIELDS = ("example", "photo", "collection", "id", "query", "k", "least_score", "where", "fold", "word", "yes", "no",
-          "words", "concepts", "study", "edits", "photos", "model", "change", "amount", "peer", "ids", "version", "data",
-          "fn_index", "session_hash", "event_data")
+          "words", "concepts", "study", "edits", "photos", "model", "change", "amount", "peer", "ids", "version",
+          "data", "fn_index", "session_hash", "event_data")
 BODIES = {
     "empty": b"", "text": b"hello", "cut short": b'{"example": "chel', "deep": b"[" * DEEP,
     "deep object": b'{"a":' * DEEP,

@@ -21,14 +21,14 @@ from stellar_explorer.equivariance_routes import equivariance_routes
 from stellar_explorer.library import Library
 from stellar_explorer.library_routes import library_routes
 from stellar_explorer.pages import atlas, edit, endpoints, equivariance, explore, models, reconstruct, retrieve
+from stellar_explorer.pages.blocks import ExplorerBlocks
+from stellar_explorer.pages.blocks import endpoints as named_endpoints
 from stellar_explorer.pages.theme import CSS, MASTHEAD, theme
 from stellar_explorer.photo import MAX_BYTES
 from stellar_explorer.reconstruct_routes import reconstruct_routes
 from stellar_explorer.reconstructions import Reconstructions
 from stellar_explorer.routes import routes
 from stellar_explorer.server.admission import MOST_WAITING
-from stellar_explorer.server.blocks import ExplorerBlocks
-from stellar_explorer.server.blocks import endpoints as named_endpoints
 from stellar_explorer.server.doors import Doors
 from stellar_explorer.server.guard import Names
 from stellar_explorer.server.lifespan import lifespan
