@@ -30,6 +30,7 @@ try:
 except ImportError:
     spaces = None
 
+MOST_PORT = 2**16 - 1
 GPU_SECONDS = 15  # the most that one photo at 1024 may take of a lent GPU
 
 
@@ -52,6 +53,8 @@ def main() -> int:
     parser.add_argument("--share", action="store_true", help="also open a public address (needs a network)")
     parser.add_argument("--mcp", action="store_true", help="also serve MCP tools at /gradio_api/mcp/")
     options = parser.parse_args()
+    if options.port is not None and not 0 < options.port <= MOST_PORT:
+        parser.error(f"--port has to be a number from 1 to {MOST_PORT}")
     if options.runs is not None and not options.runs.is_dir():
         parser.error(f"--runs {options.runs} is no folder; give one that python -m train wrote to, or leave it out")
     if options.index_root is not None and not options.index_root.is_dir():

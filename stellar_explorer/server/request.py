@@ -60,7 +60,7 @@ def check_fields(said: Mapping[str, Any], needed: Iterable[str], allowed: Iterab
 def whole(value: Any, what: str, low: int = 0, high: int = LARGEST) -> int:
     """A whole number, which neither true nor 1.0 is. what: the sentence's subject."""
     if type(value) is not int or not low <= value <= high:
-        raise ValueError(f"{what} is a whole number {_between(low, high)}, found {shown(value)}.")
+        raise ValueError(f"{what} is a whole number {_between(low, high)}, found {_kind_of(value)}{shown(value)}.")
     return value
 
 
@@ -117,7 +117,8 @@ def flag(value: Any, what: str) -> bool:
 def choice(value: Any, what: str, offered: Sequence[Any]) -> Any:
     """One of those that are offered, of the same type: 448.0 is not 448, and true is not 1."""
     if not any(type(value) is type(one) and value == one for one in offered):
-        raise ValueError(f"{what} must be one of {', '.join(map(str, offered))}, found {shown(value)}.")
+        raise ValueError(f"{what} must be one of {', '.join(map(str, offered))}, found "
+                         f"{_kind_of(value)}{shown(value)}.")
     return value
 
 
@@ -132,6 +133,11 @@ def shown(value: Any) -> str:
     """What was found, short enough for a sentence."""
     found = printable(value if isinstance(value, str) else json.dumps(value, default=lambda one: type(one).__name__))
     return found if len(found) <= 40 else f"{found[:40]}…"
+
+
+def _kind_of(value: Any) -> str:
+    """Where a number was wanted, "0" is told from 0."""
+    return "the text " if isinstance(value, str) and value else ""
 
 
 def _between(low: int, high: int) -> str:

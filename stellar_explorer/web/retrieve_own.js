@@ -3,7 +3,7 @@
 import { icon, make, write } from "./elements.js";
 import { refusal } from "./gather.js";
 import { ask } from "./line.js";
-import { Gone } from "./package.js";
+import { Gone, resolveAddress } from "./package.js";
 import { collectionAddress, fetchJson } from "./retrieve_photo.js";
 
 const REMEMBERED = "stellar-own-photos";
