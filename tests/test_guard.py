@@ -124,5 +124,7 @@ def test_gradios_other_doors_are_closed(client):
     for address in ("gradio_api/file=/etc/passwd", "gradio_api/file/etc/passwd", "gradio_api/proxy=https://x.hf.space/",
                     "gradio_api/deep_link", "gradio_api/run-history/records", "monitoring"):
         assert client.get(address).status_code == 404
+    for name in ("predict", "nothing"):
+        assert "no such endpoint" in client.post(f"gradio_api/run/{name}", json={"data": []}).text
     for address in ("gradio_api/process_recording", "gradio_api/component_server", "gradio_api/vibe-edit/"):
         assert client.post(address, files={"files": ("a.webm", b"x" * 100)}).status_code == 404
