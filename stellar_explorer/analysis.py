@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Lock, RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -26,6 +26,7 @@ from stellar_explorer.photo import MIN_RESOLUTION, fit, open_photo, printable
 from stellar_explorer.server.flights import Flights
 from stellar_explorer.server.line import BusyError, check_wanted
 from stellar_explorer.server.pixels import PixelBudget
+from stellar_explorer.server.request import text
 from stellar_explorer.server.threads import all_threads
 from stellar_explorer.views.basis import ColourBasis, fit_basis
 
@@ -314,6 +315,14 @@ class Explorer:
         if found is None:
             raise ValueError(f"There is no example {printable(str(example_id))}; choose one from the gallery.")
         return self.keep(found.path.read_bytes(), example=found)
+
+    def named(self, asked: dict[str, Any]) -> KeptPhoto:
+        """The one photo that a request names: {"example": id} or {"photo": token}."""
+        if set(asked) not in ({"example"}, {"photo"}):
+            raise ValueError("Name one photo: an example, or the token of one that is kept.")
+        [(kind, name)] = asked.items()
+        name = text(name, f"The {kind}")
+        return self.example(name) if kind == "example" else self.photo(name)
 
     def photo(self, token: str) -> KeptPhoto:
         kept = self._photos.get(token)

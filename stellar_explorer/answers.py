@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -88,11 +87,9 @@ async def whole_body(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-def json_object(body: bytes) -> dict[str, Any]:
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, dict):
-        raise ValueError("Send a JSON object.")
-    return said
+def is_json(request: Request) -> bool:
+    """Whether a body that may be a photo's bytes is a question instead. ValueError for a form, which is neither."""
+    kind = request.headers.get("content-type", "").lower()
+    if kind.startswith(("multipart/", "application/x-www-form-urlencoded")):
+        raise ValueError("Send the photo's bytes as they are, or JSON that names one; a form is not read here.")
+    return kind.startswith("application/json")

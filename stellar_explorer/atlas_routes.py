@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -14,6 +13,7 @@ from stellar_explorer.analysis import GoneError
 from stellar_explorer.answers import FOREVER, FRESH, answered
 from stellar_explorer.atlases import Atlases
 from stellar_explorer.server.admission import Kind
+from stellar_explorer.server.request import json_object
 
 KINDS = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 NUMBER = re.compile("[0-9]{1,16}")
@@ -40,8 +40,8 @@ def atlas_routes(atlases: Atlases) -> list[Route]:
         if kind not in KINDS:
             raise GoneError("A selection is exported as csv or parquet.")
         try:
-            ids = ids_of(json.loads(body)["ids"])
-        except (ValueError, TypeError, KeyError, RecursionError):
+            ids = ids_of(json_object(body)["ids"])
+        except (ValueError, KeyError):
             raise ValueError('Send {"ids": [...]} with the numbers of concepts.') from None
         headers = {**FRESH, "Content-Disposition": f'attachment; filename="stellar-atlas-selection.{kind}"'}
         table = atlases.export(request.path_params["name"], ids, kind)

@@ -13,8 +13,9 @@ import numpy as np
 from stellar_explorer.analysis import Explorer, KeptPhoto, display_name
 from stellar_explorer.cache import ByteBoundedCache
 from stellar_explorer.changes import CHANGES, Change, changed
-from stellar_explorer.photo import MIN_RESOLUTION, fit, printable
+from stellar_explorer.photo import MIN_RESOLUTION, fit
 from stellar_explorer.server.flights import Flights
+from stellar_explorer.server.request import shown
 from stellar_explorer.views.palette import palette
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Equivariance:
         offered = self.peers(model)
         peer = next(iter(offered)) if peer is None else peer
         if not isinstance(peer, str) or peer not in offered:
-            raise ValueError(f"There is no peer {printable(str(peer))} for {display_name(model)}; choose "
+            raise ValueError(f"There is no peer {shown(peer)} for {display_name(model)}; choose "
                              f"{', '.join(offered)}.")
         with self._flights.alone((photo.token, model)):
             subjects = [self._subject(photo, model, asked, amount, name) for name in (STELLAR, peer)]
@@ -163,10 +164,10 @@ def change_of(name: str, amount: Any) -> tuple[Change, int]:
     """ValueError, one sentence, for a change that is not offered and an amount that is none of its steps."""
     change = CHANGES.get(name) if isinstance(name, str) else None
     if change is None:
-        raise ValueError(f"There is no change {printable(str(name))}; choose {', '.join(CHANGES)}.")
-    if isinstance(amount, bool) or amount not in change.amounts:
+        raise ValueError(f"There is no change {shown(name)}; choose {', '.join(CHANGES)}.")
+    if type(amount) is not int or amount not in change.amounts:
         raise ValueError(f"The amount of a {name} is one of {', '.join(map(str, change.amounts))}, found "
-                         f"{printable(str(amount))}.")
+                         f"{shown(amount)}.")
     return change, int(amount)
 
 

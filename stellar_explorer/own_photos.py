@@ -1,4 +1,4 @@
-"""OwnPhotos: what a visitor dropped, as an index of their own in a temporary folder; theirs alone, and gone soon."""
+"""OwnPhotos: what a visitor dropped, as an index in a private folder; theirs alone, and gone soon after them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from stellar_explorer.photo import open_photo, printable
+from stellar_explorer.server.scratch import uploads_folder
 
 if TYPE_CHECKING:
     from index.concept_index import ConceptIndex
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 MOST_PHOTOS = 500
 PICTURE_SIDE, PICTURE_QUALITY = 1024, 80
+OWN = "own-"  # of a folder's name
 MOST_LETTERS = 120  # of a file's name
 
 
@@ -39,12 +41,21 @@ class OwnPhotos:
         from index.concept_index import ConceptIndex
 
         self._alone, self._room_for = alone, room_for
-        self._folder = tempfile.TemporaryDirectory(prefix="stellar-own-", ignore_cleanup_errors=True)
+        self._folder = tempfile.TemporaryDirectory(prefix=OWN, dir=uploads_folder(), ignore_cleanup_errors=True)
         self._pictures = Path(self._folder.name) / "pictures"
         self._pictures.mkdir()
         self._stellar, self._adding = stellar, Lock()
         self.index: ConceptIndex = ConceptIndex.create(Path(self._folder.name) / "index", model=identity)
         self.used = time.monotonic()
+        self.left: float | None = None  # when the visitor closed the page
+
+    def touch(self) -> None:
+        """The visitor is here."""
+        self.used, self.left = time.monotonic(), None
+
+    def is_old(self, now: float, *, unused: float, left: float) -> bool:
+        """Unused for so many seconds, or left so many ago."""
+        return now - self.used > unused or self.left is not None and now - self.left > left
 
     def add(self, data: bytes, name: str) -> tuple[int, bool]:
         """A photo's bytes and its file's name -> its id, and whether it is new; it can be searched at once.

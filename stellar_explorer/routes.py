@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from stellar_explorer.examples import examples
 from stellar_explorer.package import package
 from stellar_explorer.photo import FORMATS, MAX_BYTES, MAX_RESOLUTION, MIN_RESOLUTION, open_photo
 from stellar_explorer.server.admission import Kind
+from stellar_explorer.server.request import number_text
 from stellar_explorer.views.arrays import factorization_npz
 from stellar_explorer.views.masks import coco_json, masks_zip
 
@@ -62,14 +62,8 @@ def settings(explorer: Explorer) -> dict[str, Any]:
 
 
 def threshold_of(value: str | None, num_tokens: int) -> float:
-    """ValueError with the range."""
-    try:
-        threshold = float(value or 1)
-    except ValueError:
-        threshold = math.nan
-    if not 0 < threshold <= num_tokens:
-        raise ValueError(f"The threshold must be a number above 0 and at most {num_tokens}.")
-    return threshold
+    """Of an address, 1 where it says nothing; ValueError with the range."""
+    return number_text(value or "1", "The threshold", 0, num_tokens, above=True)
 
 
 @cache

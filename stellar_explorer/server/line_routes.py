@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -11,6 +9,7 @@ from starlette.routing import Route
 from stellar_explorer.analysis import MOST_LEASED, Explorer
 from stellar_explorer.answers import FRESH, TooLargeError, whole_body
 from stellar_explorer.server.admission import admission, visitor_of
+from stellar_explorer.server.request import json_value
 
 MOST_TOLD = 4096  # bytes: 24 tokens of 32 letters, and more
 
@@ -23,12 +22,12 @@ def line_routes(explorer: Explorer) -> list[Route]:
 
     async def shown(request: Request) -> Response:
         try:
-            tokens = json.loads(await whole_body(request, MOST_TOLD))
+            tokens = json_value(await whole_body(request, MOST_TOLD))
             if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
                 raise ValueError
         except TooLargeError as error:
             return PlainTextResponse(str(error), status_code=413, headers=FRESH)
-        except (ValueError, RecursionError):
+        except ValueError:
             said = f"Send a list of at most {MOST_LEASED} texts."
             return PlainTextResponse(said, status_code=400, headers=FRESH)
         explorer.lease(tokens)

@@ -31,7 +31,7 @@ def usable_cores(system: Path = Path("/sys")) -> int:
     siblings = set()
     for cpu in may_run_on:
         try:
-            siblings.add((system / f"devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text())
+            siblings.add((system / f"devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text(encoding="utf-8"))
         except OSError:  # no Linux: nothing is known of siblings
             siblings.add(cpu)
     return max(1, math.ceil(min(len(siblings), container_share(system / "fs" / "cgroup"))))
@@ -41,7 +41,7 @@ def container_share(cgroup: Path) -> float:
     """In cores; infinite where there is no bound. Of control groups of either version."""
     for files in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
         try:
-            quota, period = " ".join((cgroup / file).read_text() for file in files).split()
+            quota, period = " ".join((cgroup / file).read_text(encoding="utf-8") for file in files).split()
             if int(quota) > 0:  # "max" is no number, and -1 none either
                 return int(quota) / int(period)
         except (OSError, ValueError, ZeroDivisionError):
