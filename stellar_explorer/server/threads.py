@@ -31,7 +31,8 @@ def usable_cores(system: Path = Path("/sys")) -> int:
     siblings = set()
     for cpu in may_run_on:
         try:
-            siblings.add((system / f"devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text(encoding="utf-8"))
+            threads = system / f"devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
+            siblings.add(threads.read_text(encoding="utf-8"))
         except OSError:  # no Linux: nothing is known of siblings
             siblings.add(cpu)
     return max(1, math.ceil(min(len(siblings), container_share(system / "fs" / "cgroup"))))
