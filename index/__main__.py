@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 BAD_INPUT = 2  # the exit status of anything a person can mend
 STOPPED = 130  # by Ctrl-C
+MOST_HITS = 1_000_000
 MOST_NAMED = 5  # bad photos named on standard error
 
 
@@ -313,8 +314,8 @@ def _search(options: argparse.Namespace) -> int:
     from photos.sources.files import read_file
     from photos.sources.source import BadPhoto
 
-    if options.k < 1:
-        return _complain(f"--k is {options.k}; ask for one hit or more.")
+    if not 1 <= options.k <= MOST_HITS:
+        return _complain(f"--k is {_short(str(options.k))}; ask for 1 to {MOST_HITS:,} hits.")
     photo = read_file(options.photo, readable(options.photo.name))
     if isinstance(photo, BadPhoto):
         return _complain(f"{photo.source}: {photo.reason}")

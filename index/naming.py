@@ -204,16 +204,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--overwrite", action="store_true", help="replace a file that is there already")
     options = parser.parse_args(arguments)
 
-    from safetensors.torch import load_file
     from timm.data import ImageNetInfo
 
     from model.files import write_whole
     from model.targets import TakenError, check_free
+    from model.tensor_files import read_all
 
     info = ImageNetInfo()
     try:
         check_free([options.out], overwrite=options.overwrite)
-        head = head_of(load_file(options.weights),
+        head = head_of(read_all(options.weights),
                        [info.index_to_description(number) for number in range(info.num_classes())])
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **head)
@@ -224,7 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TakenError as error:
         print(error, file=sys.stderr)
         return 2
-    except Exception as error:  # safetensors' own errors have no common base
+    except (OSError, ValueError) as error:
         print(f"{options.weights} cannot be turned into {options.out}: {error}", file=sys.stderr)
         return 2
     print(f"{options.out}: {len(head['words'])} names, {len(buffer.getvalue()) / 1e6:.1f} MB")

@@ -1,4 +1,5 @@
-"""The page's work without a page: `python -m stellar_explorer localize PHOTO... --out DIR`, and `edit PHOTO`.
+"""The page's work without a page: `python -m stellar_explorer localize PHOTO... --out DIR`, and `edit PHOTO`; and the
+page on the hub: `space OWNER/NAME`.
 
 Heavy packages are imported by the commands that need them, so that --help answers at once.
 """
@@ -77,6 +78,18 @@ def _parser() -> argparse.ArgumentParser:
     edit.add_argument("--photo", dest="others", metavar="NAME=PATH", action="append", default=[],
                       help="where a photo is that the recipe calls NAME; as often as there are such")
     edit.set_defaults(command=_edit)
+    space = commands.add_parser(
+        "space",
+        help="make this page a Space on the Hugging Face hub, or bring that Space up to date",
+        description="Sends what git tracks of what the page needs to run, in one commit, with requirements of its own "
+        "for the hardware. The token is HF_TOKEN's, or that of `hf auth login`. Exit status 2, with a sentence, if "
+        "it cannot be done.")
+    space.add_argument("name", metavar="OWNER/NAME", help="of the Space; made if it is not there")
+    space.add_argument("--private", action="store_true", help="only you see it")
+    space.add_argument("--hardware", metavar="NAME",
+                       help="as the hub calls it: cpu-basic (free; the default), zero-a10g, t4-small, ...")
+    space.add_argument("--dry-run", action="store_true", help="list what would be sent; asks nobody, needs no token")
+    space.set_defaults(command=_space)
     return parser
 
 
@@ -183,6 +196,32 @@ def _edit(options: argparse.Namespace) -> int:
     except (ValueError, OSError) as error:
         return _complain(str(error))
     print(f"{words} -> {options.out}", flush=True)
+    return 0
+
+
+def _space(options: argparse.Namespace) -> int:
+    from huggingface_hub import SpaceHardware
+
+    from stellar_explorer.space.files import SpaceError, space_files
+    from stellar_explorer.space.publish import check_name, publish
+
+    known = [hardware.value for hardware in SpaceHardware]
+    if options.hardware is not None and options.hardware not in known:
+        return _complain(f"--hardware is {options.hardware}; it must be one of {', '.join(known)}.")
+    try:
+        check_name(options.name)
+        if options.dry_run:
+            files = space_files(hardware=options.hardware or "cpu-basic")
+            for file in sorted(files, key=lambda file: -file.num_bytes):
+                made = "  (made for the Space)" if isinstance(file.source, bytes) else ""
+                print(f"{file.num_bytes:>12,}  {file.path}{made}")
+            num_bytes = sum(file.num_bytes for file in files)
+            print(f"{num_bytes:>12,}  bytes in {len(files)} files would go to {options.name}")
+            return 0
+        published = publish(options.name, private=options.private, hardware=options.hardware)
+    except SpaceError as error:
+        return _complain(str(error))
+    print(f"{published.address} is at {published.commit[:7]}; the hub builds it now.")
     return 0
 
 

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from model.caches import private_folder
+from stellar_explorer.server.sweeping import hold, remove_abandoned
 
 VARIABLE = "GRADIO_TEMP_DIR"
 PREFIX = "uploads-"  # uploads-PID-RANDOM, one a server
@@ -23,14 +24,17 @@ def uploads_folder() -> Path:
     """This process's, made at the first call and told to Gradio, so call it before gradio is imported.
 
     It lies under GRADIO_TEMP_DIR where that is set, else under the account's private temporary folder, with mode 0700,
-    and goes when the process ends. Raises OSError, whose text says what to set.
+    and goes when the process ends; those of servers that were killed go when the next one starts. Raises OSError, whose
+    text says what to set.
     """
     named = os.environ.get(VARIABLE)
     try:
         root = Path(named) if named else private_folder()
         root.mkdir(parents=True, exist_ok=True)
-        # Real, for Gradio compares the paths of uploads with it.
-        folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=root)).resolve()
+        folder = held_folder(root)
+        # And in the folders that `private_folder` makes where another account was faster.
+        for place in (root, *Path(tempfile.gettempdir()).glob("stellar-explorer-*")):
+            remove_abandoned(place.glob(f"{PREFIX}*-*"))
     except OSError as error:
         where = named or "the temporary folder"
         advice = f"set {VARIABLE}" if named else "set TMPDIR"
@@ -41,6 +45,11 @@ def uploads_folder() -> Path:
     return folder
 
 
-def kept_folders() -> list[Path]:
-    """Every server's folder of uploads beside this one's, this one's too: what a sweep looks through."""
-    return sorted(path for path in uploads_folder().parent.glob(f"{PREFIX}*-*") if path.is_dir())
+def held_folder(root: Path) -> Path:
+    """A new one in the root, which nobody sweeps away while this process lives."""
+    # Under a name that no sweep looks for until it is held. Real, for Gradio compares the paths of uploads with it.
+    made = Path(tempfile.mkdtemp(prefix="new-", dir=root)).resolve()
+    hold(made)
+    folder = made.with_name(f"{PREFIX}{os.getpid()}-{made.name.removeprefix('new-')}")
+    made.rename(folder)
+    return folder
