@@ -12,11 +12,11 @@ from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 from torchmetrics.image.fid import FrechetInceptionDistance
 
+from model.backbones import Backbone, BackboneError
 from model.clustering import cluster
 from model.config import DecoderConfig, StellarConfig, TokenizerConfig
 from model.factorization import Factorization
 from model.stellar import Stellar
-from train.backbones import Backbone, BackboneError
 from train.evaluators import Unavailable, equivariance, knn, linear_probe, mass, objects, reconstruction, segmentation
 from train.evaluators.photo_set import Outline, PhotoSet, read_outlines
 from train.subjects import StellarSubject, TimmSubject, labelled, name_of, parse_peer

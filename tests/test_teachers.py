@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from model.backbones import BackboneError
 from model.config import StellarConfig
 from photos.fitting import fit
 from tests.weights import write_timm
-from train.backbones import BackboneError
 from train.config import TeacherConfig, TrainConfig
 from train.data import FolderPhotos, StreamedPhotos
 from train.teachers import (

@@ -36,7 +36,7 @@ from train.evaluators import (
 )
 from train.evaluators.photo_set import PhotoSet
 from train.evaluators.pooled import RESOLUTION, pool_photos
-from train.subjects import BaselineSubject, StellarSubject, Subject, TimmSubject, baseline_kind
+from train.subjects import BaselineSubject, StellarSubject, Subject, baseline_kind, open_peer
 
 BAD_INPUT = 2  # the exit status of anything a person can mend
 MOST_NAMED = 5  # bad photos named on standard error; the files name them all
@@ -110,7 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m train.evaluate", formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="How good checkpoints are, and timm models beside them, with K-means in the place of concepts.",
+        description="How good checkpoints are, and beside them timm models and the slides' systems, with K-means in "
+                    "the place of concepts.",
         epilog="protocols:\n" + "".join(f"  {name:<16}{in_short(protocol)}\n"
                                         for name, protocol in PROTOCOLS.items()))
     parser.add_argument("checkpoints", metavar="CHECKPOINT", nargs="*",
@@ -122,7 +123,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--protocol", metavar="NAMES", help="some of those below, with commas (default: all that the "
                                                             "data allow)")
     parser.add_argument("--peer", metavar="NAME[=FILE][:BLOCK]", action="append", default=[],
-                        help="a timm model, its safetensors file, the block of a ViT to read from 0; may be repeated")
+                        help="a timm model or one of the slides' systems (python -m model.peers lists them), a file of "
+                             "it, the block of a ViT to read from 0; may be repeated")
     parser.add_argument("--resolution", type=int, default=448, metavar="PIXELS",
                         help=f"the photos' long side (default: 448); k-NN and linear probe keep {RESOLUTION}")
     parser.add_argument("--limit", type=int, metavar="N",
@@ -251,7 +253,7 @@ def suits(photos: PhotoSet, protocol: Protocol) -> bool:
 def open_subjects(options: argparse.Namespace) -> list[Subject]:
     subjects: list[Subject] = [(BaselineSubject if baseline_kind(source) else StellarSubject).open(
         source, device=options.device) for source in options.checkpoints]
-    subjects += [TimmSubject.open(spec, device=options.device, seed=options.seed) for spec in options.peer]
+    subjects += [open_peer(spec, device=options.device, seed=options.seed) for spec in options.peer]
     names: set[str] = set()
     for subject in subjects:  # columns of one name could not be told apart
         base, copy = subject.name, 2

@@ -17,13 +17,13 @@ from timm.layers import resample_patch_embed
 from torch import Tensor, nn
 
 from model import checkpoint
+from model.backbones import BackboneError, fill, load_timm
 from model.checkpoint import first_line
 from model.config import DecoderConfig
 from model.encoder import HybridEmbedding
 from model.stellar import Stellar
 from model.tokenizer import Tokenizer
 from photos.fitting import fit
-from train.backbones import BackboneError, fill, load_timm
 from train.config import RecipeError, TrainConfig
 from train.run_folder import RunFolder
 from train.teachers import Lesson, Whitening
