@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +67,13 @@ def build(explorer: Explorer, library: Library | None = None) -> gr.Blocks:
 
 def launch(
     demo: gr.Blocks, explorer: Explorer, library: Library | None = None, collections: Collections | None = None,
-    reconstructions: Reconstructions | None = None, **options: Any,
+    reconstructions: Reconstructions | None = None, peers: Mapping[str, str | None] | None = None, **options: Any,
 ) -> Any:
     """`gr.Blocks.launch` with our routes and limits; `library` as for `build`, `options` are launch()'s own.
 
     collections: what Retrieve and Atlas look into; by default the example photos alone. reconstructions: what
-    Reconstruct compares; by default with the baselines of `stellar_explorer.baseline_shelf`.
+    Reconstruct compares; by default with the baselines of `stellar_explorer.baseline_shelf`. peers: names of
+    model/peers and a file of each, for "What moves, what stays".
 
     Not a mounted app: Spaces' ZeroGPU hooks launch().
     """
@@ -79,7 +81,7 @@ def launch(
     addresses = [*routes(explorer), *library_routes(library or Library(explorer.models)),
                  *collections_routes(explorer, collections), *atlas_routes(Atlases(collections)),
                  *reconstruct_routes(explorer, reconstructions),
-                 *edit_routes(explorer, collections), *equivariance_routes(Equivariance(explorer))]
+                 *edit_routes(explorer, collections), *equivariance_routes(Equivariance(explorer, peers))]
     return demo.queue(default_concurrency_limit=4).launch(
         app_kwargs={"routes": addresses}, theme=theme(), css=CSS, head=HEAD,
         favicon_path=str(ASSETS / "favicon.png"), max_file_size=MAX_BYTES, footer_links=["api"], ssr_mode=False,
