@@ -22,6 +22,7 @@ from model.files import write_whole
 from model.identity import concepts_sha256
 from model.probe import beside
 from model.stellar import Stellar
+from train import table_run
 from train.concept_probe import learn_probe
 from train.evaluators import (
     Unavailable,
@@ -37,6 +38,7 @@ from train.evaluators import (
 from train.evaluators.photo_set import PhotoSet
 from train.evaluators.pooled import RESOLUTION, pool_photos
 from train.subjects import BaselineSubject, StellarSubject, Subject, baseline_kind, open_peer
+from train.table_run import TABLES
 
 BAD_INPUT = 2  # the exit status of anything a person can mend
 MOST_NAMED = 5  # bad photos named on standard error; the files name them all
@@ -95,6 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
     try:
+        if options.table is not None:
+            return run_table(options, command=command_line(arguments))
         report = run(options, command=command_line(arguments))
         if options.out is not None:
             write(options.out, json.dumps(report, indent=1) + "\n")
@@ -117,9 +121,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("checkpoints", metavar="CHECKPOINT", nargs="*",
                         help="a name, a file or a folder, of a STELLAR or of what it is compared with (titok, mae); "
                              "label=FILE names it in the table")
-    parser.add_argument("--data", metavar="FOLDER", action="append", required=True,
+    parser.add_argument("--data", metavar="FOLDER", action="append", default=[],
                         help="photos: in a folder a class, or with outlines NAME.txt beside NAME.jpg, or neither; "
-                             "PROTOCOL=FOLDER for one protocol; may be repeated")
+                             "PROTOCOL=FOLDER for one protocol, of a table DATASET=FOLDER; may be repeated")
+    parser.add_argument("--table", metavar="NAME",
+                        help=f"one of the slides' tables ({', '.join(TABLES)}) beside its published figures; finished "
+                             "cells are kept in --out (default: table-NAME.json) and a second run goes on")
+    parser.add_argument("--rows", metavar="NAMES", help="of a table: some of its rows, with commas; CHECKPOINTs and "
+                                                        "--peers named as ROW=FILE are a row's weights, others rows "
+                                                        "of their own")
     parser.add_argument("--protocol", metavar="NAMES", help="some of those below, with commas (default: all that the "
                                                             "data allow)")
     parser.add_argument("--peer", metavar="NAME[=FILE][:BLOCK]", action="append", default=[],
@@ -171,9 +181,48 @@ def run(options: argparse.Namespace, *, command: str) -> dict:
     }
 
 
+def run_table(options: argparse.Namespace, *, command: str) -> int:
+    """Prints it. Raises ValueError, one sentence, for what a person can mend."""
+    for name in ("protocol", "save_probe"):
+        if getattr(options, name):
+            raise ValueError(f"--{name.replace('_', '-')} and --table do not go together; a table has its protocols.")
+    check_settings(options)
+
+    def suits_protocol(photos: PhotoSet, name: str) -> str | None:
+        needs = PROTOCOLS[name].needs
+        return None if suits(photos, PROTOCOLS[name]) else f"{photos.root} has no {needs}; {name} needs {NEEDED[needs]}"
+
+    def measure(subject: Subject, name: str, photos: PhotoSet, shared: dict) -> Iterator[tuple[str, Value]]:
+        protocol, given = PROTOCOLS[name], {}
+        if name in POOLED_PROTOCOLS:
+            if "pooled" not in shared:
+                shared["pooled"] = pool_photos(subject, photos, resolution=protocol.resolution,
+                                               batch_size=options.batch_size)
+            given["pooled"] = shared["pooled"]
+        elif isinstance(subject, BaselineSubject) and name != "reconstruction":
+            raise ValueError(f"{subject.name} has no concepts, it only reconstructs")
+        elif name == "reconstruction":
+            given["stem"] = shared["stem"]
+        yield from protocol.evaluate(subject, photos, resolution=protocol.resolution or options.resolution,
+                                     batch_size=options.batch_size, seed=options.seed, **given)
+
+    text, has_values = table_run.run(options, command=command, measure=measure, suits=suits_protocol,
+                                     stem=lambda: shipped_stem(options.device))
+    print(text, end="")
+    return 0 if has_values else BAD_INPUT
+
+
 def check(options: argparse.Namespace) -> None:
+    if not options.data:
+        raise ValueError("there are no photos; give --data FOLDER.")
+    if options.rows is not None:
+        raise ValueError("--rows are a table's; give --table NAME.")
     if not options.checkpoints and not options.peer:
         raise ValueError("nothing to evaluate; name a CHECKPOINT, or a --peer.")
+    check_settings(options)
+
+
+def check_settings(options: argparse.Namespace) -> None:
     for name in ("resolution", "batch_size", "limit"):
         value = getattr(options, name)
         if value is not None and value < 1:
