@@ -1,6 +1,7 @@
 """The slides' tables: measured cell by cell, kept, taken up, and set beside the published figures."""
 
 import importlib
+import io
 import json
 import signal
 import subprocess
@@ -8,12 +9,18 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import torch
+from PIL import Image
 
 from model.peers.table import PEERS
 from tests.test_evaluate_command import run, world  # noqa: F401  the small world of checkpoints and photos
 from train import evaluate
 from train.evaluate import PROTOCOLS
+from train.evaluators.parquet_photos import ParquetPhotos
 from train.table_run import TABLES
 
 COMMON = ("--resolution", 64, "--device", "cpu")
@@ -124,6 +131,73 @@ def test_a_killed_run_is_gone_on_with(world, capsys, tmp_path):  # noqa: F811
     cells = cells_of(out)
     assert all(cells[row][column] == cell for row, some in kept.items() for column, cell in some.items())
     assert status == 0 and set(cells["b"]) == {"imagenet-1k", "imagenet-1k-knn", "ade20k"} and "| b |" in text
+
+
+# Parquet in the place of a folder
+
+
+def write_parquet(world, path, *, rows_a_group: int = 3) -> Path:  # noqa: F811
+    """The photos of both classes with their labels, and masks of a 1 in the left half and a 2 in the right."""
+    rows = {"image": [], "label": [], "annotation": []}
+    for label, name in enumerate(("cat", "dog")):
+        for file in sorted((world / "classes" / name).iterdir()):
+            values = np.zeros((64, 80), np.uint8)
+            values[8:, :40], values[:, 40:] = 1, 2
+            mask = io.BytesIO()
+            Image.fromarray(values).save(mask, "PNG")
+            rows["image"].append({"bytes": file.read_bytes(), "path": file.name})
+            rows["label"].append(label)
+            rows["annotation"].append({"bytes": mask.getvalue(), "path": None})
+    table = pa.table(rows)
+    names = {"info": {"features": {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}}}
+    pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(names)}), path, row_group_size=rows_a_group)
+    return path
+
+
+def test_parquet_gives_what_its_photos_give_in_a_folder(world, capsys, tmp_path):  # noqa: F811
+    file = write_parquet(world, tmp_path / "data.parquet")
+    values = []
+    for place in (world / "classes", file):
+        out = tmp_path / f"{place.name}.json"
+        assert run(capsys, "--table", "downstream", "--rows", "mine", f"mine={world / 'tiny.safetensors'}",
+                   "--data", f"imagenet-1k={place}", "--out", out, *COMMON)[0] == 0
+        values.append({name: cell["value"] for name, cell in cells_of(out)["mine"].items()})
+    assert values[0] == values[1]
+
+
+def test_masks_and_classes_of_parquet(world, tmp_path):  # noqa: F811
+    write_parquet(world, tmp_path / "a.parquet")
+    photos = ParquetPhotos.open(tmp_path)
+    assert photos.class_names == ["cat", "dog"] and photos.labels == [0] * 4 + [1] * 4 and len(photos) == 8
+    areas = photos.outlines(5)
+    assert [area.label for area in areas] == ["1", "2"] and areas[1].mask(16)[:, 8:].all()
+    assert not areas[1].mask(16)[:, :8].any() and not areas[0].mask(16)[:2].any() and areas[0].mask(16)[2:, :8].all()
+    some = ParquetPhotos.open(tmp_path, limit=4)
+    assert [some.row(index) for index in range(len(some))] == [0, 1, 4, 5] and some.labels == [0, 0, 1, 1]
+    assert torch.equal(some.read(3), photos.read(5))
+
+
+def test_segmentation_from_masks(world, capsys, tmp_path):  # noqa: F811
+    file = write_parquet(world, tmp_path / "data.parquet")
+    status, text, _ = run(capsys, "--table", "downstream", "--rows", "mine", f"mine={world / 'tiny.safetensors'}",
+                          "--data", f"ade20k={file}", "--out", tmp_path / "cells.json", *COMMON)
+    assert status == 0 and 0 < cells_of(tmp_path / "cells.json")["mine"]["ade20k"]["value"] <= 1, text
+
+
+def test_parquet_without_what_is_needed(world, capsys, tmp_path):  # noqa: F811
+    pq.write_table(pa.table({"text": ["a"], "label": [1]}), tmp_path / "words.parquet")
+    pq.write_table(pa.table({"image": [b"x", b"y"]}), tmp_path / "plain.parquet")
+    (tmp_path / "half.parquet").write_bytes(write_parquet(world, tmp_path / "data.parquet").read_bytes()[:2000])
+    for name, column, sentence in (("words", "pets", "has no column of photos (it has text, label)"),
+                                   ("half", "pets", "cannot be read as Parquet"),
+                                   ("plain", "pets", "has no classes; linear_probe needs"),
+                                   ("plain", "ade20k", "has no outlines; segmentation needs")):
+        status, _, err = run(capsys, "--table", "downstream", "--data", f"{column}={tmp_path / name}.parquet")
+        assert status == 2 and sentence in err and err.count("\n") == 1
+    assert ParquetPhotos.open(tmp_path / "plain.parquet").read(0) is None, "a cell that is no photo is left out"
+
+
+# What a person can mend
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), [

@@ -123,7 +123,8 @@ def _parser() -> argparse.ArgumentParser:
                              "label=FILE names it in the table")
     parser.add_argument("--data", metavar="FOLDER", action="append", default=[],
                         help="photos: in a folder a class, or with outlines NAME.txt beside NAME.jpg, or neither; "
-                             "PROTOCOL=FOLDER for one protocol, of a table DATASET=FOLDER; may be repeated")
+                             "PROTOCOL=FOLDER for one protocol, of a table DATASET=FOLDER or DATASET=PARQUET; may be "
+                             "repeated")
     parser.add_argument("--table", metavar="NAME",
                         help=f"one of the slides' tables ({', '.join(TABLES)}) beside its published figures; finished "
                              "cells are kept in --out (default: table-NAME.json) and a second run goes on")

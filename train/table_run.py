@@ -18,6 +18,7 @@ from model import files
 from model.checkpoint import first_line
 from model.peers.table import PEERS
 from train.evaluators import Unavailable, Value
+from train.evaluators.parquet_photos import ParquetPhotos, is_parquet
 from train.evaluators.photo_set import PhotoSet
 from train.subjects import BaselineSubject, StellarSubject, Subject, baseline_kind, labelled, open_peer
 from train.table_cells import Cells
@@ -74,14 +75,14 @@ def run(options: Namespace, *, command: str, measure: Measure, suits: Callable[[
 
 
 def opened(table: Table, entries: Sequence[str], *, limit: int | None) -> dict[str, PhotoSet]:
-    """--data NAME=FOLDER -> photos by a data set's name."""
+    """--data NAME=FOLDER or NAME=PARQUET -> photos by a data set's name."""
     named = {}
     for entry in entries:
         name, sign, folder = entry.partition("=")
         if not sign or name not in table.data:
-            raise ValueError(f"--data {entry} names no data set of the table {table.name}; write NAME=FOLDER with one "
-                             f"of {', '.join(table.data)}.")
-        named[name] = PhotoSet.open(folder, limit=limit)
+            raise ValueError(f"--data {entry} names no data set of the table {table.name}; write NAME=FOLDER or "
+                             f"NAME=PARQUET with one of {', '.join(table.data)}.")
+        named[name] = (ParquetPhotos if is_parquet(folder) else PhotoSet).open(folder, limit=limit)
     if not named:
         some = next(iter(table.data.values()))
         hub = f" (on the hub: {some.hub}, {some.split})" if some.hub else ""
