@@ -8,15 +8,29 @@ import sys
 import warnings
 from pathlib import Path
 
+from model.startup import start_command
+from stellar_explorer.server.ending import end_when_asked
+from stellar_explorer.server.proxy import VARIABLE, root_path
+from stellar_explorer.server.scratch import uploads_folder
+
 # Before torch: threads that wait for each other by spinning take the cores from whoever shares them. An encode of nano
 # on two cores with five others at work took 0.50 s so, and 0.15 s with threads that sleep.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+start_command()
+end_when_asked()
+try:  # before gradio, which `spaces` may bring along
+    uploads_folder()
+except OSError as error:
+    print(error, file=sys.stderr)
+    sys.exit(2)
 
 try:
     import spaces  # before torch: on a ZeroGPU Space it stands in for CUDA
 except ImportError:
     spaces = None
 
+MOST_PORT = 2**16 - 1
 GPU_SECONDS = 15  # the most that one photo at 1024 may take of a lent GPU
 
 
@@ -32,9 +46,17 @@ def main() -> int:
     parser.add_argument("--shared-photos", action="store_true",
                         help="photos dropped in Retrieve go into one collection that every visitor sees, until the end")
     parser.add_argument("--port", type=int, help="default: GRADIO_SERVER_PORT, or the first free one from 7860")
+    parser.add_argument("--root-path", type=root_path, metavar="/PATH", default=os.environ.get(VARIABLE, ""),
+                        help="the sub-path under which a reverse proxy shows the page, whether or not it takes it off "
+                             "(default: GRADIO_ROOT_PATH, or none)")
+    parser.add_argument("--allow-host", metavar="NAME", action="append", default=[],
+                        help="a name that the server is asked by besides localhost, numbers and this machine's, as "
+                             "behind a reverse proxy; may be repeated (also: STELLAR_ALLOWED_HOSTS)")
     parser.add_argument("--share", action="store_true", help="also open a public address (needs a network)")
     parser.add_argument("--mcp", action="store_true", help="also serve MCP tools at /gradio_api/mcp/")
     options = parser.parse_args()
+    if options.port is not None and not 0 < options.port <= MOST_PORT:
+        parser.error(f"--port has to be a number from 1 to {MOST_PORT}")
     if options.runs is not None and not options.runs.is_dir():
         parser.error(f"--runs {options.runs} is no folder; give one that python -m train wrote to, or leave it out")
     if options.index_root is not None and not options.index_root.is_dir():
@@ -53,6 +75,11 @@ def main() -> int:
                 parser.error(f"--peer {name}: there is no file {file}")
             peers[name] = file or None
 
+    from stellar_explorer.server.memory import few_arenas
+    from stellar_explorer.server.threads import share_threads
+
+    share_threads()
+    few_arenas()
     # Pillow warns of odd metadata in visitors' files; the visitor gets a sentence where it matters.
     warnings.filterwarnings("ignore", module="PIL")
     from model.checkpoint import PUBLISHED, SHIPPED
@@ -69,7 +96,8 @@ def main() -> int:
         demo = build(explorer, library)
         collections = Collections(explorer, root=options.index_root, shares_photos=options.shared_photos)
         collections.start()
-        launch(demo, explorer, library, collections, peers=peers, server_port=options.port, share=options.share,
+        launch(demo, explorer, library, collections, peers=peers, server_port=options.port,
+               root_path=options.root_path, share=options.share, allowed_hosts=options.allow_host,
                mcp_server=options.mcp)
     except (ValueError, OSError) as error:  # a checkpoint that cannot be used, a port that is taken
         print(error, file=sys.stderr)

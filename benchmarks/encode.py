@@ -140,7 +140,7 @@ import torch
 from model.stellar import Stellar
 
 def resident(name="VmRSS"):   # not getrusage: its peak is inherited from the process that started this one
-    with open("/proc/self/status") as status:
+    with open("/proc/self/status", encoding="ascii") as status:
         return next(int(line.split()[1]) for line in status if line.startswith(name)) / 1024
 
 Stellar.load("nano", device="cpu")                                  # the libraries' own memory, once
@@ -166,8 +166,8 @@ def loading() -> None:
         random_stellar(config, torch.float32).save(path)
         size = os.path.getsize(path) / 2**20
         for dtype in ("float32", "bfloat16"):
-            out = subprocess.run([sys.executable, "-c", MEASURE, str(path), dtype], capture_output=True, text=True,
-                                 check=True).stdout
+            out = subprocess.run([sys.executable, "-c", MEASURE, str(path), dtype], capture_output=True,
+                                 encoding="utf-8", check=True).stdout
             seconds, peak, added = map(float, out.split())
             print(f"| {dtype} | {size:.0f} MB | {seconds:.1f} s | {peak:.0f} MB, {peak / size:.2f} | {added:.0f} MB |",
                   flush=True)

@@ -118,7 +118,7 @@ def fill(folder: Path, size: int, noise: float) -> None:
             index.add(photos(synthetic.draw(min(65_536, size - start), seed=seed), seed=seed))
         start = time.process_time()
         index.compact()
-    note_of(folder).write_text(str(time.process_time() - start))
+    note_of(folder).write_text(str(time.process_time() - start), encoding="ascii")
 
 
 def note_of(folder: Path) -> Path:
@@ -135,7 +135,7 @@ def measure(folder: Path, size: int, noise: float, threads: int) -> Measured:
     faiss.omp_set_num_threads(threads)
     synthetic = Synthetic(noise)
     queries = synthetic.draw(QUERIES, seed=1_000_000)
-    found = Measured(size, build_seconds=float(note_of(folder).read_text()))
+    found = Measured(size, build_seconds=float(note_of(folder).read_text(encoding="ascii")))
     warm_up(queries)
 
     before = anonymous_memory()
@@ -262,7 +262,7 @@ def warm_up(queries: np.ndarray) -> None:
 def anonymous_memory() -> int:
     """Bytes that this process holds and that no file backs; 0 where the system does not say."""
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
     except (OSError, StopIteration):
         return 0

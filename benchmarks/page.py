@@ -215,7 +215,8 @@ def memory(page, pid: int, uploads: int) -> None:
 def resident(pid: int) -> float:
     """MB, of this process alone."""
     if Path(f"/proc/{pid}/status").exists():
-        line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+        line = next(line for line in lines if line.startswith("VmRSS"))
         return int(line.split()[1]) / 1000
     return int(subprocess.check_output(["ps", "-o", "rss=", "-p", str(pid)])) / 1000
 

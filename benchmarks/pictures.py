@@ -24,6 +24,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model.files import write_whole
+from model.targets import check_free
 from train.evaluators import Unavailable, Value, reconstruction
 from train.evaluators.photo_set import PhotoSet
 from train.subjects import BaselineSubject, StellarSubject, Subject
@@ -106,6 +107,8 @@ def run(options: argparse.Namespace) -> None:
     resolutions = resolutions_of(options.resolution)
     if options.limit is not None and options.limit < 1:
         raise ValueError(f"--limit is {options.limit}; it must be at least 1.")
+    if options.sheet is not None:
+        check_free([options.sheet], overwrite=options.overwrite, option="--sheet")
     photos = PhotoSet.open(options.folder, limit=options.limit)
     stellar = StellarSubject.open(options.model, device=options.device)
     if reason := reconstruction.why_not(stellar):
@@ -132,6 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--resolution", default="224", metavar="PIXELS", help="long sides, with commas (default: 224)")
     parser.add_argument("--limit", type=int, metavar="N", help="at most about N photos, spread over the folder")
     parser.add_argument("--sheet", type=Path, metavar="FILE.png", help=f"pictures of at most {ON_SHEET} photos")
+    parser.add_argument("--overwrite", action="store_true", help="replace a sheet that is there already")
     parser.add_argument("--device", default="auto")
     try:
         run(parser.parse_args(arguments))

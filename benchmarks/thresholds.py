@@ -8,7 +8,7 @@ which at most OTHERS of the others would be, `chance` the one that half of them 
 summaries and pictures (index/folding.py): the share of copies of a photo that would be joined to it, and of photos that
 would be joined to another. `alike` is the cosine that the summaries of KEPT of the copies, mirrored ones aside, reach.
 `nearly` is of pictures alone and stays as it is. --out writes them beside the checkpoint, where an index that is made
-from then on finds them.
+from then on finds them; --overwrite replaces older ones.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ from index.building import load
 from index.encoding import encode
 from index.folding import picture
 from index.sources import SourcePhoto, folder
-from model.thresholds import ConceptThresholds, save
+from model.checkpoint import resolve
+from model.targets import check_free
+from model.thresholds import ConceptThresholds, beside, save
 from photos.decoding import open_photo
 
 # What the thresholds of the first nano, chosen by eye, came to: NOT left out 9 % of the others and kept most of what
@@ -70,9 +72,16 @@ def main() -> int:
     parser.add_argument("--a-class", type=int, metavar="N", help="at most N photos of each (default: all)")
     parser.add_argument("--queries", type=int, default=120, help="how many photos ask, and are copied (default: 120)")
     parser.add_argument("--out", action="store_true", help="write the thresholds beside the checkpoint")
+    parser.add_argument("--overwrite", action="store_true", help="replace those that are there already")
     options = parser.parse_args()
     if options.a_class is not None and options.a_class < 2:
         parser.error("--a-class must be 2 or more: a photo that asks needs another one of its label")
+    if options.out:
+        try:
+            check_free([beside(resolve(options.model))], overwrite=options.overwrite, option=None)
+        except ValueError as error:
+            print(error, file=sys.stderr)
+            return 2
 
     stellar, sha256 = load(options.model)
     photos = list(some_a_class(folder(options.data, label_from_folder=True), options.a_class))

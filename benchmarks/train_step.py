@@ -213,14 +213,15 @@ def peak_of_a_step(*, plain: bool) -> float:
     torch.manual_seed(1)
     step = Step(TINY, some_views(TINY, TINY.model.native_size), plain=plain)
     before = resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew: building may have been higher
+    # The peak begins anew: building may have been higher.
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     step.take()
     return resident("VmHWM") - before
 
 
 def alone(kind: str) -> float:
     out = subprocess.run([sys.executable, "-m", "benchmarks.train_step", "--alone", kind], check=True,
-                         capture_output=True, text=True).stdout
+                         capture_output=True, encoding="utf-8").stdout
     return float(out)
 
 

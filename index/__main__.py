@@ -15,13 +15,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from model.startup import start_command
+
 if TYPE_CHECKING:
     from index.building import BuildReport
     from index.concept_index import ConceptIndex
-    from index.sources import Source
+    from index.sources import BadPhoto, Source
+    from index.updating import UpdateReport
 
 BAD_INPUT = 2  # the exit status of anything a person can mend
 STOPPED = 130  # by Ctrl-C
+MOST_HITS = 1_000_000
 MOST_NAMED = 5  # bad photos named on standard error
 
 
@@ -73,9 +77,29 @@ def _parser() -> argparse.ArgumentParser:
     _add_backend(add)
     _add_source_options(add)
 
+    update = command("update", _update, "make an index say of a folder what the folder says now",
+                     "Moved photos are followed, changed ones replaced, deleted ones removed, new ones added. What has "
+                     "the size and time that it had is not read. Photos of other folders are left alone.")
+    update.add_argument("source", metavar="SOURCE", help="a folder that the index was built of")
+    update.add_argument("--out", metavar="DIR", type=Path, required=True, help="the index, which exists")
+    update.add_argument("--keep-missing", action="store_true", help="photos whose files are gone stay")
+    update.add_argument("--dry-run", action="store_true", help="say what would happen, and change nothing")
+    update.add_argument("--reread", action="store_true", help="read every file, whatever its size and time say")
+    update.add_argument("--adopt", action="store_true",
+                        help="photos whose folder the index does not know, as of older programs, came from SOURCE")
+    update.add_argument("--moved-from", metavar="FOLDER", type=Path, help="where SOURCE was before")
+    update.add_argument("--verbose", action="store_true", help="name every photo that is not unchanged")
+    update.add_argument("--label-from-folder", action="store_true", help="label new photos with the folder they lie in")
+    update.add_argument("--quiet", action="store_true", help="no progress")
+    update.add_argument("--engine", default="local", choices=("local", "ray"), help=argparse.SUPPRESS)
+    _add_model(update)
+    _add_backend(update)
+
     remove = command("remove", _remove, "take photos out of an index")
     remove.add_argument("index", metavar="DIR", type=Path, help="the index")
-    remove.add_argument("photos", metavar="PHOTO", nargs="+", help="a photo's number, as search prints it, or its file")
+    remove.add_argument("photos", metavar="PHOTO", nargs="+",
+                        help="a photo's number, as search prints it, its file, or the path where it was: as search "
+                             "prints it or from the root of the disk")
 
     search = command("search", _search, "find a photo's concept in the photos of an index",
                      "The photo need not be in the index; where it is, it is not among its own hits.")
@@ -116,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("index", metavar="DIR", type=Path, help="the index")
     export.add_argument("--out", metavar="DIR", type=Path, required=True, help="made if it does not exist")
     export.add_argument("--kind", default="parquet", choices=("parquet", "lance"), help="default: parquet")
+    export.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     return parser
 
 
@@ -169,7 +194,7 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _add(options: argparse.Namespace) -> int:
-    from index.building import add_photos, model_of
+    from index.building import add_photos, model_of, stale
     from index.concept_index import ConceptIndex
 
     source = _source(options)
@@ -179,8 +204,44 @@ def _add(options: argparse.Namespace) -> int:
             report = add_photos(index, stellar, source, on_photo=bar.update)
         if searched:
             index.compact()  # which brings it what is new
+        report.stale = stale(index, source.roots)
     _tell(report, options.index)
     return BAD_INPUT if report.seen == len(report.bad) else 0
+
+
+def _update(options: argparse.Namespace) -> int:
+    from index.updating import opened, update
+
+    if options.engine != "local":
+        return _complain("An update encodes in this process, not on Ray; add what is new with python -m index build "
+                         "--engine ray, and update without it.")
+    source = opened(options.source, options.out, label_from_folder=options.label_from_folder)
+    with _searched_by(options) as searched, _progress(source, options.quiet) as bar:
+        report = update(source, options.out, model=options.model, keep_missing=options.keep_missing,
+                        dry_run=options.dry_run, reread=options.reread, adopt=options.adopt,
+                        moved_from=options.moved_from, on_photo=bar.update, **searched)
+    return _tell_update(report, options)
+
+
+def _tell_update(report: UpdateReport, options: argparse.Namespace) -> int:
+    from index.hit_table import plain
+    from index.updating import OF_FILES, OF_PHOTOS
+
+    files = [f"{report.count(fate):,} {fate.value}" for fate in OF_FILES if report.count(fate)]
+    photos = [f"{_count(report.count(fate), 'photo')} {fate.value}" for fate in OF_PHOTOS if report.count(fate)]
+    would = "nothing was changed; an update would find " if options.dry_run else ""
+    print(f"{options.out}: {would}{_count(report.num_files, 'file')}: {', '.join(files)}; "
+          f"{', '.join(photos) or 'no photo removed'}; {report.num_read:,} read, {report.num_encoded:,} "
+          f"{'to encode' if options.dry_run else 'encoded'}", flush=True)
+    if options.verbose:
+        for fate, names in report.names.items():
+            for name in names:
+                print(f"{fate.value}: {plain(name)}")
+    if report.unplaced:
+        _complain(f"{_count(report.unplaced, 'photo')} of {options.out}, whose folder it does not know, were left "
+                  f"alone; where they came from {plain(options.source)} too, update with --adopt.")
+    _name_bad(report.bad)
+    return 0
 
 
 def _source(options: argparse.Namespace) -> Source:
@@ -199,16 +260,28 @@ def _progress(source: Source, quiet: bool):
 
 
 def _tell(report: BuildReport, path: Path) -> int:
+    from index.hit_table import plain
     from photos.text import printable
 
     rate = f", {report.added / report.seconds:.1f} photos a second" if report.added and report.seconds else ""
     print(f"{path}: {_count(report.added, 'photo')} with {_count(report.num_concepts, 'concept')} added, "
           f"{report.known:,} there already, {len(report.bad):,} that could not be opened{rate}", flush=True)
-    for bad in report.bad[:MOST_NAMED]:
-        _complain(f"{printable(bad.source)}: {bad.reason}")
-    if len(report.bad) > MOST_NAMED:
-        _complain(f"and {len(report.bad) - MOST_NAMED:,} more that could not be opened")
+    for stale in report.stale:
+        kinds = [f"{_count(number, 'file')} {what}" for number, what in (
+            (stale.gone, "missing now"), (stale.changed, "changed since")) if number]
+        _complain(f"Of what came from {printable(stale.root.name)}: {' and '.join(kinds)}. A build only adds; python "
+                  f"-m index update {plain(str(stale.root))} --out {path} takes out what is gone.")
+    _name_bad(report.bad)
     return 0
+
+
+def _name_bad(photos: Sequence[BadPhoto]) -> None:
+    from photos.text import printable
+
+    for bad in photos[:MOST_NAMED]:
+        _complain(f"{printable(bad.source)}: {bad.reason}")
+    if len(photos) > MOST_NAMED:
+        _complain(f"and {len(photos) - MOST_NAMED:,} more that could not be opened")
 
 
 def _search(options: argparse.Namespace) -> int:
@@ -218,8 +291,8 @@ def _search(options: argparse.Namespace) -> int:
     from index.hit_table import hits_json, hits_table
     from index.sources import BadPhoto, read_file
 
-    if options.k < 1:
-        return _complain(f"--k is {options.k}; ask for one hit or more.")
+    if not 1 <= options.k <= MOST_HITS:
+        return _complain(f"--k is {_short(str(options.k))}; ask for 1 to {MOST_HITS:,} hits.")
     photo = read_file(options.photo, options.photo.name, None)
     if isinstance(photo, BadPhoto):
         return _complain(f"{photo.source}: {photo.reason}")
@@ -263,21 +336,32 @@ def _where(index: ConceptIndex, options: argparse.Namespace, sha256: str):
 
 def _remove(options: argparse.Namespace) -> int:
     from index.concept_index import ConceptIndex
-    from model.files import sha256_of
 
     with ConceptIndex.open(options.index, writer=True) as index:
-        ids = []
-        for photo in options.photos:
-            found = int(photo) if photo.isdecimal() else index.find_photo(sha256_of(photo))
-            if found is None:
-                raise ValueError(f"{photo} is not in {options.index}; python -m index search prints the numbers of "
-                                 "those that are.")
-            ids.append(found)
+        ids = [int(photo) if photo.isdecimal() else _photo_of(index, photo) for photo in options.photos]
         removed = index.remove(ids)
     if not removed:
         return _complain(f"None of these photos is in {options.index}.")
     print(f"{options.index}: {_count(removed, 'photo')} removed")
     return 0
+
+
+def _photo_of(index: ConceptIndex, name: str) -> int:
+    """The photo of a file, by its bytes; or that was at a path, wherever its file is now."""
+    from model.files import sha256_of
+    from photos.text import printable
+
+    if Path(name).is_file() and (found := index.find_photo(sha256_of(name))) is not None:
+        return found
+    found = index.photos_at(name)
+    if not found:
+        raise ValueError(f"{printable(name)} is not in {index.path}; python -m index search prints the numbers and "
+                         "paths of those that are.")
+    if len(found) > 1:
+        several = ", ".join(f"{photo.id} ({printable(photo.name)})" for photo in found[:MOST_NAMED])
+        raise ValueError(f"{printable(name)} is {len(found)} photos of {index.path}; name one by its number: "
+                         f"{several}.")
+    return found[0].id
 
 
 def _teach(options: argparse.Namespace) -> int:
@@ -318,7 +402,7 @@ def _info(options: argparse.Namespace) -> int:
         told = {"photos": index.num_photos, "concepts": index.num_concepts, "labels": len(index.labels),
                 "bytes": nbytes, "version": index.version, "model": model.name, "sha256": model.sha256,
                 "resolution": model.resolution, "width": model.width, "summary_width": model.summary_width,
-                "tokens": model.num_tokens}
+                "tokens": model.num_tokens, "folders": [root.name for root in index.roots]}
     if options.json:
         print(json.dumps(told))
     else:
@@ -356,7 +440,7 @@ def _export(options: argparse.Namespace) -> int:
     from index.concept_index import ConceptIndex
 
     with ConceptIndex.open(options.index) as index:
-        for path in index.export(options.out, kind=options.kind):
+        for path in index.export(options.out, kind=options.kind, overwrite=options.overwrite):
             print(path)
     return 0
 
@@ -379,8 +463,7 @@ def _complain(sentence: str) -> int:
 if __name__ == "__main__":
     warnings.filterwarnings("ignore", module="PIL")  # of odd metadata; what matters becomes a sentence
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # the same of the hub's client, which tells of each attempt
-    for stream in (sys.stdout, sys.stderr):  # names of photos may hold what a terminal's encoding lacks
-        stream.reconfigure(errors="backslashreplace")
+    start_command()
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -23,6 +23,8 @@ from index.distinct import common_of, distinct
 from index.errors import ConceptIndexError
 from index.map import lay_out, place
 from model.files import write_whole
+from model.startup import start_command
+from model.targets import TakenError, check_free
 
 if TYPE_CHECKING:
     from index.concept_index import ConceptIndex
@@ -206,13 +208,16 @@ def _cluster_of(values: dict) -> Cluster:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("index", type=Path, metavar="INDEX", help="the index's folder")
     parser.add_argument("--out", type=Path, metavar="FILE", help=f"where it is kept; default: {FILE} in the index")
+    parser.add_argument("--overwrite", action="store_true", help="replace a FILE that is there already and is no map")
     parser.add_argument("--anew", action="store_true", help="draw it again even if it is there")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Raises ConceptIndexError."""
+    """Raises ConceptIndexError and TakenError."""
     from index.concept_index import ConceptIndex
 
+    if options.out is not None and load(options.out) is None:  # a map of before is brought up to date
+        check_free([options.out], overwrite=options.overwrite)
     told = ""
 
     def progress(stage: str, share: float) -> None:
@@ -236,10 +241,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_arguments(parser)
     try:
         return run(parser.parse_args(arguments))
-    except ConceptIndexError as error:
+    except (ConceptIndexError, TakenError) as error:
         print(error, file=sys.stderr)
         return 2
 
 
 if __name__ == "__main__":
+    start_command()
     sys.exit(main())

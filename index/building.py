@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from index import staging
 from index.errors import ConceptIndexError
+from index.places import Place, Root, Standing, key_of, standing
 from index.records import EncodedPhoto, ModelIdentity
-from index.sources import BadPhoto, Source, SourcePhoto
+from index.sources import BadPhoto, Source, SourceFile, SourcePhoto
 from photos.limits import MAX_RESOLUTION, MIN_RESOLUTION
 from photos.text import printable
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 MODEL, RESOLUTION = "nano", 448  # of a new index
 # What was encoded is written in one transaction after so many photos or seconds: a kill loses no more than that.
 PHOTOS_A_TRANSACTION, SECONDS_A_TRANSACTION = 256, 30.0
+# Known photos whose places are written in one transaction.
+PLACES_A_TRANSACTION = 4096
 # A build that brought this share of an index's concepts ends with a compaction, which rebuilds what search is fast by.
 SHARE_TO_COMPACT = 0.1
 
@@ -35,15 +39,26 @@ class Engine(Enum):
     RAY = "ray"
 
 
+@dataclass(frozen=True)
+class Stale:
+    """Of a folder: how many files that the index knows are gone, and how many hold other photos than before."""
+
+    root: Path
+    gone: int
+    changed: int
+
+
 @dataclass
 class BuildReport:
-    """added, known: photos that came in, and that were there already; bad: what could not be opened."""
+    """added, known: photos that came in, and that were there already; bad: what could not be opened; stale: of each
+    folder what an update would see to."""
 
     added: int = 0
     known: int = 0
     num_concepts: int = 0
     bad: list[BadPhoto] = field(default_factory=list)
     seconds: float = 0.0
+    stale: list[Stale] = field(default_factory=list)
 
     @property
     def seen(self) -> int:
@@ -61,6 +76,7 @@ def build(
     on_photo: Callable[[], None] | None = None,
 ) -> BuildReport:
     """The photos of a source into the index at `out`, which is made where there is none; what it holds is passed over.
+    Nothing is taken out: what the source no longer holds is counted (`index.updating` takes it out).
 
     model, resolution: None for the index's own, or for a new one nano at 448 px. kind: what searches the index, as
     `ConceptIndex.open` takes it; None: FAISS. on_photo: called once a photo.
@@ -81,6 +97,7 @@ def build(
             staging.clear(index.path)  # by a build on Ray that was stopped, and that this one has completed
         if kind or report.num_concepts >= max(1, SHARE_TO_COMPACT * index.num_concepts):
             index.compact()  # and another kind than FAISS is brought what is new
+        report.stale = stale(index, source.roots)
     if not report.bad and not report.seen:
         raise ConceptIndexError(f"{source.name} holds no photos; name another folder or data set.")
     if report.seen == len(report.bad):
@@ -107,13 +124,20 @@ def add_photos(
     report, start = BuildReport(), time.perf_counter()
     on_photo = on_photo or (lambda: None)
     unwritten: list[EncodedPhoto] = []
-    copies: dict[str, list[str]] = {}  # sha256 of a photo on its way -> the sources of its copies
+    # sha256 of a photo on its way -> the sources of its copies, and the files
+    copies: dict[str, list[tuple[str, SourceFile | None]]] = {}
+    placed: list[tuple[SourceFile, int]] = []
 
     def is_known(photo: SourcePhoto) -> bool:
         if photo.sha256 in copies:
-            copies[photo.sha256].append(photo.source)  # counted with the first, which may turn out to be bad
+            # Counted with the first, which may turn out to be bad.
+            copies[photo.sha256].append((photo.source, photo.file))
             return True
-        if index.find_photo(photo.sha256) is not None:
+        if (known := index.find_photo(photo.sha256)) is not None:
+            if photo.file:
+                placed.append((photo.file, known))
+                if len(placed) >= PLACES_A_TRANSACTION:
+                    write_places()
             report.known += 1
             on_photo()
             return True
@@ -121,7 +145,7 @@ def add_photos(
         return False
 
     def on_bad(bad: BadPhoto) -> None:
-        for source in [bad.source, *copies.pop(bad.sha256, [])]:
+        for source in [bad.source, *(source for source, _ in copies.pop(bad.sha256, []))]:
             report.bad.append(BadPhoto(source, bad.reason, bad.sha256))
             on_photo()
 
@@ -134,10 +158,19 @@ def add_photos(
             report.known += added.known
             report.num_concepts += added.num_concepts
         for encoded in batch:
-            num_copies = len(copies.pop(encoded.photo.sha256))
-            report.known += num_copies
-            for _ in range(num_copies):
+            others = copies.pop(encoded.photo.sha256)
+            if files := [file for _, file in others if file]:
+                photo = index.find_photo(encoded.photo.sha256)
+                placed.extend((file, photo) for file in files)
+            report.known += len(others)
+            for _ in others:
                 on_photo()
+
+    def write_places() -> None:
+        nonlocal placed
+        batch, placed = placed, []
+        if batch:
+            index.place(batch)
 
     last = time.monotonic()
     try:
@@ -149,8 +182,29 @@ def add_photos(
                 last = time.monotonic()
     finally:
         write()
+        write_places()
     report.seconds = time.perf_counter() - start
     return report
+
+
+def stale(index: ConceptIndex, roots: Iterable[Path]) -> list[Stale]:
+    """Of each of these folders that has any."""
+    found = []
+    for folder in roots:
+        if root := root_of(index, folder):
+            places: dict[str, list[Place]] = {}
+            for place in index.places(root=root):
+                places.setdefault(place.path, []).append(place)
+            gone = sum(not os.path.lexists(folder / path) and standing(folder, path) is Standing.GONE
+                       for path in places)
+            changed = sum(len(several) > 1 for several in places.values())
+            found += [Stale(folder, gone, changed)] if gone or changed else []
+    return found
+
+
+def root_of(index: ConceptIndex, folder: Path) -> Root | None:
+    key = key_of(folder)
+    return next((root for root in index.roots if root.key == key), None)
 
 
 def open_or_create(
@@ -159,10 +213,11 @@ def open_or_create(
     """The index at `out`, open for writing, and its model; an empty index where there is none. Raises
     ConceptIndexError where it is of another model or resolution than those asked for."""
     from index.catalogue import FILE
-    from index.concept_index import ConceptIndex
+    from index.concept_index import ConceptIndex, check_room
 
     searched = {"kind": kind} if kind else {}
     if not (out / FILE).exists():
+        check_room(out)  # before the model is loaded
         resolution = checked_resolution(resolution or RESOLUTION)
         stellar, sha256 = load(model or MODEL)
         identity = identity_of(model or MODEL, stellar, sha256, resolution=resolution)

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from index import places
 from index.errors import ConceptIndexError
+from index.places import Place, Root
 from index.records import ModelIdentity, Photo
 from index.taught import TaughtWord
 from index.teaching import Classifier
@@ -49,7 +51,9 @@ TAUGHT = """
 CREATE TABLE IF NOT EXISTS taught (word TEXT PRIMARY KEY, yes TEXT, no TEXT, weights BLOB, bias REAL, model TEXT,
     crc INTEGER);
 """
-TABLES = {"model": "model", "state": "state", "shards": "number", "files": "path", "photos": "id", "taught": "word"}
+TABLES = {"model": "model", "state": "state", "shards": "number", "files": "path", "photos": "id", "taught": "word",
+          "roots": "id", "places": "root, path", "pixels": "photo"}
+OPTIONAL = ("taught", "roots", "places", "pixels")
 COLUMNS = ("id, sha256, source, width, height, nbytes, label, first_concept, num_concepts, pack, start, length, jpeg, "
            "added, removed, crc")
 
@@ -170,7 +174,7 @@ class Catalogue:
                 connection, f"SELECT {COLUMNS} FROM photos INDEXED BY removed_photos WHERE removed IS NOT NULL",
                 "photos", self.path)]
             taught = _checked(connection, "SELECT * FROM taught ORDER BY word", "taught", self.path) \
-                if _has_taught(connection) else []
+                if _has(connection, "taught") else []
         contents = Contents(
             State(*state), _model_identity(model), tuple(ShardEntry(*row) for row in shards),
             tuple(FileEntry(*row) for row in files),
@@ -189,17 +193,48 @@ class Catalogue:
 
     def photos(self, where: str, values: Sequence[object] = (), *, at: int) -> list[PhotoEntry]:
         """The photos that were there at a version, by a condition in SQL; at most as many as its LIMIT says."""
+        return [_photo_entry(row[1:], row[0]) for row in self._photo_rows(where, values, at)]
+
+    def _photo_rows(self, where: str, values: Sequence[object], at: int) -> list[tuple]:
+        """With the folder's name before them."""
         with self._reading() as connection:
-            rows = _checked(connection, f"SELECT {COLUMNS} FROM photos WHERE added <= ? AND (removed IS NULL OR "
-                            f"removed > ?) AND {where}", "photos", self.path, (at, at, *values))
-        return [_photo_entry(row) for row in rows]
+            return _checked(connection, f"SELECT {_folder(connection)}, {COLUMNS} FROM photos WHERE added <= ? AND "
+                            f"(removed IS NULL OR removed > ?) AND {where}", "photos", self.path, (at, at, *values),
+                            first=1)
 
     def labels_and_sources(self, *, at: int) -> list[tuple[int, str | None, str]]:
-        """(id, label, source) of all photos that were there at a version, in the order of their ids."""
+        """(id, label, source, told apart as `Photo.name` is) of all photos that were there at a version, in the order
+        of their ids."""
+        return [(row[1], row[7], row[3] if row[0] is None else f"{row[0]}/{row[3]}")
+                for row in self._photo_rows("1 ORDER BY id", (), at)]
+
+    def roots(self) -> list[Root]:
+        """The folders that photos came from."""
         with self._reading() as connection:
-            rows = _checked(connection, f"SELECT {COLUMNS} FROM photos WHERE added <= ? AND (removed IS NULL OR "
-                            "removed > ?) ORDER BY id", "photos", self.path, (at, at))
-        return [(row[0], row[6], row[2]) for row in rows]
+            rows = _checked(connection, "SELECT * FROM roots ORDER BY id", "roots", self.path) \
+                if _has(connection, "roots") else []
+        return [Root(*row) for row in rows]
+
+    def places(self, where: str = "1", values: Sequence[object] = ()) -> list[Place]:
+        """Of photos that are there now, by a condition in SQL."""
+        with self._reading() as connection:
+            rows = _checked(connection, "SELECT places.* FROM places JOIN photos ON photos.id = places.photo WHERE "
+                            f"photos.removed IS NULL AND ({where}) ORDER BY root, path, photo", "places", self.path,
+                            values) if _has(connection, "places") else []
+        return [Place(*row) for row in rows]
+
+    def unplaced(self, *, at: int) -> list[PhotoEntry]:
+        """The photos that have no place."""
+        with self._reading() as connection:
+            return self.photos("NOT EXISTS (SELECT 1 FROM places WHERE places.photo = photos.id)" if
+                               _has(connection, "places") else "1", at=at)
+
+    def pixels(self, root: int) -> dict[int, str]:
+        """Of the photos that came from a folder and have one: the sha256 of what the model was shown."""
+        with self._reading() as connection:
+            rows = _checked(connection, "SELECT * FROM pixels WHERE photo IN (SELECT photo FROM places WHERE root = ?)",
+                            "pixels", self.path, (root,)) if _has(connection, "pixels") else []
+        return dict(rows)
 
     def packs(self, *, at: int) -> list[Pack]:
         """Where the thumbnails lie of all photos that were there at a version."""
@@ -238,7 +273,7 @@ class Catalogue:
                     if line != "ok":
                         faults.append(f"{self.path} is damaged: {line}.")
                 for table, key in TABLES.items():
-                    if table == "taught" and not _has_taught(connection):
+                    if table in OPTIONAL and not _has(connection, table):
                         continue
                     for row in connection.execute(f"SELECT * FROM {table} ORDER BY {key if key != table else 1}"):
                         if row[-1] != row_crc(row[:-1]):
@@ -380,6 +415,26 @@ class Transaction:
     def forget_removed(self) -> None:
         self._connection.execute("DELETE FROM photos WHERE removed IS NOT NULL")
 
+    def put_places(self, roots: Iterable[Root], dropped: Iterable[Place], put: Iterable[Place],
+                   pixels: Iterable[tuple[int, str]]) -> None:
+        """Where photos lie, and what the model was shown of them; what is put takes the place of what was there."""
+        for statement in places.SCHEMA:
+            self._connection.execute(statement)
+        roots, put, pixels = list(roots), list(put), list(pixels)
+        self._connection.executemany("DELETE FROM roots WHERE id = ?", [(root.id,) for root in roots])
+        self._connection.executemany("DELETE FROM places WHERE root = ? AND path = ? AND photo = ?",
+                                     [(place.root, place.path, place.photo) for place in (*dropped, *put)])
+        self._connection.executemany("DELETE FROM pixels WHERE photo = ?", [row[:1] for row in pixels])
+        _insert(self._connection, "roots", [astuple(root) for root in roots])
+        _insert(self._connection, "places", [astuple(place) for place in put])
+        _insert(self._connection, "pixels", pixels)
+
+    def forget_places(self, photos: Iterable[int]) -> None:
+        """Of photos that leave the index."""
+        for table in ("places", "pixels"):
+            if _has(self._connection, table):
+                self._connection.executemany(f"DELETE FROM {table} WHERE photo = ?", [(photo,) for photo in photos])
+
     def change_taught(self, words: Iterable[TaughtWord], forgotten: Iterable[str]) -> None:
         """forgotten: words, of which some may be among the new ones."""
         self._connection.execute(TAUGHT)
@@ -406,14 +461,15 @@ def _insert(connection: sqlite3.Connection, table: str, rows: list[tuple]) -> No
         connection.executemany(f"INSERT INTO {table} VALUES ({marks})", [(*row, row_crc(row)) for row in rows])
 
 
-def _checked(connection: sqlite3.Connection, query: str, table: str, path: Path, values: Sequence[object] = ()
-             ) -> list[tuple]:
-    """The rows without their CRC. Raises ConceptIndexError where one does not match."""
+def _checked(connection: sqlite3.Connection, query: str, table: str, path: Path, values: Sequence[object] = (), *,
+             first: int = 0) -> list[tuple]:
+    """The rows without their CRC. first: where in a row the table's own columns begin. Raises ConceptIndexError where
+    a CRC does not match."""
     rows = connection.execute(query, values).fetchall()
     for row in rows:
-        if row[-1] != row_crc(row[:-1]):
-            raise ConceptIndexError(f"{path} is damaged in a row of {table} ({row[0]}); copy it back from a backup, or "
-                                    "build the index again.")
+        if row[-1] != row_crc(row[first:-1]):
+            raise ConceptIndexError(f"{path} is damaged in a row of {table} ({row[first]}); copy it back from a "
+                                    "backup, or build the index again.")
     return [row[:-1] for row in rows]
 
 
@@ -433,14 +489,22 @@ def _photo_row(entry: PhotoEntry) -> tuple:
             entry.num_concepts, *astuple(place), entry.added, entry.removed)
 
 
-def _photo_entry(row: tuple) -> PhotoEntry:
+def _photo_entry(row: tuple, folder: str | None = None) -> PhotoEntry:
     photo_id, digest, source, width, height, nbytes, label, first_concept, num_concepts, *place, added, removed = row
-    return PhotoEntry(Photo(digest, source, (width, height), nbytes, label, photo_id), first_concept, num_concepts,
-                      ThumbnailPlace(*place), added, removed)
+    return PhotoEntry(Photo(digest, source, (width, height), nbytes, label, photo_id, folder), first_concept,
+                      num_concepts, ThumbnailPlace(*place), added, removed)
 
 
-def _has_taught(connection: sqlite3.Connection) -> bool:
-    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'taught'").fetchone() is not None
+def _has(connection: sqlite3.Connection, table: str) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is not None
+
+
+def _folder(connection: sqlite3.Connection) -> str:
+    """In SQL, of a row of photos: the name of its folder, where the index is of several."""
+    if not _has(connection, "roots") or connection.execute("SELECT count(*) FROM roots").fetchone()[0] < 2:
+        return "NULL"
+    found = "SELECT roots.name FROM places JOIN roots ON roots.id = places.root WHERE places.photo = photos.id"
+    return f"coalesce(({found} AND places.path = photos.source LIMIT 1), ({found} LIMIT 1))"
 
 
 def _taught_row(taught: TaughtWord) -> tuple:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,14 +27,19 @@ from index.catalogue import (
     sync_folder,
 )
 from index.errors import ConceptIndexError
-from index.records import AddReport, EncodedPhoto
+from index.places import Place, Root, key_of, new_root, place_of
+from index.records import AddReport, EncodedPhoto, Photo
 from index.rows import FULL, Rows, check, merge, rows_of, split
+from index.segments import NAME
 from index.shards import Shard, content_of, damaged, paths_of
 from index.snapshot import SEGMENTS, SearchKind, Snapshot, open_shards, vectors_of
+from index.sources import SourceFile
 from index.taught import TaughtWord
 from model.files import sha256_of, write_whole
 
 FOLDERS = ("shards", "thumbnails", SEGMENTS)
+# What a writer calls its files there. Anything else is somebody else's, and stays.
+OURS = re.compile(rf"\d{{6,}}\.(npy|safetensors|jpegs)|\..+\.part|{NAME.pattern}")
 # A shard of fewer concepts is small. So many small ones at the end become larger ones with the next addition: each
 # that is mapped keeps two files open.
 SMALL = FULL // 2
@@ -67,20 +73,41 @@ def add(catalogue: Catalogue, snapshot: Snapshot, photos: Sequence[EncodedPhoto]
             change.photos.append(PhotoEntry(replace(encoded.photo, id=photo), concept, len(encoded.concepts), place,
                                             added=change.state.version))
             concept += len(encoded.concepts)
+        ids = {entry.photo.sha256: entry.photo.id for entry in change.photos}
+        change.put_places(catalogue, [(encoded.file, ids[encoded.photo.sha256]) for encoded in photos
+                                      if encoded.file and encoded.photo.sha256 in ids])
+        change.pixels = [(ids[encoded.photo.sha256], encoded.pixels) for encoded in new if encoded.pixels]
         change.state = replace(change.state, next_concept=concept, next_photo=state.next_photo + len(new),
                                num_concepts=state.num_concepts + len(rows), num_photos=state.num_photos + len(new))
     return report
 
 
 def remove(catalogue: Catalogue, snapshot: Snapshot, photo_ids: Iterable[int]) -> int:
-    state = snapshot.contents.state
-    found = [entry for photo in sorted({int(photo) for photo in photo_ids}) if 0 <= photo < state.next_photo
-             for entry in catalogue.photos("id = ?", (photo,), at=state.version)]
     with _change(catalogue, snapshot.contents) as change:
-        change.photos = [replace(entry, removed=change.state.version) for entry in found]
-        change.state = replace(change.state, num_photos=state.num_photos - len(found),
-                               num_concepts=state.num_concepts - sum(entry.num_concepts for entry in found))
-    return len(found)
+        return change.remove(catalogue, photo_ids)
+
+
+def place(catalogue: Catalogue, snapshot: Snapshot, files: Iterable[tuple[SourceFile, int]]) -> None:
+    with _change(catalogue, snapshot.contents) as change:
+        change.put_places(catalogue, files)
+
+
+def move_root(catalogue: Catalogue, snapshot: Snapshot, before: Root, now: Path) -> None:
+    others = [root for root in catalogue.roots() if root.id != before.id]
+    with _change(catalogue, snapshot.contents) as change:
+        change.roots = [replace(new_root(now, others), id=before.id)]
+
+
+def settle(catalogue: Catalogue, snapshot: Snapshot, *, removed: Iterable[int], photos: Iterable[Photo],
+           files: Iterable[tuple[SourceFile, int]], dropped: Iterable[Place]) -> None:
+    version = snapshot.contents.state.version
+    with _change(catalogue, snapshot.contents) as change:
+        change.remove(catalogue, removed)
+        for photo in photos:
+            [entry] = catalogue.photos("id = ?", (photo.id,), at=version)
+            change.photos.append(replace(entry, photo=photo))
+        change.dropped_places = list(dropped)
+        change.put_places(catalogue, files)
 
 
 def compact(catalogue: Catalogue, snapshot: Snapshot, kind: SearchKind) -> None:
@@ -92,6 +119,11 @@ def compact(catalogue: Catalogue, snapshot: Snapshot, kind: SearchKind) -> None:
                 for place in run))
         _repack(catalogue, change)
         change.forget_removed = len(snapshot.contents.removed_photos) > 0
+        _write_segments(snapshot, change, kind)
+
+
+def segment(catalogue: Catalogue, snapshot: Snapshot, kind: SearchKind) -> None:
+    with _change(catalogue, snapshot.contents) as change:
         _write_segments(snapshot, change, kind)
 
 
@@ -119,8 +151,7 @@ def restore_segments(catalogue: Catalogue, snapshot: Snapshot, kind: SearchKind)
     segments = [file for file in snapshot.contents.files if file.path.startswith(f"{SEGMENTS}/")]
     if all(is_sound(catalogue.folder, file) for file in segments):
         return False
-    with _change(catalogue, snapshot.contents) as change:
-        _write_segments(snapshot, change, kind)
+    segment(catalogue, snapshot, kind)
     return True
 
 
@@ -129,7 +160,7 @@ def sweep(folder: Path, contents: Contents) -> None:
     named = {file.path for file in contents.files}
     for place in FOLDERS:
         for file in (folder / place).glob("*"):
-            if f"{place}/{file.name}" not in named:
+            if OURS.fullmatch(file.name) and f"{place}/{file.name}" not in named:
                 file.unlink(missing_ok=True)
     for file in folder.glob(".*.part"):
         if time.time() - file.stat().st_mtime > 3600:  # a younger one may be a map that another process is writing
@@ -165,12 +196,21 @@ class _Change:
     photos: list[PhotoEntry] = field(default_factory=list)
     taught: list[TaughtWord] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
+    roots: list[Root] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    dropped_places: list[Place] = field(default_factory=list)
+    pixels: list[tuple[int, str]] = field(default_factory=list)
+    removed: list[int] = field(default_factory=list)
     forget_removed: bool = False
 
     @property
     def is_empty(self) -> bool:
         return not (self.files or self.dropped_files or self.photos or self.forget_removed or self.taught
-                    or self.forgotten)
+                    or self.forgotten or self.changes_places)
+
+    @property
+    def changes_places(self) -> bool:
+        return bool(self.roots or self.places or self.dropped_places or self.pixels)
 
     def number(self) -> int:
         """For a new file: never given before."""
@@ -190,6 +230,33 @@ class _Change:
             self.shards.append(ShardEntry(number, int(rows.photo_ids[0]), len(rows.photo_ids), len(rows)))
         self.dropped_shards += [shard.number for shard in shards]
         self.dropped_files += [path for shard in shards for path in paths_of(shard.number)]
+
+    def remove(self, catalogue: Catalogue, photo_ids: Iterable[int]) -> int:
+        """-> how many of them there were."""
+        found = [entry for photo in sorted({int(photo) for photo in photo_ids}) if 0 <= photo < self.state.next_photo
+                 for entry in catalogue.photos("id = ?", (photo,), at=self.contents.state.version)]
+        self.photos += [replace(entry, removed=self.state.version) for entry in found]
+        self.removed += [entry.photo.id for entry in found]
+        self.state = replace(self.state, num_photos=self.state.num_photos - len(found),
+                             num_concepts=self.state.num_concepts - sum(entry.num_concepts for entry in found))
+        return len(found)
+
+    def put_places(self, catalogue: Catalogue, files: Iterable[tuple[SourceFile, int]]) -> None:
+        """Files and the ids of the photos that were read from them."""
+        known = catalogue.roots()
+        by_path = {}
+        for file, photo in files:
+            if file.root not in by_path:
+                key = key_of(file.root)
+                found = next((root for root in [*known, *self.roots] if root.key == key), None)
+                if found is None:
+                    found = new_root(file.root, [*known, *self.roots])
+                    self.roots.append(found)
+                by_path[file.root] = found.id
+            put = place_of(file, by_path[file.root], photo)
+            if put not in catalogue.places("places.root = ? AND places.path = ? AND places.photo = ?",
+                                           (put.root, put.path, put.photo)):
+                self.places.append(put)
 
     def write_pack(self, pictures: Sequence[bytes]) -> list[thumbnails.ThumbnailPlace]:
         path = f"thumbnails/{self.number():06d}.jpegs"
@@ -212,6 +279,9 @@ class _Change:
         if self.forget_removed:
             transaction.forget_removed()
         transaction.put_photos(self.photos)
+        transaction.forget_places(self.removed)
+        if self.changes_places:
+            transaction.put_places(self.roots, self.dropped_places, self.places, self.pixels)
         if self.taught or self.forgotten:
             transaction.change_taught(self.taught, self.forgotten)
         transaction.set_state(self.state)

@@ -19,10 +19,23 @@ import numpy as np
 
 from index import taught, thumbnails
 from index.catalogue import FILE, Catalogue, PhotoEntry
-from index.changes import add, compact, forget, remove, restore_segments, sweep, teach
+from index.changes import (
+    add,
+    compact,
+    forget,
+    move_root,
+    place,
+    remove,
+    restore_segments,
+    segment,
+    settle,
+    sweep,
+    teach,
+)
 from index.columns import Columns
 from index.errors import ConceptIndexError
 from index.lock import WriterLock
+from index.places import Place, Root, key_of
 from index.records import AddReport, Concept, EncodedPhoto, Hit, ModelIdentity, Photo, PhotoHit
 from index.snapshot import SearchKind, Snapshot, open_snapshot
 from index.taught import TaughtScores, TaughtWord
@@ -32,6 +45,27 @@ from index.verification import faults
 
 if TYPE_CHECKING:
     from index.filters import Filter
+    from index.sources import SourceFile
+
+
+def check_room(path: Path) -> None:
+    """Whether an index can be made there; makes nothing. ConceptIndexError where there is one, or somebody's files."""
+    try:
+        # A creation that was killed leaves the lock and an unnamed catalogue; nobody misses them.
+        found = {file.name for file in path.iterdir() if not file.name.startswith(f".{FILE}.part")} - {WriterLock.FILE}
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise no_room(path, error) from error
+    if FILE in found:
+        raise ConceptIndexError(f"{path} holds an index already; open it, or choose another folder.")
+    if found:
+        raise ConceptIndexError(f"{path} holds other files ({min(found)}); choose an empty or a new folder.")
+
+
+def no_room(path: Path, error: OSError) -> ConceptIndexError:
+    return ConceptIndexError(f"{path} cannot hold an index ({error.strerror}); choose a folder with the right to "
+                             "write.")
 
 
 class ConceptIndex:
@@ -48,18 +82,11 @@ class ConceptIndex:
     def create(cls, path: str | PathLike[str], *, model: ModelIdentity, kind: SearchKind = VectorIndex) -> Self:
         """An empty index, open for writing. The folder may exist, but hold nothing. kind: as in `open`."""
         path = Path(path)
+        check_room(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            # A creation that was killed leaves the lock and an unnamed catalogue; nobody misses them.
-            found = {file.name for file in path.iterdir() if not file.name.startswith(f".{FILE}.part")}
-            found -= {WriterLock.FILE}
         except OSError as error:
-            raise ConceptIndexError(f"{path} cannot hold an index ({error.strerror}); choose a folder with the right "
-                                    "to write.") from error
-        if FILE in found:
-            raise ConceptIndexError(f"{path} holds an index already; open it, or choose another folder.")
-        if found:
-            raise ConceptIndexError(f"{path} holds other files ({min(found)}); choose an empty or a new folder.")
+            raise no_room(path, error) from error
         lock = WriterLock(path)
         try:
             return cls(path, Catalogue.create(path, model), lock, kind)
@@ -141,11 +168,34 @@ class ConceptIndex:
         with self._writing():
             return remove(self._catalogue, self._snapshot, photo_ids)
 
+    def place(self, files: Iterable[tuple[SourceFile, int]]) -> None:
+        """One transaction: files, and the ids of the photos that were read from them, which are there already."""
+        with self._writing():
+            place(self._catalogue, self._snapshot, files)
+
+    def settle(self, *, removed: Iterable[int] = (), photos: Iterable[Photo] = (),
+               files: Iterable[tuple[SourceFile, int]] = (), dropped: Iterable[Place] = ()) -> None:
+        """One transaction at the end of an update. removed: ids; photos: as they are now, by their ids; files: as in
+        `place`; dropped: places where photos no longer are."""
+        with self._writing():
+            settle(self._catalogue, self._snapshot, removed=removed, photos=photos, files=files, dropped=dropped)
+
+    def move_root(self, before: Root, now: Path) -> None:
+        """One transaction: a folder that photos came from is somewhere else."""
+        with self._writing():
+            move_root(self._catalogue, self._snapshot, before, now)
+
     def compact(self) -> None:
         """One transaction: small shards become large ones, what was removed leaves the disk, ids stay, and FAISS's
         files are made."""
         with self._writing():
             compact(self._catalogue, self._snapshot, self._kind)
+
+    def segment(self) -> None:
+        """One transaction: FAISS's files are made, as `compact` does, and all else stays: a reader of a version before
+        finds what it held."""
+        with self._writing():
+            segment(self._catalogue, self._snapshot, self._kind)
 
     def teach(self, word: str, yes: Iterable[int], no: Iterable[int]) -> TaughtWord:
         """One transaction: a word from concepts that it means and that it does not mean, by their ids. A word that was
@@ -236,6 +286,39 @@ class ConceptIndex:
         found = self._catalogue.photos("sha256 = ?", (sha256,), at=self.version)
         return found[0].photo.id if found else None
 
+    @property
+    def roots(self) -> list[Root]:
+        """The folders that photos came from."""
+        return self._catalogue.roots()
+
+    def places(self, *, root: Root | None = None, path: str | None = None, photo: int | None = None) -> list[Place]:
+        """The files that photos were read from: those of which all holds that is asked for."""
+        asked = {"root": root and root.id, "path": path, "photo": photo}
+        asked = {name: value for name, value in asked.items() if value is not None}
+        return self._catalogue.places(" AND ".join(f"places.{name} = ?" for name in asked) or "1", [*asked.values()])
+
+    def photos_at(self, path: str) -> list[Photo]:
+        """Those that were read from a file: by its whole path, by that inside its folder, or with the folder's name
+        before it, as `Photo.name` has it."""
+        roots, whole = {root.key: root for root in self.roots}, Path(path).expanduser().absolute()
+        found = {place.photo for place in self.places(path=Path(path).as_posix())}
+        for folder in whole.parents if roots else ():
+            if root := roots.get(key_of(folder)):
+                found |= {place.photo for place in self.places(root=root, path=whole.relative_to(folder).as_posix())}
+        for root in roots.values():
+            if path.startswith(f"{root.name}/"):
+                found |= {place.photo for place in self.places(root=root, path=path.removeprefix(f"{root.name}/"))}
+        said = [entry.photo.id for entry in self._catalogue.photos("source = ?", (path,), at=self.version)]
+        return [self.photo(photo) for photo in sorted(found.union(said))]
+
+    def unplaced(self) -> list[Photo]:
+        """Those of which no file is known."""
+        return [entry.photo for entry in self._catalogue.unplaced(at=self.version)]
+
+    def pixels(self, root: Root) -> dict[int, str]:
+        """The sha256 of what the model was shown, of the photos that came from a folder, by their ids."""
+        return self._catalogue.pixels(root.id)
+
     def thumbnail(self, photo_id: int) -> bytes:
         """A JPEG."""
         try:
@@ -298,11 +381,11 @@ class ConceptIndex:
         """Reads everything -> a sentence for each damaged or missing file; none: it is all as it was written."""
         return faults(self._catalogue)
 
-    def export(self, path: str | PathLike[str], *, kind: str = "parquet") -> list[Path]:
+    def export(self, path: str | PathLike[str], *, kind: str = "parquet", overwrite: bool = False) -> list[Path]:
         """As files for other programs (`index.export`), in a folder that is made -> what was written."""
         from index.export import export
 
-        return export(self._catalogue, self._snapshot, Path(path), kind=kind)
+        return export(self._catalogue, self._snapshot, Path(path), kind=kind, overwrite=overwrite)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

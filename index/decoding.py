@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import queue
@@ -25,11 +26,13 @@ READ_AHEAD = 16  # photos
 
 @dataclass(frozen=True)
 class Prepared:
-    """A decoded photo. pixels: (H, W, 3) uint8, as `photos.fitting.fit` has them; size: the photo's (width, height)."""
+    """A decoded photo. pixels: (H, W, 3) uint8, as `photos.fitting.fit` has them; size: the photo's (width, height);
+    digest: the sha256 of the pixels and their shape."""
 
     pixels: np.ndarray
     size: tuple[int, int]
     thumbnail: bytes
+    digest: str
 
 
 def decoded_ahead(
@@ -77,7 +80,8 @@ def prepare(data: bytes, *, resolution: int, patch_size: int) -> Prepared:
     """A file's bytes -> pixels and thumbnail. ValueError with one sentence where they are no photo."""
     photo = open_photo(data, limits=LOCAL)
     pixels = np.array(resized(photo, resolution=resolution, patch_size=patch_size))
-    return Prepared(pixels, photo.info["size"], thumbnail_of(photo))
+    digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+    return Prepared(pixels, photo.info["size"], thumbnail_of(photo), digest)
 
 
 def thumbnail_of(photo: Image.Image) -> bytes:

@@ -47,12 +47,14 @@ def encode(
     batch_size: int | None = None,
     num_workers: int | None = None,
     is_known: Callable[[SourcePhoto], bool] | None = None,
+    is_same: Callable[[SourcePhoto, Prepared], bool] | None = None,
     on_bad: Callable[[BadPhoto], None] | None = None,
 ) -> Iterator[EncodedPhoto]:
     """Each photo's EncodedPhoto, in the order that they came in.
 
     Photos are read in a thread of their own and decoded in `num_workers` more (as many as there are cores), while this
-    one encodes. is_known: asked before a photo is decoded, in this thread; a known one is passed over.
+    one encodes. is_known: asked before a photo is decoded, in this thread, and is_same afterwards; a photo that either
+    knows is passed over.
     on_bad: told of what could not be opened. An error of `photos` itself is raised here, after what came before it.
     """
     batch_size = batch_size or default_batch_size(stellar.device, resolution)
@@ -82,6 +84,8 @@ def encode(
     for photo, prepared in decoded_ahead(photos, resolution=resolution, patch_size=stellar.patch_size,
                                          ahead=2 * batch_size, num_workers=num_workers, is_known=is_known,
                                          on_bad=on_bad):
+        if is_same is not None and is_same(photo, prepared):
+            continue
         waiting = Waiting(photo, prepared)
         in_order.append(waiting)
         same = by_size[prepared.pixels.shape]
@@ -165,7 +169,7 @@ def encoded_photo(waiting: Waiting, found: PhotoConcepts | None) -> EncodedPhoto
     photo = waiting.photo
     return EncodedPhoto(
         Photo(photo.sha256, photo.source, waiting.prepared.size, len(photo.data), photo.label),
-        found.concepts, found.vectors, found.summary, waiting.prepared.thumbnail)
+        found.concepts, found.vectors, found.summary, waiting.prepared.thumbnail, photo.file, waiting.prepared.digest)
 
 
 def encode_one(stellar: Stellar, photo: SourcePhoto, *, resolution: int = RESOLUTION) -> EncodedPhoto:

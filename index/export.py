@@ -1,9 +1,10 @@
 """Export: an index as tables for other programs; `concepts`, a row a concept, and `photos`, a row a photo.
 
-concepts: concept and photo (ids), source and label of the photo, token, mass, peak, x and y (the centroid), left, top,
-right and bottom (the box), patch_rows, patch_cols and mask (run lengths over that grid, `index.rle`), name_1 to name_3
-with name_1_score to name_3_score, and vector, float32 of unit length. photos: photo, source, label, width, height,
-nbytes, sha256, num_concepts, summary (float32) and thumbnail, a JPEG as `datasets` keeps pictures.
+concepts: concept and photo (ids), source, folder and label of the photo (source is its path inside the folder; the
+folder is named in an index of several), token, mass, peak, x and y (the centroid), left, top, right and bottom (the
+box), patch_rows, patch_cols and mask (run lengths over that grid, `index.rle`), name_1 to name_3 with name_1_score to
+name_3_score, and vector, float32 of unit length. photos: photo, source, folder, label, width, height, nbytes, sha256,
+num_concepts, summary (float32) and thumbnail, a JPEG as `datasets` keeps pictures.
 
     pandas.read_parquet("tables/concepts.parquet")
     datasets.load_dataset("parquet", data_files="tables/photos.parquet")
@@ -13,6 +14,8 @@ nbytes, sha256, num_concepts, summary (float32) and thumbnail, a JPEG as `datase
 from __future__ import annotations
 
 import json
+import os
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,6 +30,8 @@ from index.errors import ConceptIndexError
 from index.rows import NUM_NAMES, Rows, merge, split
 from index.shards import paths_of
 from index.snapshot import Snapshot
+from model.files import put
+from model.targets import TakenError, check_free
 
 # Concepts that are in memory at once, and rows that are read back together.
 ROWS_AT_ONCE = 8192
@@ -34,24 +39,28 @@ ROWS_AT_ONCE = 8192
 Tables = Iterator[pa.Table]
 
 
-def export(catalogue: Catalogue, snapshot: Snapshot, path: Path, *, kind: str) -> list[Path]:
+def export(catalogue: Catalogue, snapshot: Snapshot, path: Path, *, kind: str, overwrite: bool = False) -> list[Path]:
     """Writes both tables into a folder, which is made -> what was written. kind: "parquet" or "lance".
 
-    Raises ConceptIndexError where they are there already, where a file of the index is damaged, where the disk
-    refuses, and for Lance where it is not installed.
+    Raises ConceptIndexError where they are there already, unless `overwrite`, where a file of the index is damaged,
+    where the disk refuses, and for Lance where it is not installed.
     """
     write = writer_of(kind)
     model = snapshot.contents.model
     tables = {"concepts": (concept_schema(model.width), concept_tables),
               "photos": (photo_schema(model.summary_width), photo_tables)}
     targets = [path / f"{name}.{kind}" for name in tables]
-    for target in targets:
-        if target.exists():
-            raise ConceptIndexError(f"{target} is there already; choose another folder.")
+    if snapshot.folder.resolve() in (path.resolve(), *path.resolve().parents):
+        raise ConceptIndexError(f"{path} is in the index's own folder, where only an index is kept; choose another "
+                                "folder.")
+    try:
+        check_free(targets, overwrite=overwrite)
+    except TakenError as error:
+        raise ConceptIndexError(str(error)) from error
     try:
         path.mkdir(parents=True, exist_ok=True)
         for target, (schema, tables_of) in zip(targets, tables.values(), strict=True):
-            write(target, schema, tables_of(catalogue, snapshot, schema))
+            write(target, schema, tables_of(catalogue, snapshot, schema), overwrite)
     except (ConceptIndexError, KeyError) as error:
         if catalogue.version() == snapshot.contents.state.version:
             raise
@@ -62,7 +71,7 @@ def export(catalogue: Catalogue, snapshot: Snapshot, path: Path, *, kind: str) -
     return targets
 
 
-def writer_of(kind: str) -> Callable[[Path, pa.Schema, Tables], None]:
+def writer_of(kind: str) -> Callable[[Path, pa.Schema, Tables, bool], None]:
     if kind == "parquet":
         return write_parquet
     if kind == "lance":
@@ -75,23 +84,26 @@ def writer_of(kind: str) -> Callable[[Path, pa.Schema, Tables], None]:
     raise ConceptIndexError(f"There is no export to {kind}; choose parquet or lance.")
 
 
-def write_parquet(target: Path, schema: pa.Schema, tables: Tables) -> None:
+def write_parquet(target: Path, schema: pa.Schema, tables: Tables, overwrite: bool) -> None:
     """Under another name until it is whole."""
-    partial = target.with_name(f".{target.name}.part")
+    partial = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with parquet.ParquetWriter(partial, schema, compression="zstd") as writer:
             for table in tables:
                 writer.write_table(table)
-        partial.rename(target)
+        with open(partial, "rb") as file:
+            os.fsync(file.fileno())
+        put(partial, target, replace=overwrite)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def write_lance(target: Path, schema: pa.Schema, tables: Tables) -> None:
+def write_lance(target: Path, schema: pa.Schema, tables: Tables, overwrite: bool) -> None:
     import lance
 
     batches = (batch for table in tables for batch in table.to_batches())
-    lance.write_dataset(pa.RecordBatchReader.from_batches(schema, batches), str(target))
+    lance.write_dataset(pa.RecordBatchReader.from_batches(schema, batches), str(target),
+                        mode="overwrite" if overwrite else "create")
 
 
 def concept_schema(width: int) -> pa.Schema:
@@ -99,7 +111,8 @@ def concept_schema(width: int) -> pa.Schema:
     names = {f"name_{place}{end}": kind for place in range(1, NUM_NAMES + 1)
              for end, kind in (("", pa.string()), ("_score", pa.float32()))}
     return pa.schema({
-        "concept": pa.int64(), "photo": pa.int64(), "source": pa.string(), "label": pa.string(), "token": pa.uint16(),
+        "concept": pa.int64(), "photo": pa.int64(), "source": pa.string(), "folder": pa.string(),
+        "label": pa.string(), "token": pa.uint16(),
         **numbers, "patch_rows": pa.uint16(), "patch_cols": pa.uint16(), "mask": pa.list_(pa.uint16()), **names,
         "vector": pa.list_(pa.float32(), width)}.items())
 
@@ -107,8 +120,8 @@ def concept_schema(width: int) -> pa.Schema:
 def photo_schema(width: int) -> pa.Schema:
     picture = {"info": {"features": {"thumbnail": {"_type": "Image"}}}}
     return pa.schema({
-        "photo": pa.int64(), "source": pa.string(), "label": pa.string(), "width": pa.int32(), "height": pa.int32(),
-        "nbytes": pa.int64(), "sha256": pa.string(), "num_concepts": pa.int32(),
+        "photo": pa.int64(), "source": pa.string(), "folder": pa.string(), "label": pa.string(), "width": pa.int32(),
+        "height": pa.int32(), "nbytes": pa.int64(), "sha256": pa.string(), "num_concepts": pa.int32(),
         "summary": pa.list_(pa.float32(), width),
         "thumbnail": pa.struct({"bytes": pa.binary(), "path": pa.string()}.items()),
     }.items(), metadata={"huggingface": json.dumps(picture)})
@@ -128,6 +141,7 @@ def concept_tables(catalogue: Catalogue, snapshot: Snapshot, schema: pa.Schema) 
                       f"name_{place + 1}_score": [score for _, score in there]}
         yield pa.table({
             "concept": columns["id"], "photo": columns["photo"], "source": [photo.source for photo in of_photo],
+            "folder": [photo.folder for photo in of_photo],
             "label": [photo.label for photo in of_photo], "token": columns["token"], "mass": columns["mass"],
             "peak": columns["peak"], "x": columns["centroid"][:, 0], "y": columns["centroid"][:, 1], **boxes,
             "patch_rows": rows_and_cols[0], "patch_cols": rows_and_cols[1],
@@ -142,6 +156,7 @@ def photo_tables(catalogue: Catalogue, snapshot: Snapshot, schema: pa.Schema) ->
         pictures = [{"bytes": thumbnails.read(catalogue.folder, entry.thumbnail), "path": None} for entry in entries]
         yield pa.table({
             "photo": rows.photo_ids, "source": [photo.source for photo in said],
+            "folder": [photo.folder for photo in said],
             "label": [photo.label for photo in said], "width": [photo.size[0] for photo in said],
             "height": [photo.size[1] for photo in said], "nbytes": [photo.nbytes for photo in said],
             "sha256": [photo.sha256 for photo in said], "num_concepts": [entry.num_concepts for entry in entries],

@@ -23,7 +23,7 @@ def hits_table(name: str, concept: Concept, hits: Sequence[Hit], photos: Mapping
     for hit, learnt in zip(hits, taught or [()] * len(hits), strict=True):
         photo = photos[hit.concept.photo]
         rows.append((f"{hit.score:.3f}", str(hit.concept.photo), str(hit.concept.id), str(hit.concept.token),
-                     f"{hit.concept.mass:.1%}", printable(photo.label or ""), printable(photo.source),
+                     f"{hit.concept.mass:.1%}", printable(photo.label or ""), plain(photo.name),
                      words(hit.concept, learnt)))
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADS))]
     lines = ["  ".join(cell.rjust(width) if column < NUM_NUMBERS else cell.ljust(width)
@@ -36,7 +36,8 @@ def hits_json(name: str, concept: Concept, hits: Sequence[Hit], photos: Mapping[
               taught: Sequence[Taught] = ()) -> str:
     """The same as one JSON object: photo, concept, hits."""
     found = [{"score": round(hit.score, 4), "photo": hit.concept.photo, "source": photos[hit.concept.photo].source,
-              "label": photos[hit.concept.photo].label, "concept": hit.concept.id, **facts(hit.concept),
+              "folder": photos[hit.concept.photo].folder, "label": photos[hit.concept.photo].label,
+              "concept": hit.concept.id, **facts(hit.concept),
               "taught": [[word, round(score, 4)] for word, score in learnt]}
              for hit, learnt in zip(hits, taught or [()] * len(hits), strict=True)]
     return json.dumps({"photo": name, "concept": facts(concept), "hits": found})
@@ -46,6 +47,11 @@ def facts(concept: Concept) -> dict[str, object]:
     return {"token": concept.token, "mass": round(concept.mass, 4), "box": [round(edge, 4) for edge in concept.box],
             "names": [[word, round(score, 4)] for word, score in concept.names],
             "certain": bool(concept.names) and is_certain(concept.names[0][1])}
+
+
+def plain(path: str) -> str:
+    """A path fit for a terminal and whole, unlike `printable` makes it: photos are told apart by it."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in path)
 
 
 def words(concept: Concept, taught: Taught = ()) -> str:

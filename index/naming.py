@@ -2,7 +2,7 @@
 
 The classes are ImageNet's, and their probabilities are summed up a tree of kinds (`index.hedging`).
 
-    python -m index.naming tf_efficientnet_lite0.safetensors --out assets/nano/names.npz
+    python -m index.naming tf_efficientnet_lite0.safetensors --overwrite
 
 makes the classifier's file anew, from the whole network's weights in timm's names. Any other model's concepts are named
 by a linear probe that `python -m train.evaluate CHECKPOINT --data CLASS_FOLDERS --save-probe` leaves beside its file;
@@ -34,6 +34,7 @@ from index.taxonomy import taxonomy
 from model.factorization import Factorization
 from model.identity import concepts_sha256
 from model.probe import Probe, ProbeError, beside
+from model.startup import start_command
 
 if TYPE_CHECKING:
     from model.stellar import Stellar
@@ -89,7 +90,8 @@ def fitting_probe(file: Path, changed: int, checkpoint: Path, written: int) -> P
         raise ConceptIndexError(str(error)) from error
     if probe.sha256 != concepts_sha256(checkpoint):
         raise ConceptIndexError(f"{file} was learnt on other weights than {checkpoint.name}; make it again: python -m "
-                                f"train.evaluate {checkpoint} --data CLASS_FOLDERS --save-probe, or delete it.")
+                                f"train.evaluate {checkpoint} --data CLASS_FOLDERS --save-probe --overwrite, or "
+                                "delete it.")
     return probe
 
 
@@ -199,16 +201,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m index.naming", description="Makes the file of concepts' names.")
     parser.add_argument("weights", help=f"safetensors of {STEM} in timm's names, with its classifier")
     parser.add_argument("--out", type=Path, default=NAMES_FILE, metavar="FILE", help=f"default: {NAMES_FILE}")
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that is there already")
     options = parser.parse_args(arguments)
 
-    from safetensors.torch import load_file
     from timm.data import ImageNetInfo
 
     from model.files import write_whole
+    from model.targets import TakenError, check_free
+    from model.tensor_files import read_all
 
     info = ImageNetInfo()
     try:
-        head = head_of(load_file(options.weights),
+        check_free([options.out], overwrite=options.overwrite)
+        head = head_of(read_all(options.weights),
                        [info.index_to_description(number) for number in range(info.num_classes())])
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **head)
@@ -216,7 +221,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyError as error:
         print(f"{options.weights} has no {error.args[0]}; give the whole {STEM}, with its classifier.", file=sys.stderr)
         return 2
-    except Exception as error:  # safetensors' own errors have no common base
+    except TakenError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (OSError, ValueError) as error:
         print(f"{options.weights} cannot be turned into {options.out}: {error}", file=sys.stderr)
         return 2
     print(f"{options.out}: {len(head['words'])} names, {len(buffer.getvalue()) / 1e6:.1f} MB")
@@ -224,4 +232,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    start_command()
     sys.exit(main())

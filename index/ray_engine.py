@@ -22,7 +22,7 @@ import numpy as np
 from index import staging
 from index.errors import ConceptIndexError
 from index.records import EncodedPhoto, ModelIdentity, Photo
-from index.sources import BadPhoto, Source, SourcePhoto, first_line
+from index.sources import BadPhoto, Source, SourceFile, SourcePhoto, first_line
 from index.staging import MadeShard, ShardPlan, StagedPhoto
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ PHOTOS_A_PART = 256
 @dataclass(frozen=True)
 class Seen:
     """What became of a photo of the source. order: rises in the order of the source. staged: None where the photo is
-    known already, or bad: then `reason` says why. broken: nothing more comes from this piece of the source."""
+    known already, or bad: then `reason` says why. broken: nothing more comes from this piece of the source. file: of a
+    folder's photo."""
 
     order: tuple[int, int]
     source: str
@@ -47,6 +48,7 @@ class Seen:
     staged: StagedPhoto | None = None
     reason: str | None = None
     broken: bool = False
+    file: SourceFile | None = None
 
 
 def add_photos(
@@ -83,6 +85,7 @@ def add_photos(
                 held.add(found.sha256)
         if new:
             name_all(index, new, made(ray, index, [place for _, place in new]))
+    index.place([(found.file, index.find_photo(found.sha256)) for found in seen if found.file and not found.reason])
     staging.clear(index.path)
     report.added, report.num_concepts = len(new), sum(place.num_concepts for _, place in new)
     report.seconds = time.perf_counter() - start
@@ -230,7 +233,7 @@ def read(row: dict, *, folder: str, known) -> Iterator[dict]:
             if isinstance(photo, BadPhoto):
                 photo = Seen(order, photo.source, sha256=photo.sha256, reason=photo.reason)
             elif is_among(known, photo.sha256):
-                photo = Seen(order, photo.source, photo.label, photo.sha256)
+                photo = Seen(order, photo.source, photo.label, photo.sha256, file=photo.file)
             yield {"photo": pickle.dumps((order, photo))}
     except ConceptIndexError as error:  # the source has broken off
         order = (row["piece"], number + 1)
@@ -267,7 +270,7 @@ class Encoder:
                   (staging.write_part(self.index_path, done, self.identity) if done else ())}
         reasons = {photo.sha256: photo.reason for photo in bad}
         return [photo if isinstance(photo, Seen) else
-                Seen(order, photo.source, photo.label, sha256, staged.get(sha256), reasons.get(sha256))
+                Seen(order, photo.source, photo.label, sha256, staged.get(sha256), reasons.get(sha256), file=photo.file)
                 for order, photo in given for sha256 in [photo.sha256]]
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from model.thresholds import ConceptThresholds
+
+if TYPE_CHECKING:
+    from index.sources import SourceFile
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,8 @@ class Concept:
 @dataclass(frozen=True)
 class Photo:
     """A photo of an index. source: its path below the indexed folder, or the data set's name and row. size: (width,
-    height). sha256: of its bytes. id: -1 until an index gave it."""
+    height). sha256: of its bytes. id: -1 until an index gave it. folder: the name of the indexed folder, in an index
+    of several; None in one of a single folder."""
 
     sha256: str
     source: str
@@ -60,6 +65,12 @@ class Photo:
     nbytes: int
     label: str | None = None
     id: int = -1
+    folder: str | None = field(default=None, compare=False)
+
+    @property
+    def name(self) -> str:
+        """Its source, told apart from those of other folders."""
+        return self.source if self.folder is None else f"{self.folder}/{self.source}"
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,8 @@ class EncodedPhoto:
     """A photo on its way into an index.
 
     concepts and vectors go together: (n, C) float32, unit length. summary: (D,), unit length. thumbnail: a JPEG whose
-    long side is at most 256 px.
+    long side is at most 256 px. file: what it was read from, if that was a file of a folder; pixels: the sha256 of what
+    the model was shown (`index.decoding`), None where that is not known.
     """
 
     photo: Photo
@@ -75,6 +87,8 @@ class EncodedPhoto:
     vectors: np.ndarray
     summary: np.ndarray
     thumbnail: bytes
+    file: SourceFile | None = None
+    pixels: str | None = None
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,25 @@ PHOTOS_A_PIECE = 64  # files of a folder
 
 
 @dataclass(frozen=True)
+class SourceFile:
+    """A photo's file as it was just before it was read. root: the folder that a person named; path: below it, as
+    `SourcePhoto.source` has it; mtime_ns: when it was last changed."""
+
+    root: Path
+    path: str
+    nbytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
 class SourcePhoto:
-    """A file's bytes. source: its path below the folder, or the data set's name and row; label: if it has one."""
+    """A file's bytes. source: its path below the folder, or the data set's name and row; label: if it has one; file:
+    of a folder's photo."""
 
     data: bytes = field(repr=False)
     source: str
     label: str | None = None
+    file: SourceFile | None = None
 
     @cached_property
     def sha256(self) -> str:
@@ -44,17 +57,32 @@ class BadPhoto:
 
 
 @dataclass(frozen=True)
+class ListedPhoto:
+    """A photo of a folder that was found and not opened. path: where it is; source, label: as SourcePhoto's."""
+
+    path: Path
+    source: str
+    label: str | None = None
+
+    def read(self, root: Path) -> SourcePhoto | BadPhoto:
+        return read_file(self.path, self.source, self.label, root)
+
+
+@dataclass(frozen=True)
 class Source:
     """Photos that can be gone through again and again, the same each time.
 
     name: for people; num_photos: None where only going through them tells. cut: the same photos in the same order as
-    several sources, which several machines can read at once.
+    several sources, which several machines can read at once. roots: the folders that were named, absolute. listed: of
+    one folder, its photos in order, none of them opened.
     """
 
     name: str
     num_photos: int | None
     read: Callable[[], Iterator[SourcePhoto | BadPhoto]] = field(repr=False)
     cut: Callable[[], list[Source]] | None = field(default=None, repr=False)
+    roots: tuple[Path, ...] = ()
+    listed: tuple[ListedPhoto, ...] = field(default=(), repr=False)
 
     def __iter__(self) -> Iterator[SourcePhoto | BadPhoto]:
         return self.read()
@@ -125,18 +153,16 @@ def folder(path: Path, *, label_from_folder: bool = False) -> Source:
         return photo.parent.name if label_from_folder and photo.parent != path else None
 
     name, root = path.resolve().name, path.absolute()  # another machine may read a piece, from another folder
+    listed = tuple(ListedPhoto(root / photo.relative_to(path), photo.relative_to(path).as_posix(), label_of(photo))
+                   for photo in paths)
 
-    def some(paths: Sequence[Path]) -> Source:
-        def read() -> Iterator[SourcePhoto | BadPhoto]:
-            return (read_file(root / photo.relative_to(path), photo.relative_to(path).as_posix(), label_of(photo))
-                    for photo in paths)
-
-        return Source(name, len(paths), read)
+    def some(listed: Sequence[ListedPhoto]) -> Source:
+        return Source(name, len(listed), lambda: (photo.read(root) for photo in listed), roots=(root,))
 
     def cut() -> list[Source]:
-        return [some(paths[start : start + PHOTOS_A_PIECE]) for start in range(0, len(paths), PHOTOS_A_PIECE)]
+        return [some(listed[start : start + PHOTOS_A_PIECE]) for start in range(0, len(listed), PHOTOS_A_PIECE)]
 
-    return replace(some(paths), cut=cut)
+    return replace(some(listed), cut=cut, listed=listed)
 
 
 def files(paths: Sequence[Path], *, label: str | None = None) -> Source:
@@ -145,14 +171,17 @@ def files(paths: Sequence[Path], *, label: str | None = None) -> Source:
                   lambda: (read_file(path, path.name, label) for path in paths))
 
 
-def read_file(path: Path, source: str, label: str | None) -> SourcePhoto | BadPhoto:
+def read_file(path: Path, source: str, label: str | None, root: Path | None = None) -> SourcePhoto | BadPhoto:
+    """root: of a folder's photo."""
     try:
         if not path.is_file():
             return BadPhoto(source, "It is not a regular file; name a photo." if path.exists() else
                             "It does not exist; check the name and the folder.")
-        if path.stat().st_size > LOCAL.max_bytes:  # judged before it is read: it may be a film
+        found = path.stat()
+        if found.st_size > LOCAL.max_bytes:  # judged before it is read: it may be a film
             return BadPhoto(source, f"It is larger than {LOCAL.max_bytes // 2**20} MB; save a smaller copy.")
-        return SourcePhoto(path.read_bytes(), source, label)
+        file = SourceFile(root, source, found.st_size, found.st_mtime_ns) if root else None
+        return SourcePhoto(path.read_bytes(), source, label, file)
     except OSError as error:
         return BadPhoto(source, f"It cannot be read ({error.strerror}); check its permissions.")
 
@@ -314,7 +343,8 @@ def joined(sources: Iterable[Source]) -> Source:
     counts = [source.num_photos for source in sources]
     return Source(", ".join(source.name for source in sources), None if None in counts else sum(counts),
                   lambda: (photo for source in sources for photo in source),
-                  lambda: [piece for source in sources for piece in source.pieces])
+                  lambda: [piece for source in sources for piece in source.pieces],
+                  tuple(root for source in sources for root in source.roots))
 
 
 def first_line(error: BaseException) -> str:

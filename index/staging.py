@@ -8,9 +8,10 @@ with a list is whole. Whoever encodes again, after a stop, finds the parts and p
 from __future__ import annotations
 
 import json
+import re
 import secrets
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from itertools import groupby
@@ -28,6 +29,7 @@ from index.thumbnails import ThumbnailPlace
 from model.files import write_whole
 
 FOLDER = "staged"
+OURS = re.compile(r"\d{6,}\.(npy|safetensors|jpegs|json)|\.[0-9a-f]{16}\.part")  # what parts are called
 PARTS = "shards"  # where `index.shards` puts them
 PART_BITS = 48  # parts are numbered by chance: their makers do not know of each other
 
@@ -100,7 +102,13 @@ def staged_photos(index_path: Path) -> dict[str, StagedPhoto]:
 
 def clear(index_path: Path) -> None:
     """Removes all parts."""
-    shutil.rmtree(index_path / FOLDER, ignore_errors=True)
+    for file in (index_path / FOLDER / PARTS).glob("*"):
+        if OURS.fullmatch(file.name):
+            with suppress(OSError):
+                file.unlink()
+    for folder in (index_path / FOLDER / PARTS, index_path / FOLDER):
+        with suppress(OSError):  # there is none, or it holds what is somebody else's
+            folder.rmdir()
 
 
 def planned(

@@ -1,6 +1,6 @@
 """WordNet: the tree of ImageNet's classes, made once from its database and from what people say every day.
 
-    python -m index.wordnet /usr/share/wordnet
+    python -m index.wordnet /usr/share/wordnet --overwrite
 
 (Debian's wordnet-base, WordNet 3.0) writes assets/names/taxonomy.json anew, by assets/names/everyday.toml beside it.
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from index.errors import ConceptIndexError
 from index.taxonomy import TAXONOMY_FILE, plain
+from model.startup import start_command
 
 EVERYDAY_FILE = TAXONOMY_FILE.with_name("everyday.toml")
 # What has more classes under it says nothing: an artifact, an object, a living thing.
@@ -135,20 +136,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m index.wordnet", description="Makes the tree of concepts' names.")
     parser.add_argument("wordnet", type=Path, metavar="FOLDER", help="WordNet's database; Debian: /usr/share/wordnet")
     parser.add_argument("--out", type=Path, default=TAXONOMY_FILE, metavar="FILE", help=f"default: {TAXONOMY_FILE}")
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that is there already")
     options = parser.parse_args(arguments)
 
     from timm.data import ImageNetInfo
 
     from index.naming import words_of
     from model.files import write_whole
+    from model.targets import TakenError, check_free
 
     info = ImageNetInfo()
     try:
+        check_free([options.out], overwrite=options.overwrite)
         everyday = tomllib.loads(EVERYDAY_FILE.read_text(encoding="utf-8"))
         words = words_of([info.index_to_description(number) for number in range(info.num_classes())])
         content = written(taxonomy_of(WordNet(options.wordnet), info.label_names(), words, everyday))
         write_whole(options.out, content)
-    except (ConceptIndexError, OSError, tomllib.TOMLDecodeError) as error:
+    except (ConceptIndexError, TakenError, OSError, tomllib.TOMLDecodeError) as error:
         print(error, file=sys.stderr)
         return 2
     print(f"{options.out}: {info.num_classes()} classes, {len(content) / 1e3:.0f} kB")
@@ -156,4 +160,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    start_command()
     sys.exit(main())

@@ -11,13 +11,11 @@ from os import PathLike
 import timm
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from model import files
-from model.checkpoint import CheckpointError, first_line
 from model.peers.loading import load_peer
 from model.peers.table import PEERS
+from model.tensor_files import CheckpointError, first_line, read_all, weights_sha256
 
 # Of a classification file, not of the features: whether it is there says nothing about whether the file fits.
 CLASSIFIER = re.compile(r"(head|head_dist|classifier|fc|last_linear)\.")
@@ -45,9 +43,9 @@ class Backbone(nn.Module):
 
     def __init__(self, name: str, *, weights: str | PathLike[str] | None = None, block: int = -1,
                  stages: Sequence[int] | None = None, joined_stride: int | None = None) -> None:
-        """weights: a safetensors file in timm's names, of a peer a file in a layout of its own; None for the hub's. A
-        timm model's may lack what is not read (later blocks, the classifier). block: from 0, or from the end, of a ViT.
-        stages: from 0, of any other; None for the last ones of strides 16 and 32. Raises BackboneError."""
+        """weights: a file in timm's names, of a peer a file in a layout of its own; None for the hub's. A timm model's
+        may lack what is not read (later blocks, the classifier). block: from 0, or from the end, of a ViT. stages: from
+        0, of any other; None for the last ones of strides 16 and 32. Raises BackboneError."""
         super().__init__()
         self.name = name
         tensors = None
@@ -173,19 +171,16 @@ def checked_stages(name: str, stages: Sequence[int] | None, strides: list[int]) 
 
 
 def tensors_of(path: str | PathLike[str]) -> dict[str, Tensor]:
+    """Of a file in timm's names, of an index of shards, or of a folder that holds one of these."""
     try:
-        return load_file(path)
-    except Exception as error:  # safetensors' own errors have no common base
-        raise BackboneError(f"{path} cannot be read as safetensors: {first_line(error)}") from error
-
-
-def load_timm(network: nn.Module, path: str | PathLike[str]) -> None:
-    """A safetensors file in timm's names into a network; what the network has not (a classifier) is left out."""
-    fill(network, tensors_of(path), str(path))
+        return read_all(path)
+    except CheckpointError as error:
+        raise BackboneError(str(error)) from error
 
 
 def fill(network: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
-    """Every parameter of a network from named tensors, as float32; BackboneError where one is missing or misshapen."""
+    """Every parameter of a network from named tensors, as float32; what the network has not (a classifier) is left out.
+    BackboneError where one is missing or misshapen."""
     wanted = network.state_dict()
     missing = [name for name in wanted if name not in tensors and not name.endswith(COUNTER)]
     if missing:
@@ -210,7 +205,7 @@ def refuse_others(name: str, own: set[str], tensors: dict[str, Tensor], source: 
 def sha256_of(path: str | PathLike[str]) -> str:
     """Of a file's content."""
     try:
-        return files.sha256_of(path)
+        return weights_sha256(path)
     except OSError as error:
         raise BackboneError(f"{path} cannot be read: {error.strerror}") from error
 

@@ -1,18 +1,16 @@
-"""Checkpoints: files and hub, and the one table of foreign parameter names.
+"""Checkpoints: where they are found, here or on the hub, and the one table of foreign parameter names.
 
 Read: our own layout (safetensors with the architecture in its metadata) and the published one, under transformers 4 or
-5 names, with or without decoder, tokenizer, training heads and teacher copies, as safetensors or as a pickle that torch
-opens with weights_only=True (a Lightning `state_dict` and a `model.` prefix included). Written: our own.
+5 names, with or without decoder, tokenizer, training heads and teacher copies, in any file that model/tensor_files.py
+opens. Written: our own.
 """
 
 from __future__ import annotations
 
 import os
-import pickle
 import re
 import tempfile
-import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -21,27 +19,31 @@ from os import PathLike
 from pathlib import Path
 
 import torch
-from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
-from safetensors import SafetensorError, safe_open
+from huggingface_hub import HfApi, try_to_load_from_cache
 from safetensors.torch import save_file
 from torch import Tensor
 
+from model import hub
 from model.config import ConceptHeadConfig, DecoderConfig, StellarConfig, TokenizerConfig
+from model.tensor_files import (
+    INDEX_SUFFIX,
+    SCALE,
+    SHARD,
+    SUFFIXES,
+    CheckpointError,
+    TensorFile,
+    first_line,
+    index_beside,
+    only_checkpoint,
+    shards_of,
+)
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 CONFIG_KEY = "stellar_config"
 TOKENIZER_KEY = "stellar_tokenizer_config"
-# What follows the name of a matrix stored as eight-bit integers: a float for each of its rows, to multiply it by.
-SCALE = ".scale"
-SUFFIXES = {".safetensors", ".ckpt", ".bin", ".pt", ".pth"}
 
 # The files of this folder are found before the hub is asked.
 CHECKPOINT_FOLDER = ASSETS / "checkpoints"
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be used; the message names the file, what is wrong and what to do."""
 
 
 @dataclass(frozen=True)
@@ -125,92 +127,12 @@ def published_names(name: str, table: dict[str, list[str]]) -> list[str]:
 # --- files ----------------------------------------------------------------------------------------------------------
 
 
-# What the readers of both formats raise over broken bytes: unpickling garbage can end nearly anywhere.
-DAMAGE = (SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, ArithmeticError, AssertionError, AttributeError,
-          EOFError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
-
-
-class TensorFile:
-    """A file of named tensors: `shapes` and `metadata` at once, the tensors themselves only when read.
-
-    Eight-bit matrices with their rows' scales beside them read as floats. Reading opens the file anew each time and
-    copies, so that memory holds no more of it than what was asked for, and a file replaced on disk changes nothing. A
-    pickle is opened with weights_only=True, mapped: nothing in it is executed.
-    inside: what a whole checkpoint has before these names, for a part that comes as a file of its own.
-    """
-
-    def __init__(self, path: Path, *, inside: str = "") -> None:
-        self.path = path
-        self.metadata: dict[str, str] = {}
-        try:
-            if is_safetensors(path):
-                self._pickled = None
-                with safe_open(path, framework="pt") as file:
-                    self.metadata = file.metadata() or {}
-                    found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-            else:
-                self._pickled = unpickle(path)
-                found = {name: tuple(tensor.shape) for name, tensor in self._pickled.items()}
-        except CheckpointError:
-            raise
-        except DAMAGE as error:
-            raise CheckpointError(f"{path} is damaged or no checkpoint: {first_line(error)}") from error
-        found = {name: shape for name, shape in found.items() if name.removesuffix(SCALE) == name
-                 or name.removesuffix(SCALE) not in found}
-        # A Lightning module calls its model "model": the prefix is a wrapper's, not a layout's.
-        self._stored = {inside + name.removeprefix("model.").removeprefix(inside): name for name in found}
-        self.shapes = {name: found[stored] for name, stored in self._stored.items()}
-
-    def read(self, names: Iterable[str]) -> dict[str, Tensor]:
-        if self._pickled is not None:
-            return {name: self._pickled[self._stored[name]] for name in names}
-        with safe_open(self.path, framework="pt") as file:
-            return {name: self._float(file, self._stored[name]) for name in names}
-
-    def _float(self, file: safe_open, name: str) -> Tensor:
-        tensor = file.get_tensor(name)
-        if tensor.dtype != torch.int8:
-            return tensor
-        if name + SCALE not in file.keys():  # noqa: SIM118
-            raise CheckpointError(f"{self.path} is damaged: it lacks {name + SCALE}, by which its eight-bit matrix is "
-                                  "multiplied")
-        return tensor.float() * file.get_tensor(name + SCALE)[:, None]
-
-
-def is_safetensors(path: Path) -> bool:
-    """By content: eight bytes of header length, then JSON. A .bin may be either."""
-    with open(path, "rb") as file:
-        return file.read(9)[8:] == b"{" or path.suffix == ".safetensors"
-
-
-def unpickle(path: Path) -> dict[str, Tensor]:
-    try:
-        try:
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except RuntimeError as error:
-            if "mmap can only be used" not in str(error):
-                raise
-            content = torch.load(path, map_location="cpu", weights_only=True)  # torch < 1.6 wrote no zip
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(f"{path} holds more than tensors, or is no checkpoint; nothing in it was executed. "
-                              "Save its state dict as safetensors and load that.") from error
-    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
-        content = content["state_dict"]
-    if not isinstance(content, dict) or not content:
-        raise CheckpointError(f"{path} holds a {type(content).__name__}, not named tensors")
-    return {name: value for name, value in content.items() if isinstance(value, Tensor)}
-
-
-def first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
-
-
 def resolve(source: str | PathLike[str]) -> Path:
     """The file that a name, a path, a folder or a hub id means; downloaded (with a progress bar) if it must be."""
     path, name = Path(source), str(source)
     known = [*SHIPPED, *PUBLISHED]
     if name not in known and path.is_file():  # a folder that happens to be called nano does not hide the model
-        return path
+        return index_beside(path)
     if name not in known and path.is_dir():
         return only_checkpoint(path)
     if name in SHIPPED:
@@ -227,37 +149,23 @@ def resolve(source: str | PathLike[str]) -> Path:
                           f"{', '.join(known)}")
 
 
-def only_checkpoint(folder: Path) -> Path:
-    """A folder's model.safetensors, or its only checkpoint."""
-    if (folder / "model.safetensors").is_file():
-        return folder / "model.safetensors"
-    found = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found) or "none"
-        raise CheckpointError(f"the folder {folder} must hold model.safetensors or one checkpoint, found {names}")
-    return found[0]
-
-
-# What the hub's client raises: its own errors, and those of whichever HTTP library it uses. Its HTTP error is derived
-# from that library's root error and from OSError; no route, no name and no certificate end in one or the other.
-HUB_ERRORS = (HfHubHTTPError, *HfHubHTTPError.__bases__, EntryNotFoundError, HFValidationError)
-
-
 @contextmanager
 def hub_errors(what: str) -> Iterator[None]:
     try:
         yield
-    except HUB_ERRORS as error:
-        raise CheckpointError(f"{what} ({first_line(error)})") from error
+    except hub.HUB_ERRORS as error:
+        raise CheckpointError(f"{what} ({hub.reason(error)})") from error
 
 
 def hub_checkpoint(repository: str, revision: str) -> HubFile:
     with hub_errors(f"the hub's repository {repository} at {revision} could not be listed; "
                     "download its .safetensors and pass the file's path"):
         files = HfApi().list_repo_files(repository, revision=revision)
-    found = [name for name in files if name.endswith(".safetensors")]
-    if "model.safetensors" in found:
-        found = ["model.safetensors"]
+    found = [name for name in files if name.endswith((".safetensors", f".safetensors{INDEX_SUFFIX}"))
+             and not SHARD.fullmatch(name)]
+    for whole in ("model.safetensors", f"model.safetensors{INDEX_SUFFIX}"):
+        if whole in found:
+            found = [whole]
     if len(found) != 1:
         raise CheckpointError(f"the hub's repository {repository} must hold model.safetensors or one .safetensors "
                               f"file, found {', '.join(found) or 'none'}")
@@ -284,9 +192,10 @@ def download(file: HubFile) -> Path:
         with hub_errors(f"{file.filename} is not on this machine and could not be downloaded. Fetch it from the hub's "
                         f"repository {file.repository} on a machine with a network and put it in assets/checkpoints, "
                         "or start with its path"):
-            # Asked once: hf_hub_download alone would try a hub that is out of reach for half a minute.
-            get_hf_file_metadata(hf_hub_url(file.repository, file.filename, revision=file.revision))
-            path = Path(hf_hub_download(file.repository, file.filename, revision=file.revision))
+            path = hub.fetch(file.repository, file.filename, revision=file.revision)
+    if file.filename.endswith(INDEX_SUFFIX):  # the shards come to lie beside it
+        for shard in shards_of(path):
+            download(replace(file, filename=shard))
     return path
 
 

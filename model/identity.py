@@ -18,6 +18,7 @@ import torch
 
 from model import checkpoint
 from model.stellar import Stellar
+from model.tensor_files import parts_of
 
 PARTS = ("encoder", "localizer", "concept_head")
 
@@ -26,12 +27,12 @@ def concepts_sha256(source: str | PathLike[str]) -> str:
     """Of what `Stellar.load` takes. Raises CheckpointError (a ValueError). A file is read once while it stays the same:
     nano takes half a second."""
     path = checkpoint.resolve(source)
-    found = path.stat()
-    return _sha256(str(path), found.st_mtime_ns, found.st_size)
+    found = [part.stat() for part in parts_of(path)]
+    return _sha256(str(path), tuple((part.st_mtime_ns, part.st_size) for part in found))
 
 
 @lru_cache(maxsize=64)
-def _sha256(path: str, changed: int, size: int) -> str:
+def _sha256(path: str, seen: tuple[tuple[int, int], ...]) -> str:
     opened = checkpoint.open_checkpoint(path)
     with torch.device("meta"), opened.architecture_errors():
         expected = Stellar(opened.config).state_dict()

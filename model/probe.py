@@ -54,7 +54,7 @@ class Probe:
                 sha256 = str(file["sha256"])
         except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile, zlib.error) as error:
             raise ProbeError(f"{path} cannot be read as a probe of concepts; make it again: python -m train.evaluate "
-                             "CHECKPOINT --data CLASS_FOLDERS --save-probe, or delete it.") from error
+                             "CHECKPOINT --data CLASS_FOLDERS --save-probe --overwrite, or delete it.") from error
         if weight.ndim != 2 or weight.shape[0] != len(words) or bias.shape != (len(words),):
             raise ProbeError(f"{path} has {len(words)} words for weights of {tuple(weight.shape)}; make it again, or "
                              "delete it.")

@@ -59,7 +59,8 @@ def thresholds_of(source: str | PathLike[str]) -> ConceptThresholds:
     file = beside(resolve(source))
     if not file.is_file():
         return ConceptThresholds()
-    remedy = f"measure them again: python -m benchmarks.thresholds FOLDER --model {source} --out, or delete it."
+    remedy = (f"measure them again: python -m benchmarks.thresholds FOLDER --model {source} --out --overwrite, or "
+              "delete it.")
     try:
         said = json.loads(file.read_bytes())
         measured_on = said.pop("sha256")

@@ -1,4 +1,5 @@
-"""The page's work without a page: `python -m stellar_explorer localize PHOTO... --out DIR`, and `edit PHOTO`.
+"""The page's work without a page: `python -m stellar_explorer localize PHOTO... --out DIR`, and `edit PHOTO`; and the
+page on the hub: `space OWNER/NAME`.
 
 Heavy packages are imported by the commands that need them, so that --help answers at once.
 """
@@ -15,12 +16,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from model.startup import start_command
+from model.targets import TakenError, check_free
 from photos.limits import KEPT_PIXELS, LOCAL, local_limits
 
 if TYPE_CHECKING:
     from stellar_explorer.analysis import Explorer
 
 BAD_INPUT = 2  # the exit status of anything a person can mend
+RESULTS = {"figure": "localization.png", "arrays": "localization.npz", "masks": "masks.zip", "rle": "masks.json"}
 LONGEST_NAME = 120  # bytes of a photo's name kept in its outputs' names
 
 
@@ -42,9 +46,10 @@ def _parser() -> argparse.ArgumentParser:
     localize = commands.add_parser(
         "localize",
         help="where the concepts of photos are: a figure, masks and arrays for each",
-        description="For each PHOTO writes into DIR: NAME.png (the figure), NAME.npz (localization, semantics), "
-        "NAME_masks.zip (a PNG a concept) and NAME.json (COCO run-length masks). A second photo of a name gets "
-        "NAME-2; files of an earlier run are replaced. Exit status 2 if any photo could not be read.")
+        description="For each PHOTO writes into DIR: NAME.localization.png (the figure), NAME.localization.npz "
+        "(localization, semantics), NAME.masks.zip (a PNG a concept) and NAME.masks.json (COCO run-length masks). A "
+        "second photo of a name gets NAME-2. Nothing is written where one of these is there already. Exit status 2 if "
+        "any photo could not be read.")
     localize.add_argument("photos", metavar="PHOTO", nargs="+", help="JPEG, PNG, WebP, HEIC, AVIF, GIF, TIFF or BMP")
     localize.add_argument("--out", metavar="DIR", type=Path, required=True, help="made if it does not exist")
     localize.add_argument("--model", default="nano", help="a published name, a file or a folder (default: nano)")
@@ -52,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
                           help="the long side the model sees, 224 to 1024 (default: 448)")
     localize.add_argument("--threshold", type=float, default=1.0, metavar="T",
                           help="a concept is where its localization > T / K, 0 < T <= K tokens (default: 1)")
+    _add_overwrite(localize)
     add_max_pixels(localize)
     localize.add_argument("--json", action="store_true", help="one JSON object a photo on standard output, no words")
     localize.set_defaults(command=_localize)
@@ -63,7 +69,8 @@ def _parser() -> argparse.ArgumentParser:
         "looked for beside the recipe, or given with --photo. Exit status 2 if anything cannot be read or done.")
     edit.add_argument("photo", metavar="PHOTO", help="JPEG, PNG, WebP, HEIC, AVIF, GIF, TIFF or BMP")
     edit.add_argument("--recipe", metavar="FILE", type=Path, required=True, help="JSON, saved on the page")
-    edit.add_argument("--out", metavar="FILE", type=Path, required=True, help="the picture, a PNG; replaced if there")
+    edit.add_argument("--out", metavar="FILE", type=Path, required=True, help="the picture, a PNG")
+    _add_overwrite(edit)
     add_max_pixels(edit)
     edit.add_argument("--model", help="a published name, a file or a folder (default: the recipe's)")
     edit.add_argument("--resolution", type=int, metavar="PIXELS",
@@ -71,7 +78,23 @@ def _parser() -> argparse.ArgumentParser:
     edit.add_argument("--photo", dest="others", metavar="NAME=PATH", action="append", default=[],
                       help="where a photo is that the recipe calls NAME; as often as there are such")
     edit.set_defaults(command=_edit)
+    space = commands.add_parser(
+        "space",
+        help="make this page a Space on the Hugging Face hub, or bring that Space up to date",
+        description="Sends what git tracks of what the page needs to run, in one commit, with requirements of its own "
+        "for the hardware. The token is HF_TOKEN's, or that of `hf auth login`. Exit status 2, with a sentence, if "
+        "it cannot be done.")
+    space.add_argument("name", metavar="OWNER/NAME", help="of the Space; made if it is not there")
+    space.add_argument("--private", action="store_true", help="only you see it")
+    space.add_argument("--hardware", metavar="NAME",
+                       help="as the hub calls it: cpu-basic (free; the default), zero-a10g, t4-small, ...")
+    space.add_argument("--dry-run", action="store_true", help="list what would be sent; asks nobody, needs no token")
+    space.set_defaults(command=_space)
     return parser
+
+
+def _add_overwrite(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
 
 
 def _localize(options: argparse.Namespace) -> int:
@@ -81,19 +104,20 @@ def _localize(options: argparse.Namespace) -> int:
         return _complain(f"--resolution is {options.resolution}; it must be from {MIN_RESOLUTION} to {MAX_RESOLUTION}.")
     if not 0 < options.threshold < math.inf:
         return _complain(f"--threshold is {options.threshold:g}; it must be above 0 and at most the number of tokens.")
+    taken: set[str] = set()
+    targets = [_targets(options.out, _free_name(photo, taken)) for photo in options.photos]
     try:
-        options.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        return _complain(f"{options.out} cannot be made a folder ({error.strerror}); choose another --out.")
+        check_free((path for paths in targets for path in paths.values()), overwrite=options.overwrite)
+    except TakenError as error:
+        return _complain(str(error))
 
     from stellar_explorer.analysis import Explorer
 
     explorer = Explorer((options.model,))
     complaints: list[str] = []
-    taken: set[str] = set()
-    for number, photo in enumerate(options.photos, start=1):
+    for number, (photo, paths) in enumerate(zip(options.photos, targets, strict=True), start=1):
         try:
-            report = _localize_one(explorer, photo, number, _free_name(photo, taken), options)
+            report = _localize_one(explorer, photo, number, paths, options)
         except (ValueError, OSError) as error:
             complaint = str(error)
         else:
@@ -106,7 +130,7 @@ def _localize(options: argparse.Namespace) -> int:
 
 
 def _localize_one(
-    explorer: Explorer, path: str, number: int, name: str, options: argparse.Namespace
+    explorer: Explorer, path: str, number: int, paths: dict[str, Path], options: argparse.Namespace
 ) -> dict[str, object]:
     """Writes one photo's four files and -> what --json prints."""
     from stellar_explorer.photo import open_photo, printable
@@ -125,7 +149,6 @@ def _localize_one(
                          f"the tokens of {printable(options.model)}.")
     threshold = options.threshold
     basis = fit_basis([analysis.patch_features])
-    paths = {"figure": f"{name}.png", "arrays": f"{name}.npz", "masks": f"{name}_masks.zip", "rle": f"{name}.json"}
     contents = {
         "figure": figure(photo, analysis, basis, threshold=threshold),
         "arrays": factorization_npz(analysis, size),
@@ -133,12 +156,12 @@ def _localize_one(
         "rle": coco_json(analysis, size, threshold=threshold, image_id=number),
     }
     for kind, content in contents.items():
-        _write(options.out / paths[kind], content)
+        _write(paths[kind], content, replace=options.overwrite)
     return {
         "photo": path,
         "photo_size": [size[1], size[0]],
         "notes": photo.info.get("notes", []),
-        **{kind: str(options.out / path) for kind, path in paths.items()},
+        **{kind: str(path) for kind, path in paths.items()},
         "model": analysis.model,
         "resolution": analysis.resolution,
         "threshold": threshold,
@@ -166,13 +189,45 @@ def _edit(options: argparse.Namespace) -> int:
     from stellar_explorer.edit_replay import replay
 
     try:
+        check_free([options.out], overwrite=options.overwrite)
         picture, words = replay(options.photo, options.recipe, model=options.model, resolution=options.resolution,
                                 photos=options.others, limits=local_limits(options.max_pixels))
-        _write(options.out, picture)
+        _write(options.out, picture, replace=options.overwrite)
     except (ValueError, OSError) as error:
         return _complain(str(error))
     print(f"{words} -> {options.out}", flush=True)
     return 0
+
+
+def _space(options: argparse.Namespace) -> int:
+    from huggingface_hub import SpaceHardware
+
+    from stellar_explorer.space.files import SpaceError, space_files
+    from stellar_explorer.space.publish import check_name, publish
+
+    known = [hardware.value for hardware in SpaceHardware]
+    if options.hardware is not None and options.hardware not in known:
+        return _complain(f"--hardware is {options.hardware}; it must be one of {', '.join(known)}.")
+    try:
+        check_name(options.name)
+        if options.dry_run:
+            files = space_files(hardware=options.hardware or "cpu-basic")
+            for file in sorted(files, key=lambda file: -file.num_bytes):
+                made = "  (made for the Space)" if isinstance(file.source, bytes) else ""
+                print(f"{file.num_bytes:>12,}  {file.path}{made}")
+            num_bytes = sum(file.num_bytes for file in files)
+            print(f"{num_bytes:>12,}  bytes in {len(files)} files would go to {options.name}")
+            return 0
+        published = publish(options.name, private=options.private, hardware=options.hardware)
+    except SpaceError as error:
+        return _complain(str(error))
+    print(f"{published.address} is at {published.commit[:7]}; the hub builds it now.")
+    return 0
+
+
+def _targets(folder: Path, name: str) -> dict[str, Path]:
+    """A photo's results, by kind. No photo is called so, but one that is a result itself."""
+    return {kind: folder / f"{name}.{ending}" for kind, ending in RESULTS.items()}
 
 
 def add_max_pixels(parser: argparse.ArgumentParser) -> None:
@@ -194,12 +249,13 @@ def _free_name(photo: str, taken: set[str]) -> str:
     return name
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all, power cut or not: written beside, flushed to the disk, renamed."""
+def _write(path: Path, content: bytes, *, replace: bool) -> None:
+    """Whole or not at all, power cut or not: written beside, flushed to the disk, renamed. Its folder is made."""
     from model.files import write_whole
 
     try:
-        write_whole(path, content)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content, replace=replace)
     except OSError as error:
         raise ValueError(f"{path} cannot be written ({error.strerror}); choose another --out.") from error
 
@@ -211,8 +267,7 @@ def _complain(sentence: str) -> int:
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore", module="PIL")  # of odd metadata; what matters becomes a sentence
-    for stream in (sys.stdout, sys.stderr):  # names of photos may hold what a terminal's encoding lacks
-        stream.reconfigure(errors="backslashreplace")
+    start_command()
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from stellar_explorer.analysis import GoneError
 from stellar_explorer.photo import MAX_BYTES
+from stellar_explorer.server.admission import Kind, admission, visitor_of
+from stellar_explorer.server.line import BusyError, UnwantedError
 
 FRESH = {"Cache-Control": "no-store"}
 # For addresses that name their content, by a hash or an unguessable token. Private: a proxy keeps no visitor's photo.
 FOREVER = {"Cache-Control": "private, max-age=86400, immutable", "X-Content-Type-Options": "nosniff"}
 MOST_QUERY = 256 * 1024
+ARRIVAL_SECONDS = 300  # for 12 MB by a telephone
+GONE_AWAY = 499  # nobody reads it
 UNREADABLE = "The server cannot read or write this collection just now; its log says why."
 
 
@@ -25,13 +29,13 @@ class TooLargeError(ValueError):
     """What was sent is larger than it may be."""
 
 
-def answered(answer: Callable[[Request, bytes], Any], *, limit: int = MOST_QUERY,
+def answered(answer: Callable[[Request, bytes], Any], *, limit: int = MOST_QUERY, kind: Kind = Kind.LOOK,
              told: Callable[[str], str] = str) -> Callable[[Request], Any]:
     """answer(request, body) -> a Response, or what JSON can hold. Its ValueErrors are sentences for the visitor, which
     pass `told` first.
 
-    limit: of the body in bytes. Status 404 for what is gone, 400 for what cannot be done, 413 for what is too large,
-    503 where a disk fails.
+    limit: of the body in bytes. kind: the line that it waits in. Status 404 for what is gone, 400 for what cannot be
+    done, 413 for what is too large, 503 where a disk fails, and with Retry-After where there is no room for more.
     """
     def respond(request: Request, body: bytes) -> Response:
         try:
@@ -46,12 +50,29 @@ def answered(answer: Callable[[Request, bytes], Any], *, limit: int = MOST_QUERY
             return PlainTextResponse(UNREADABLE, status_code=503, headers=FRESH)
 
     async def endpoint(request: Request) -> Response:
+        admitted, visitor, body = admission(), visitor_of(request), b""
         try:
-            body = await whole_body(request, limit) if request.method == "POST" else b""
+            if request.method == "POST":
+                with admitted.arriving(min(declared_length(request), limit), visitor):
+                    async with asyncio.timeout(ARRIVAL_SECONDS):
+                        body = await whole_body(request, limit)
+            return await admitted.answer(partial(respond, request, body), visitor=visitor, kind=kind, held=len(body),
+                                         label=answer.__qualname__, has_gone=request.is_disconnected)
         except TooLargeError as error:
             return PlainTextResponse(str(error), status_code=413, headers=FRESH)
-        return await run_in_threadpool(respond, request, body)
+        except BusyError as error:
+            return PlainTextResponse(str(error), status_code=503, headers={**FRESH, "Retry-After": str(error.seconds)})
+        except (UnwantedError, ClientDisconnect):
+            return Response(status_code=GONE_AWAY)
+        except TimeoutError:
+            return PlainTextResponse("What was sent did not arrive in time; try again.", status_code=408, headers=FRESH)
     return endpoint
+
+
+def declared_length(request: Request) -> int:
+    """Of the body, in bytes; the most there can be where the request does not say."""
+    said = request.headers.get("content-length", "")
+    return int(said) if said.isascii() and said.isdecimal() and len(said) < 16 else MAX_BYTES
 
 
 async def whole_body(request: Request, limit: int) -> bytes:
@@ -66,11 +87,9 @@ async def whole_body(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-def json_object(body: bytes) -> dict[str, Any]:
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, dict):
-        raise ValueError("Send a JSON object.")
-    return said
+def is_json(request: Request) -> bool:
+    """Whether a body that may be a photo's bytes is a question instead. ValueError for a form, which is neither."""
+    kind = request.headers.get("content-type", "").lower()
+    if kind.startswith(("multipart/", "application/x-www-form-urlencoded")):
+        raise ValueError("Send the photo's bytes as they are, or JSON that names one; a form is not read here.")
+    return kind.startswith("application/json")

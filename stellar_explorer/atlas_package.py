@@ -139,6 +139,7 @@ def concept_table(index: ConceptIndex, atlas: Atlas, ids: Sequence[int], kind: s
     table = pyarrow.table({
         "concept": [concept.id for concept in concepts], "photo": [concept.photo for concept in concepts],
         "source": [photos[concept.photo].source for concept in concepts],
+        "folder": pyarrow.array([photos[concept.photo].folder for concept in concepts], pyarrow.string()),
         "label": pyarrow.array([photos[concept.photo].label for concept in concepts], pyarrow.string()),
         "token": [concept.token for concept in concepts],
         "mass": np.array([concept.mass for concept in concepts], np.float32),
@@ -164,7 +165,7 @@ def _facts(concept: Concept, photo: Photo, taught: Sequence[tuple[str, float]]) 
             "patch_grid": list(concept.patch_grid), "mask": list(map(int, concept.mask)),
             "names": names_facts(concept.names),
             "taught": [[word, round(score, 3)] for word, score in taught], "source": photo.source,
-            "label": photo.label, "hash": photo.sha256[:12]}
+            "folder": photo.folder, "name": photo.name, "label": photo.label, "hash": photo.sha256[:12]}
 
 
 def _score(concept: Concept) -> float | None:

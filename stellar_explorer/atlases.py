@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from index.atlas import FILE, load
+from model.caches import can_write, private_folder
 from stellar_explorer.analysis import GoneError
 from stellar_explorer.atlas_package import MOST_POINTS, AtlasPackage, atlas_package, concept_facts, concept_table
+from stellar_explorer.example_collection import cache_folder
 
 if TYPE_CHECKING:
     from index.concept_index import ConceptIndex
@@ -149,12 +150,9 @@ class Atlases:
         """Beside the index, or in the user's cache where that folder is only read."""
         if os.access(index.path, os.W_OK):
             return index.path / FILE
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        folder = cache / "stellar-explorer" / "atlases"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            folder = Path(tempfile.gettempdir())
+        folder = cache_folder() / "atlases"
+        if not can_write(folder):
+            folder = private_folder()
         return folder / f"{hashlib.sha256(os.fsencode(index.path.resolve())).hexdigest()[:32]}.npz"
 
     def _run(self, name: str, index: ConceptIndex, making: Making) -> None:
@@ -177,9 +175,9 @@ class Atlases:
 
 def make_apart(index: ConceptIndex, file: Path, report: Report) -> None:
     """In a process of its own: UMAP would hold this one's interpreter for a minute, and keep half a gigabyte."""
-    command = [sys.executable, "-m", "index.atlas", str(index.path), "--out", str(file)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                          stdin=subprocess.DEVNULL) as process:
+    command = [sys.executable, "-m", "index.atlas", str(index.path), "--out", str(file), "--overwrite"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8",
+                          errors="replace", stdin=subprocess.DEVNULL) as process:
         if hasattr(os, "setpriority"):  # visitors come first
             with suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)

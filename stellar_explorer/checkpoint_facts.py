@@ -18,7 +18,8 @@ def checkpoint_facts(path: Path, source: str) -> dict[str, Any]:
     source: what `open_checkpoint` takes for it, a published name or the path. ValueError if it is damaged. A file
     that is no whole STELLAR is a tokenizer, or gets its size alone.
     """
-    from model.checkpoint import CheckpointError, TensorFile, find_tokenizer, open_checkpoint
+    from model.checkpoint import find_tokenizer, open_checkpoint
+    from model.tensor_files import CheckpointError, TensorFile, parts_of
 
     file = TensorFile(path)
     parameters = 0
@@ -28,8 +29,10 @@ def checkpoint_facts(path: Path, source: str) -> dict[str, Any]:
             size *= side
         parameters += size
     amount = f"{number_in_words(parameters / 1e6)} M parameters"
-    size = f"{path.stat().st_size / 1e6:,.1f} MB"
-    facts = [("Parameters", f"{number_in_words(parameters / 1e6)} M", f"in a file of {size}")]
+    parts = parts_of(path)
+    files = "a file" if len(parts) == 1 else f"{len(parts)} files"
+    size = f"{sum(part.stat().st_size for part in parts) / 1e6:,.1f} MB"
+    facts = [("Parameters", f"{number_in_words(parameters / 1e6)} M", f"in {files} of {size}")]
     for key, (what, told) in BASELINES.items():
         if key in file.metadata:
             facts.append(("Holds", f"a {what}", told))

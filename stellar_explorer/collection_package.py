@@ -44,8 +44,8 @@ def photo_address(collections: Collections, name: str, photo: Photo) -> dict[str
     base, version = f"stellar/collections/{name}", photo.sha256[:12]
     example = examples().get(collections.example_of(name, photo.source) or "")
     return {"photo": photo.id, "width": photo.size[0], "height": photo.size[1], "label": photo.label,
-            "title": example.title if example else photo.source, "alt": example.alt if example else "",
-            "example": example.id if example else None,
+            "title": example.title if example else photo.name, "alt": example.alt if example else "",
+            "source": photo.source, "folder": photo.folder, "example": example.id if example else None,
             "thumbnail": f"{base}/thumbnails/{photo.id}.jpg?v={version}",
             "picture": f"{base}/pictures/{photo.id}.jpg?v={version}"}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from index import rle
 from stellar_explorer.analysis import Analysis, Explorer, display_name
+from stellar_explorer.server.request import numbers, text, whole
 
 if TYPE_CHECKING:
     from index.concept_index import ConceptIndex
@@ -44,9 +44,7 @@ class Asked:
 
     def concepts_of_study(self, token: Any) -> np.ndarray:
         """(K, C) unit length. Raises as `query`."""
-        if not isinstance(token, str):
-            raise ValueError("A study is named by a text.")
-        num_tokens = self._explorer.kept_study(token).analysis.num_tokens
+        num_tokens = self._explorer.kept_study(text(token, "The study")).analysis.num_tokens
         asked = [self.query({"kind": "concept", "study": token, "token": number}) for number in range(num_tokens)]
         vectors = np.array([one.vector for one in asked], np.float32)
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
@@ -98,7 +96,7 @@ class Asked:
     def _of_other(self, said: dict) -> dict[str, Any]:
         """A concept or photo of any collection: its vectors, or its id where it is this one's own."""
         said = dict(said)
-        index = self._other(str(said.pop("in")))
+        index = self._other(text(said.pop("in"), "The collection"))
         if index is self._index:
             self._remember(said)
             return said
@@ -132,9 +130,7 @@ class Asked:
             self.photos.add(known)
 
     def _of_study(self, said: dict) -> dict[str, Any]:
-        if not isinstance(said["study"], str):
-            raise ValueError("A study is named by a text.")
-        study = self._explorer.kept_study(said["study"])
+        study = self._explorer.kept_study(text(said["study"], "The study"))
         if study.model != self._model:
             raise ValueError(f"This photo was analysed with {display_name(study.model)}, and the collection was made "
                              f"with {display_name(self._model or 'another model')}; choose the photo again.")
@@ -146,7 +142,7 @@ class Asked:
         heavy = [int(token) for token in np.flatnonzero(analysis.mass * analysis.num_tokens >= SMALLEST_SHARE)]
         if kind == "concept":
             token = said.get("token")
-            if isinstance(token, bool) or not isinstance(token, int) or not 0 <= token < analysis.num_tokens:
+            if type(token) is not int or not 0 <= token < analysis.num_tokens:
                 raise ValueError(f"A concept of this photo has a number from 0 to {analysis.num_tokens - 1}.")
             return {"kind": "concept", "vector": packed(vectors[token]),
                     "others": [packed(vectors[other]) for other in heavy if other != token]}
@@ -190,18 +186,9 @@ def mass_of_mask(concept: Concept, box: tuple[float, ...]) -> float:
 
 
 def whole_number(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
-        raise ValueError("Concepts and photos are numbered from 0.")
-    return value
+    """Of a concept, of a photo or of a token."""
+    return whole(value, "The number of a concept or photo")
 
 
 def packed(vector: np.ndarray) -> str:
     return base64.b64encode(np.ascontiguousarray(vector, "<f4").tobytes()).decode("ascii")
-
-
-def numbers(value: Any, count: int, name: str) -> tuple[float, ...]:
-    """That many finite numbers; ValueError otherwise."""
-    if not isinstance(value, list | tuple) or len(value) != count or not all(
-            isinstance(item, int | float) and not isinstance(item, bool) and math.isfinite(item) for item in value):
-        raise ValueError(f"{name} is given by {count} numbers.")
-    return tuple(float(item) for item in value)

@@ -19,6 +19,7 @@ from stellar_explorer.example_collection import cache_folder, example_collection
 from stellar_explorer.examples import examples
 from stellar_explorer.own_photos import OwnPhotos
 from stellar_explorer.photo import printable
+from stellar_explorer.server.request import flag, number
 
 if TYPE_CHECKING:
     from index.concept_index import ConceptIndex
@@ -33,7 +34,8 @@ SESSION = re.compile(r"[A-Za-z0-9_-]{20,64}")
 RESOLUTION = 448  # of the collections that are made here
 MOST_OWN = 64
 CLOSING_SECONDS = 10.0
-OWN_SECONDS, SWEEP_SECONDS = 3600.0, 300.0
+OWN_SECONDS, SWEEP_SECONDS = 3600.0, 30.0
+LEFT_SECONDS = 60.0  # in which a page that is loaded anew says that its visitor is still there
 MOST_RESULTS = 500
 # Of one look at the folder of indexes: a page asks often, and an index rarely comes.
 LOOK_SECONDS = 5.0
@@ -120,6 +122,7 @@ class Collections:
         with self._lock:
             photos = self._own.get(own) if own else None
         if photos is not None:
+            photos.touch()
             found.append(self._own_facts(own, photos))
         return found
 
@@ -135,7 +138,7 @@ class Collections:
         with self._lock:
             photos = self._own.get(name)
             if photos is not None:
-                photos.used = time.monotonic()
+                photos.touch()
                 return photos.index
         if name.startswith(OWN):
             raise GoneError("Your photos are no longer on the server; drop them again.")
@@ -157,12 +160,13 @@ class Collections:
         """
         from index.queries import run
 
-        if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MOST_RESULTS:
+        if type(k) is not int or not 1 <= k <= MOST_RESULTS:
             raise ValueError(f"From 1 to {MOST_RESULTS} photos can be asked for.")
+        least_score, fold = number(least_score, "The least score", -1, 1), flag(fold, "Whether photos fold")
         index = self.get(name)
         asked = self.asked(name)
         found = asked.query(query)
-        return run(index, found, k=k, least_score=least_score, where=asked.where(where), fold=bool(fold))
+        return run(index, found, k=k, least_score=least_score, where=asked.where(where), fold=fold)
 
     def asked(self, name: str) -> Asked:
         """What reads a question to a collection."""
@@ -200,7 +204,8 @@ class Collections:
         with self._lock:
             if name not in self._own:
                 self._make_room()
-                self._own[name] = OwnPhotos(identity, stellar)
+                self._own[name] = OwnPhotos(identity, stellar, alone=self._explorer.alone,
+                                             room_for=self._explorer.room_for)
                 if self._sweeper is None:
                     atexit.register(self.close)
                     self._sweep_later()
@@ -223,8 +228,15 @@ class Collections:
         if photos is None:
             raise ValueError("Photos can only be added to your own collection.")
         added = photos.add(data, file_name)
-        photos.used = time.monotonic()
+        photos.touch()
         return added
+
+    def leave_own(self, name: str) -> None:
+        """The visitor closes the page, or loads it anew, and then says soon that they are back."""
+        with self._lock:
+            photos = self._own.get(name)
+        if photos is not None and name != SHARED:
+            photos.left = time.monotonic()
 
     def remove_own(self, name: str) -> None:
         """All of a visitor's photos, at their wish."""
@@ -238,10 +250,12 @@ class Collections:
         if photos is not None:
             photos.close()
 
-    def sweep(self, seconds: float = OWN_SECONDS) -> None:
-        """Remove what nobody has used for so long; what is shared stays until the end."""
+    def sweep(self, seconds: float = OWN_SECONDS, *, left: float = LEFT_SECONDS) -> None:
+        """Remove what nobody has used for so long, or whose visitor left so long ago; what is shared stays until the
+        end."""
+        now = time.monotonic()
         with self._lock:
-            old = [name for name, photos in self._own.items() if time.monotonic() - photos.used > seconds
+            old = [name for name, photos in self._own.items() if photos.is_old(now, unused=seconds, left=left)
                    and (name != SHARED or seconds < 0)]
         for name in old:
             self._close_own(name)

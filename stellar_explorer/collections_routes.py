@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from stellar_explorer import answers
 from stellar_explorer.analysis import Explorer
-from stellar_explorer.answers import FOREVER, json_object
+from stellar_explorer.answers import FOREVER, is_json
 from stellar_explorer.collection_package import (
     concept_facts,
     names_facts,
@@ -27,6 +27,8 @@ from stellar_explorer.collections import OWN, Collections
 from stellar_explorer.concept_names import ConceptNames
 from stellar_explorer.package import package
 from stellar_explorer.photo import MAX_BYTES
+from stellar_explorer.server.admission import Kind
+from stellar_explorer.server.request import check_fields, json_object, whole_text
 
 MOST_BROWSED = 200
 
@@ -42,9 +44,7 @@ def collections_routes(explorer: Explorer, collections: Collections) -> list[Rou
 
     def search(request: Request, body: bytes) -> Any:
         name, asked = request.path_params["name"], json_object(body)
-        known = ("query", "k", "least_score", "where", "fold")
-        if unknown := set(asked) - set(known):
-            raise ValueError(f"A search has {', '.join(known)}, found {sorted(unknown)[0][:40]!r}.")
+        check_fields(asked, (), ("query", "k", "least_score", "where", "fold"), "A search")
         query = asked.pop("query", None)
         found = collections.search(name, query, **asked)
         return {**results_facts(collections, name, found),
@@ -57,21 +57,21 @@ def collections_routes(explorer: Explorer, collections: Collections) -> list[Rou
         return {"photos": [photo_address(collections, name, photo) for photo in found]}
 
     def photo(request: Request, body: bytes) -> Any:
-        name, photo_id = request.path_params["name"], request.path_params["photo"]
+        name, photo_id = request.path_params["name"], id_of(request, "photo")
         index = collections.get(name)
         return photo_facts(collections, name, index.photo(photo_id), index.concepts_of(photo_id))
 
     def concept(request: Request, body: bytes) -> Any:
         index = collections.get(request.path_params["name"])
-        [found] = index.concepts([request.path_params["concept"]])
+        [found] = index.concepts([id_of(request, "concept")])
         return {"photo": found.photo, **concept_facts(found, *index.taught_names([found]))}
 
     def thumbnail(request: Request, body: bytes) -> Any:
         index = collections.get(request.path_params["name"])
-        return Response(index.thumbnail(request.path_params["photo"]), media_type="image/jpeg", headers=FOREVER)
+        return Response(index.thumbnail(id_of(request, "photo")), media_type="image/jpeg", headers=FOREVER)
 
     def picture(request: Request, body: bytes) -> Any:
-        data = collections.picture(request.path_params["name"], request.path_params["photo"])
+        data = collections.picture(request.path_params["name"], id_of(request, "photo"))
         return Response(data, media_type="image/jpeg", headers=FOREVER)
 
     def words(request: Request, body: bytes) -> Any:
@@ -91,11 +91,7 @@ def collections_routes(explorer: Explorer, collections: Collections) -> list[Rou
 
     def study(request: Request, body: bytes) -> Any:
         facts = collections.facts(request.path_params["name"])
-        if request.headers.get("content-type", "").startswith("application/json"):
-            asked = json_object(body)
-            kept = explorer.example(asked["example"]) if "example" in asked else explorer.photo(str(asked.get("photo")))
-        else:
-            kept = explorer.keep(body)
+        kept = explorer.named(json_object(body)) if is_json(request) else explorer.keep(body)
         return package(explorer.study(kept, model=facts.model, resolution=facts.resolution)).manifest
 
     def study_names(request: Request, body: bytes) -> Any:
@@ -111,6 +107,10 @@ def collections_routes(explorer: Explorer, collections: Collections) -> list[Rou
         collections.remove_own(name)
         return {"removed": True}
 
+    def leave_own(request: Request, body: bytes) -> Any:
+        collections.leave_own(request.path_params["name"])
+        return {"left": True}
+
     def drop(request: Request, body: bytes) -> Any:
         name = request.path_params["name"]
         photo_id, is_new = collections.add_own(name, body, request.query_params.get("name", ""))
@@ -119,26 +119,29 @@ def collections_routes(explorer: Explorer, collections: Collections) -> list[Rou
     base = "/stellar/collections/{name}"
     return [
         Route("/stellar/collections.json", answered(overview)),
-        Route("/stellar/collections/own", answered(make_own), methods=["POST"]),
-        Route("/stellar/studies/{token}/names.json", answered(study_names)),
+        Route("/stellar/collections/own", answered(make_own, kind=Kind.WORK), methods=["POST"]),
+        Route("/stellar/studies/{token}/names.json", answered(study_names, kind=Kind.WORK)),
         Route(base, answered(remove_own), methods=["DELETE"]),
+        Route(f"{base}/left", answered(leave_own), methods=["POST"]),
         Route(f"{base}/search", answered(search), methods=["POST"]),
-        Route(f"{base}/study", answered(study, limit=MAX_BYTES), methods=["POST"]),
-        Route(f"{base}/photos", answered(drop, limit=MAX_BYTES), methods=["POST"]),
+        Route(f"{base}/study", answered(study, limit=MAX_BYTES, kind=Kind.WORK), methods=["POST"]),
+        Route(f"{base}/photos", answered(drop, limit=MAX_BYTES, kind=Kind.WORK), methods=["POST"]),
         Route(f"{base}/photos.json", answered(photos)),
-        Route(f"{base}/photos/{{photo:int}}.json", answered(photo)),
-        Route(f"{base}/concepts/{{concept:int}}.json", answered(concept)),
-        Route(f"{base}/thumbnails/{{photo:int}}.jpg", answered(thumbnail)),
-        Route(f"{base}/pictures/{{photo:int}}.jpg", answered(picture)),
+        Route(f"{base}/photos/{{photo}}.json", answered(photo)),
+        Route(f"{base}/concepts/{{concept}}.json", answered(concept)),
+        Route(f"{base}/thumbnails/{{photo}}.jpg", answered(thumbnail)),
+        Route(f"{base}/pictures/{{photo}}.jpg", answered(picture)),
         Route(f"{base}/words.json", answered(words)),
-        Route(f"{base}/teach", answered(teach), methods=["POST"]),
+        Route(f"{base}/teach", answered(teach, kind=Kind.WORK), methods=["POST"]),
         Route(f"{base}/taught", answered(taught), methods=["POST"]),
     ]
 
 
 def count_of(request: Request, name: str, most: int) -> int:
     """Of the address; 0, or the most for a limit, where it says nothing. ValueError for what is no count."""
-    text = request.query_params.get(name, str(most) if name == "limit" else "0")
-    if not (text.isascii() and text.isdecimal() and len(text) < 16) or not 0 <= int(text) <= most:
-        raise ValueError(f"The {name} is a whole number from 0 to {most}.")
-    return int(text)
+    return whole_text(request.query_params.get(name, str(most) if name == "limit" else "0"), f"The {name}", 0, most)
+
+
+def id_of(request: Request, what: str) -> int:
+    """Of the address."""
+    return whole_text(request.path_params[what], f"The number of a {what}")

@@ -19,7 +19,7 @@ class ConceptNames:
     def __init__(self, explorer: Explorer, collections: Collections) -> None:
         self._explorer, self._collections = explorer, collections
         self._kept: dict[str, Names] = {}
-        self._lock, self._encoding = Lock(), Lock()
+        self._lock = Lock()
 
     def of(self, token: str) -> Names:
         """A token a list of (word, score), the best first; empty where nothing is likely. GoneError if the study has
@@ -55,7 +55,8 @@ class ConceptNames:
         namer = namer_of(stellar)
         if namer is None:
             return [[] for _ in range(study.analysis.num_tokens)]
-        image = fit(study.photo.open(), resolution=study.analysis.resolution, patch_size=stellar.patch_size)
-        with self._encoding:
+        with self._explorer.opened(study.photo) as photo:
+            image = fit(photo, resolution=study.analysis.resolution, patch_size=stellar.patch_size)
+        with self._explorer.alone():
             _, [names] = namer.factorize(stellar, image)
         return [list(concept) for concept in names]

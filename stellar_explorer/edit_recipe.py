@@ -10,6 +10,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from stellar_explorer.photo import MAX_RESOLUTION, MIN_RESOLUTION, printable
+from stellar_explorer.server.request import NotPlainError, check_fields, json_value, shown
 
 if TYPE_CHECKING:
     from model.editing import Edit
@@ -50,8 +51,10 @@ def read_recipe(text: str | bytes) -> Recipe:
     if len(text) > MOST_BYTES:
         raise ValueError(f"The recipe is larger than {MOST_BYTES // 1024} kB; it cannot be one of edits.")
     try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
+        said = json_value(text)
+    except NotPlainError:
+        raise
+    except ValueError:
         raise ValueError("The recipe is not JSON; save one on the page, under Edit.") from None
     if not isinstance(said, dict):
         raise ValueError("The recipe is not a JSON object; save one on the page, under Edit.")
@@ -137,20 +140,6 @@ def photo_entry(said: Any, label: str) -> PhotoEntry:
 
 
 # --- fields ---
-
-
-def check_fields(said: Mapping[str, Any], needed: set[str], allowed: set[str], label: str) -> None:
-    if unknown := sorted(set(said) - needed - allowed):
-        raise ValueError(f"{label} has an unknown field {shown(unknown[0])}; "
-                         f"its fields are {', '.join(sorted(needed | allowed))}.")
-    if missing := sorted(needed - set(said)):
-        raise ValueError(f"{label} lacks the field {missing[0]}.")
-
-
-def shown(value: Any) -> str:
-    """What was found, short enough for a sentence."""
-    text = printable(value if isinstance(value, str) else json.dumps(value))
-    return text if len(text) <= 40 else f"{text[:40]}…"
 
 
 def a_token(value: Any, label: str) -> int:

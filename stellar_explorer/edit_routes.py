@@ -12,12 +12,14 @@ from starlette.routing import Route
 
 from stellar_explorer import answers
 from stellar_explorer.analysis import COARSE_RESOLUTION, Explorer, KeptPhoto, display_name
-from stellar_explorer.answers import FRESH, json_object
+from stellar_explorer.answers import FRESH, is_json
 from stellar_explorer.collections import Collections
-from stellar_explorer.edit_recipe import check_fields, read_edits, read_recipe, write_recipe
+from stellar_explorer.edit_recipe import read_edits, read_recipe, write_recipe
 from stellar_explorer.edits import Edited, Editor
 from stellar_explorer.package import ALIGNMENT, concepts, localization_codes, pack, package
 from stellar_explorer.photo import MAX_BYTES
+from stellar_explorer.server.admission import Kind
+from stellar_explorer.server.request import check_fields, json_object, text, whole
 
 EDIT_RESOLUTIONS = (COARSE_RESOLUTION, 448)
 BEST = "best"  # asks for that of the resolutions at which the model draws best
@@ -33,21 +35,18 @@ def edit_routes(explorer: Explorer, collections: Collections) -> list[Route]:
         model, resolution = (request.query_params.get(name, "") for name in ("model", "resolution"))
         if resolution not in (BEST, *map(str, EDIT_RESOLUTIONS)):
             raise ValueError(f"The resolution must be one of {', '.join(map(str, EDIT_RESOLUTIONS))}, or {BEST}.")
-        is_named = request.headers.get("content-type", "").startswith("application/json")
-        photo = named_photo(json_object(body)) if is_named else explorer.keep(body)
+        photo = named_photo(json_object(body)) if is_json(request) else explorer.keep(body)
         best = best_resolution(explorer, model)
         found = explorer.study(photo, model=model, resolution=best if resolution == BEST else int(resolution))
         check_decodes(explorer, model)
         return {**package(found).manifest, "edit": {"best": best}}
 
     def named_photo(asked: dict[str, Any]) -> KeptPhoto:
-        check_fields(asked, set(), {"example", "photo", "collection", "id"}, "What is asked for")
-        if "example" in asked:
-            return explorer.example(str(asked["example"]))
-        if "photo" in asked:
-            return explorer.photo(str(asked["photo"]))
-        name, photo_id = asked.get("collection"), asked.get("id")
-        if not isinstance(name, str) or type(photo_id) is not int:
+        check_fields(asked, (), ("example", "photo", "collection", "id"), "What is asked for")
+        if not {"collection", "id"} & set(asked):
+            return explorer.named(asked)
+        name, photo_id = asked.get("collection"), whole(asked.get("id"), "The number of a photo")
+        if not isinstance(name, str) or len(asked) > 2:
             raise ValueError("No photo was named; choose one.")
         if example := collections.example_of(name, collections.get(name).photo(photo_id).source):
             return explorer.example(example)
@@ -55,13 +54,13 @@ def edit_routes(explorer: Explorer, collections: Collections) -> list[Route]:
 
     def made(request: Request, body: bytes) -> Edited:
         asked = json_object(body)
-        check_fields(asked, {"edits"}, {"photos"}, "What is asked for")
+        check_fields(asked, ("edits",), ("photos",), "What is asked for")
         photos = asked.get("photos", {})
         if not isinstance(photos, dict) or len(photos) > MOST_PHOTOS:
             raise ValueError(f"The photos must be an object of names and analyses, at most {MOST_PHOTOS}.")
         edits = read_edits(asked["edits"], photos)
         taken_from = {getattr(edit, "photo", None) for edit in edits} - {None}
-        others = {name: explorer.kept_study(str(photos[name])) for name in sorted(taken_from)}
+        others = {name: explorer.kept_study(text(photos[name], "A photo's analysis")) for name in sorted(taken_from)}
         return editor.edit(explorer.kept_study(request.path_params["token"]), edits, others)
 
     def edit(request: Request, body: bytes) -> Any:
@@ -77,10 +76,10 @@ def edit_routes(explorer: Explorer, collections: Collections) -> list[Route]:
         return json.loads(write_recipe(read))
 
     return [
-        Route("/stellar/edit/study", answered(study, limit=MAX_BYTES), methods=["POST"]),
+        Route("/stellar/edit/study", answered(study, limit=MAX_BYTES, kind=Kind.WORK), methods=["POST"]),
         Route("/stellar/edit/recipe", answered(recipe), methods=["POST"]),
-        Route("/stellar/edit/{token}", answered(edit), methods=["POST"]),
-        Route("/stellar/edit/{token}/picture.png", answered(picture), methods=["POST"]),
+        Route("/stellar/edit/{token}", answered(edit, kind=Kind.WORK), methods=["POST"]),
+        Route("/stellar/edit/{token}/picture.png", answered(picture, kind=Kind.WORK), methods=["POST"]),
     ]
 
 

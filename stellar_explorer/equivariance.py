@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,9 @@ from stellar_explorer.analysis import Explorer, KeptPhoto, display_name
 from stellar_explorer.baseline_shelf import without_folders
 from stellar_explorer.cache import ByteBoundedCache
 from stellar_explorer.changes import CHANGES, Change, changed
-from stellar_explorer.photo import MIN_RESOLUTION, fit, printable
+from stellar_explorer.photo import MIN_RESOLUTION, fit
+from stellar_explorer.server.flights import Flights
+from stellar_explorer.server.request import shown
 from stellar_explorer.views.palette import palette
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Equivariance:
         self._look = explorer.one_at_a_time(self._factorize)
         self._encodes: ByteBoundedCache[Factorization] = ByteBoundedCache(ENCODES_BYTES)
         self._answers: ByteBoundedCache[dict[str, Any]] = ByteBoundedCache(ANSWERS_BYTES)
-        self._answering = Lock()  # who asks for the same again meanwhile finds it answered
+        self._flights = Flights()  # who asks for the same again meanwhile finds it answered
 
     def answer(self, photo: KeptPhoto, *, model: str | None = None, change: str = "shift", amount: int = 0,
                peer: str | None = None) -> dict[str, Any]:
@@ -68,9 +69,9 @@ class Equivariance:
         offered = self.peers(model)
         peer = next(iter(offered)) if peer is None else peer
         if not isinstance(peer, str) or peer not in offered:
-            raise ValueError(f"There is no peer {printable(str(peer))} for {display_name(model)}; choose "
+            raise ValueError(f"There is no peer {shown(peer)} for {display_name(model)}; choose "
                              f"{', '.join(offered)}.")
-        with self._answering:
+        with self._flights.alone((photo.token, model)):
             subjects = [self._subject(photo, model, asked, amount, name) for name in (STELLAR, peer)]
         return {
             "photo": {"token": photo.token, "address": f"stellar/photos/{photo.token}.jpg", "name": photo.name,
@@ -160,9 +161,9 @@ class Equivariance:
         return found
 
     def _image(self, photo: KeptPhoto, patch_size: int, change: Change, amount: int) -> Tensor:
-        opened = photo.open()
-        image = fit(opened, resolution=RESOLUTION, patch_size=patch_size)[0]
-        return changed(opened, image, change, amount)
+        with self.explorer.opened(photo) as opened:
+            image = fit(opened, resolution=RESOLUTION, patch_size=patch_size)[0]
+            return changed(opened, image, change, amount)
 
     def _factorize(self, model: str, images: Tensor, name: str) -> Factorization:
         """On the model's device. Of a network without tokens, its patch features alone: one token that is their mean,
@@ -219,10 +220,10 @@ def change_of(name: str, amount: Any) -> tuple[Change, int]:
     """ValueError, one sentence, for a change that is not offered and an amount that is none of its steps."""
     change = CHANGES.get(name) if isinstance(name, str) else None
     if change is None:
-        raise ValueError(f"There is no change {printable(str(name))}; choose {', '.join(CHANGES)}.")
-    if isinstance(amount, bool) or amount not in change.amounts:
+        raise ValueError(f"There is no change {shown(name)}; choose {', '.join(CHANGES)}.")
+    if type(amount) is not int or amount not in change.amounts:
         raise ValueError(f"The amount of a {name} is one of {', '.join(map(str, change.amounts))}, found "
-                         f"{printable(str(amount))}.")
+                         f"{shown(amount)}.")
     return change, int(amount)
 
 

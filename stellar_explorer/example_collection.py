@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model.caches import private_folder, usual_folder
 from stellar_explorer.examples import examples
 
 if TYPE_CHECKING:
@@ -22,8 +23,7 @@ LAYOUT = 2  # raised when what is stored of a photo changes, so that older folde
 
 def cache_folder() -> Path:
     """Of this program, by the XDG convention. It need not exist."""
-    named = os.environ.get("XDG_CACHE_HOME")
-    return (Path(named) if named else Path.home() / ".cache") / "stellar-explorer"
+    return (usual_folder() or private_folder()) / "stellar-explorer"
 
 
 def example_collection(

@@ -20,7 +20,6 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from model.files import sha256_of
 from stellar_explorer.analysis import display_name
 from stellar_explorer.card import plain_markdown
 from stellar_explorer.checkpoint_facts import checkpoint_facts
@@ -96,6 +95,16 @@ class Problems(list):
             why = why.replace(str(path), path.name).rstrip(".")
             self.append(f"{why}." if why.startswith(path.name) else f"{path.name} cannot be read: {why}.")
             return None
+
+
+def only_weights(folder: Path) -> Path | None:
+    """The checkpoint that a folder is, if it is one."""
+    from model.tensor_files import CheckpointError, only_checkpoint
+
+    try:
+        return only_checkpoint(folder)
+    except CheckpointError:
+        return None
 
 
 def reason(error: Exception) -> str:
@@ -180,11 +189,12 @@ class Library:
         for model in self.models:
             path = Path(model)
             if path.is_file():
-                owns = path.parent.name == path.stem or path.name == "model.safetensors"
-                name = path.parent.name if path.name == "model.safetensors" else path.stem
+                file = Path(path.name.removesuffix(".index.json"))  # of shards
+                owns = path.parent.name == file.stem or file.name == "model.safetensors"
+                name = path.parent.name if file.name == "model.safetensors" else file.stem
                 yield Place(printable(name), "checkpoint", path.parent if owns else None, path, model)
-            elif path.is_dir() and (path / "model.safetensors").is_file():
-                yield Place(printable(display_name(model)), "checkpoint", path, path / "model.safetensors", model)
+            elif path.is_dir() and (weights := only_weights(path)):
+                yield Place(printable(display_name(model)), "checkpoint", path, weights, model)
 
     def _shipped(self, problems: list[str]) -> Iterator[Place]:
         """Those that the page offers first; behind them what they are compared with."""
@@ -359,7 +369,9 @@ class Library:
         except ValueError as error:
             problems.append(f"evaluation.json cannot be read: {error}.")
             return None
-        digest = self._once(place, "sha256", sha256_of, path=place.weights) if place.weights else None
+        from model.tensor_files import weights_sha256
+
+        digest = self._once(place, "sha256", weights_sha256, path=place.weights) if place.weights else None
         sums = [model["sha256"] for model in evaluation["models"]]
         names = [model["name"] for model in evaluation["models"]]
         own = sums.index(digest) if digest in sums else names.index(place.name) if place.name in names else None

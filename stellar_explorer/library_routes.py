@@ -10,6 +10,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from stellar_explorer.library import Library
+from stellar_explorer.server.request import whole_text
 
 FRESH = {"Cache-Control": "no-store"}
 GONE = "This model is no longer there; choose another one."
@@ -24,6 +25,8 @@ def library_routes(library: Library) -> list[Route]:
                 return answer(**request.path_params)
             except (KeyError, OSError):
                 return PlainTextResponse(GONE, status_code=404, headers=FRESH)
+            except ValueError as error:
+                return PlainTextResponse(str(error), status_code=400, headers=FRESH)
         return endpoint
 
     def overview() -> Response:
@@ -32,10 +35,10 @@ def library_routes(library: Library) -> list[Route]:
     def record(key: str) -> Response:
         return JSONResponse(library.record(key), headers=FRESH)
 
-    def picture(key: str, step: int) -> Response:
+    def picture(key: str, step: str) -> Response:
         # Its address ends in the file's time, so a browser may keep it.
         headers: dict[str, Any] = {"Cache-Control": "private, max-age=86400", "X-Content-Type-Options": "nosniff"}
-        path = library.picture(key, step)
+        path = library.picture(key, whole_text(step, "The step"))
         if not path.is_file():
             raise KeyError(step)
         return FileResponse(path, media_type="image/png", headers=headers)
@@ -43,5 +46,5 @@ def library_routes(library: Library) -> list[Route]:
     return [
         Route("/stellar/models.json", found(overview)),
         Route("/stellar/models/{key}.json", found(record)),
-        Route("/stellar/models/{key}/pictures/{step:int}.png", found(picture)),
+        Route("/stellar/models/{key}/pictures/{step}.png", found(picture)),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from stellar_explorer.analysis import Explorer, KeptPhoto, Study, display_name
-from stellar_explorer.answers import FOREVER, FRESH, answered, json_object
+from stellar_explorer import answers
+from stellar_explorer.analysis import Explorer, Study, display_name
+from stellar_explorer.answers import FOREVER, FRESH, is_json
 from stellar_explorer.baseline_shelf import MAE, TITOK
 from stellar_explorer.package import package
 from stellar_explorer.photo import MAX_BYTES
 from stellar_explorer.reconstruct_settings import settings_of
 from stellar_explorer.reconstructions import PHOTO, Budget, Rebuilt, Reconstructions
+from stellar_explorer.server.admission import Kind
+from stellar_explorer.server.request import json_object
 from stellar_explorer.views.difference import difference_map
 from stellar_explorer.views.reconstruction_table import as_csv, rounded, row
 
@@ -38,10 +42,10 @@ CAPTION = ("STELLAR {model}, {photo}, measured at {shown} pixels. Tokens are not
 def reconstruct_routes(explorer: Explorer, reconstructions: Reconstructions | None = None) -> list[Route]:
     """Beside `stellar_explorer.routes.routes`. A study's token cannot be guessed, so its pictures are its visitor's."""
     reconstructions = reconstructions or Reconstructions(explorer)
+    answered = partial(answers.answered, kind=Kind.WORK)
 
     def make_study(request: Request, body: bytes) -> Any:
-        is_named = request.headers.get("content-type", "").startswith("application/json")
-        photo = named_photo(explorer, json_object(body)) if is_named else explorer.keep(body)
+        photo = explorer.named(json_object(body)) if is_json(request) else explorer.keep(body)
         study = reconstructions.study(photo, request.query_params.get("model", explorer.models[0]))
         return {**package(study).manifest, "reconstruct": study_facts(reconstructions, study)}
 
@@ -91,13 +95,6 @@ def reconstruct_routes(explorer: Explorer, reconstructions: Reconstructions | No
         Route(f"{base}/pictures/{{name}}.png", answered(picture)),
         Route(f"{base}/pictures/{{name}}.json", answered(numbers)),
     ]
-
-
-def named_photo(explorer: Explorer, asked: dict[str, Any]) -> KeptPhoto:
-    if set(asked) not in ({"example"}, {"photo"}):
-        raise ValueError("Name one photo: an example, or the token of one that is kept.")
-    [(kind, name)] = asked.items()
-    return explorer.example(str(name)) if kind == "example" else explorer.photo(str(name))
 
 
 def study_facts(reconstructions: Reconstructions, study: Study) -> dict[str, Any]:

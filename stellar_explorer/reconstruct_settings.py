@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stellar_explorer.photo import printable
+from stellar_explorer.server.request import choice, whole_text
 
 MOST_TOKENS = 4096
 PATTERNS = ("random", "grid")
+VISIBLE = "The number of patches that the MAE sees"
 ASKED = ("kept", "titok", "mae", "visible", "pattern")
 
 
@@ -37,25 +39,18 @@ def settings_of(query: Mapping[str, str]) -> Settings:
     if unknown := sorted(set(query) - set(ASKED)):
         raise ValueError(f"A comparison is asked for with {', '.join(ASKED)}, found {printable(unknown[0])}.")
     pattern = query.get("pattern", Settings.pattern)
-    if pattern not in PATTERNS:
-        raise ValueError(f"Patches are seen {' or '.join(PATTERNS)}, not {printable(pattern)}.")
+    choice(pattern, "The pattern of the patches that are seen", PATTERNS)
     return Settings(
         kept=kept_of(query["kept"]) if "kept" in query else None,
         titok=query.get("titok", Settings.titok), mae=query.get("mae", Settings.mae),
-        visible=number_of(query.get("visible", str(Settings.visible)), "The MAE sees"), pattern=pattern)
+        visible=whole_text(query.get("visible", str(Settings.visible)), VISIBLE, 1, MOST_TOKENS), pattern=pattern)
 
 
 def kept_of(text: str) -> tuple[int, ...]:
-    numbers = text.split(".")
-    if not all(number.isascii() and number.isdecimal() and len(number) <= 4 for number in numbers):
-        raise ValueError("The kept concepts are numbers with dots between them, at least one: 0.3.5.")
-    tokens = tuple(sorted(int(number) for number in numbers))
+    try:
+        tokens = tuple(sorted(whole_text(number, "A concept", 0, MOST_TOKENS) for number in text.split(".")))
+    except ValueError:
+        raise ValueError("The kept concepts are numbers with dots between them, at least one: 0.3.5.") from None
     if len(set(tokens)) < len(tokens):
         raise ValueError("Each concept can be kept once.")
     return tokens
-
-
-def number_of(text: str, what: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= 4) or not 1 <= int(text) <= MOST_TOKENS:
-        raise ValueError(f"{what} 1 to {MOST_TOKENS} patches, not {printable(text)}.")
-    return int(text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from stellar_explorer.baseline_shelf import BaselineShelf, Offer, without_folder
 from stellar_explorer.cache import ByteBoundedCache
 from stellar_explorer.photo import MAX_RESOLUTION, MIN_RESOLUTION, printable
 from stellar_explorer.reconstruct_settings import Settings
+from stellar_explorer.server.flights import Flights
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -95,7 +95,7 @@ class Reconstructions:
         self._rebuilt: ByteBoundedCache[Rebuilt] = ByteBoundedCache(rebuilt_bytes)
         self._scenes: ByteBoundedCache[tuple[Scene, Yardstick]] = ByteBoundedCache(SCENES_BYTES)
         self._budgets: ByteBoundedCache[list[Budget]] = ByteBoundedCache(2**20)
-        self._working = RLock()  # who asks for the same again meanwhile finds it made
+        self._flights = Flights()  # who asks for the same again meanwhile finds it made
         self._make, self._spend = explorer.one_at_a_time(self._rebuild), explorer.one_at_a_time(self._decode_budget)
 
     # --- the photo ---
@@ -118,7 +118,7 @@ class Reconstructions:
         if way.needs:
             self.shelf.check(way.needs, getattr(settings, way.needs))
         key = (study.token, name, *settings_that_matter(name, settings))
-        with self._working:
+        with self._flights.alone(key):
             rebuilt = self._rebuilt.get(key)
             if rebuilt is None:
                 rebuilt = self._attempt(study, name, way, settings)
@@ -174,7 +174,7 @@ class Reconstructions:
         """For k = 1 to r the first k concepts of an order, decoded and measured; the last is all of them."""
         if order not in ORDERS:
             raise ValueError(f"Concepts are kept in the order {' or '.join(ORDERS)}, not {printable(order)}.")
-        with self._working:
+        with self._flights.alone((study.token, order)):
             budgets = self._budgets.get((study.token, order))
             if budgets is None:
                 tokens = self.orders(study)[order]
@@ -190,15 +190,17 @@ class Reconstructions:
     # --- what is kept of a photo ---
 
     def _scene(self, study: Study) -> tuple[Scene, Yardstick]:
-        kept = self._scenes.get(study.token)
-        if kept is None:
-            from stellar_explorer.rebuilding import Scene
+        with self._flights.alone(study.token):
+            kept = self._scenes.get(study.token)
+            if kept is None:
+                from stellar_explorer.rebuilding import Scene
 
-            stellar = self.explorer.stellar(study.model)
-            scene = Scene.of(study.photo.open(), study.analysis, stellar)
-            stem = getattr(stellar.encoder.embedding, "stem", None)
-            kept = scene, Yardstick(scene.image, stem if stem is not None else self._stem_elsewhere())
-            self._scenes.put(study.token, kept, 4 * scene.image.nbytes)
+                stellar = self.explorer.stellar(study.model)
+                with self.explorer.opened(study.photo) as photo:
+                    scene = Scene.of(photo, study.analysis, stellar)
+                stem = getattr(stellar.encoder.embedding, "stem", None)
+                kept = scene, Yardstick(scene.image, stem if stem is not None else self._stem_elsewhere())
+                self._scenes.put(study.token, kept, 4 * scene.image.nbytes)
         return kept
 
 

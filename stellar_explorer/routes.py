@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,10 +13,13 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from stellar_explorer.analysis import Explorer, GoneError, Study, display_name
+from stellar_explorer.analysis import Explorer, Study, display_name
+from stellar_explorer.answers import FOREVER, answered
 from stellar_explorer.examples import examples
 from stellar_explorer.package import package
 from stellar_explorer.photo import FORMATS, MAX_BYTES, MAX_RESOLUTION, MIN_RESOLUTION, open_photo
+from stellar_explorer.server.admission import Kind
+from stellar_explorer.server.request import number_text
 from stellar_explorer.views.arrays import factorization_npz
 from stellar_explorer.views.masks import coco_json, masks_zip
 
@@ -30,8 +31,6 @@ THUMBNAIL_SIDE = 128
 SUFFIXES = {"JPEG": ".jpg,.jpeg,.jfif", "MPO": ".mpo", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif",
             "TIFF": ".tif,.tiff", "BMP": ".bmp", "PPM": ".ppm,.pgm", "JPEG2000": ".jp2", "AVIF": ".avif",
             "HEIF": ".heic,.heif", "JXL": ".jxl", "QOI": ".qoi"}
-# An address names its content: it never changes. Private: a proxy must not keep a visitor's photo.
-FOREVER = {"Cache-Control": "private, max-age=86400, immutable"}
 NOTES = {
     "nano": "Ships with the app; 32 M parameters.",
     "stellar-b16": "Published ViT-B/16, 16 tokens.", "stellar-l16": "Published ViT-L/16, 16 tokens.",
@@ -63,14 +62,8 @@ def settings(explorer: Explorer) -> dict[str, Any]:
 
 
 def threshold_of(value: str | None, num_tokens: int) -> float:
-    """ValueError with the range."""
-    try:
-        threshold = float(value or 1)
-    except ValueError:
-        threshold = math.nan
-    if not 0 < threshold <= num_tokens:
-        raise ValueError(f"The threshold must be a number above 0 and at most {num_tokens}.")
-    return threshold
+    """Of an address, 1 where it says nothing; ValueError with the range."""
+    return number_text(value or "1", "The threshold", 0, num_tokens, above=True)
 
 
 @cache
@@ -86,13 +79,14 @@ def thumbnail(example_id: str) -> bytes:
     return buffer.getvalue()
 
 
-def download(study: Study, kind: str, threshold: float) -> tuple[bytes, str]:
+def download(explorer: Explorer, study: Study, kind: str, threshold: float) -> tuple[bytes, str]:
     """-> the file and its media type."""
     analysis = study.analysis
     if kind == "figure.png":
         from stellar_explorer.views.figure import figure  # matplotlib: a second of imports the page need not wait for
 
-        return figure(study.photo.open(), analysis, study.bases["photo"], threshold=threshold), "image/png"
+        with explorer.opened(study.photo) as photo:
+            return figure(photo, analysis, study.bases["photo"], threshold=threshold), "image/png"
     if kind == "masks.zip":
         return masks_zip(analysis, study.photo.size, threshold=threshold), "application/zip"
     if kind == "masks.json":
@@ -104,50 +98,40 @@ DOWNLOADS = ("figure.png", "masks.zip", "masks.json", "factorization.npz")
 
 
 def routes(explorer: Explorer) -> list[Route | Mount]:
-    """For `demo.launch(app_kwargs={"routes": ...})`. Endpoints are plain functions: Starlette runs them in threads."""
+    """For `demo.launch(app_kwargs={"routes": ...})`."""
 
-    def answered(endpoint: Callable[[Request], Response]) -> Callable[[Request], Response]:
-        def answer(request: Request) -> Response:
-            try:
-                return endpoint(request)
-            except GoneError as error:
-                return PlainTextResponse(str(error), status_code=404)
-            except ValueError as error:
-                return PlainTextResponse(str(error), status_code=400)
-        return answer
-
-    def get_settings(request: Request) -> Response:
+    def get_settings(request: Request, body: bytes) -> Response:
         return JSONResponse(settings(explorer), headers={"Cache-Control": "no-store"})
 
-    def get_thumbnail(request: Request) -> Response:
+    def get_thumbnail(request: Request, body: bytes) -> Response:
         example_id = request.path_params["example"]
         if example_id not in examples():
             return PlainTextResponse("There is no such example.", status_code=404)
         return Response(thumbnail(example_id), media_type="image/jpeg", headers={"Cache-Control": "max-age=86400"})
 
-    def get_photo(request: Request) -> Response:
+    def get_photo(request: Request, body: bytes) -> Response:
         return Response(explorer.photo(request.path_params["token"]).display, media_type="image/jpeg", headers=FOREVER)
 
-    def get_package(request: Request) -> Response:
+    def get_package(request: Request, body: bytes) -> Response:
         data = package(explorer.kept_study(request.path_params["token"])).data
         return Response(data, media_type="application/octet-stream", headers=FOREVER)
 
-    def get_download(request: Request) -> Response:
+    def get_download(request: Request, body: bytes) -> Response:
         study, kind = explorer.kept_study(request.path_params["token"]), request.path_params["kind"]
         if kind not in DOWNLOADS:
             return PlainTextResponse("There is no such download.", status_code=404)
         threshold = threshold_of(request.query_params.get("threshold"), study.analysis.num_tokens)
-        content, media_type = download(study, kind, threshold)
+        content, media_type = download(explorer, study, kind, threshold)
         name = f"stellar-{study.photo.example or 'photo'}-{study.analysis.resolution}-{kind}"
         return Response(content, media_type=media_type,
                         headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"})
 
     return [
-        Route("/stellar/settings.json", get_settings),
+        Route("/stellar/settings.json", answered(get_settings)),
         Route("/stellar/examples/{example}/thumbnail.jpg", answered(get_thumbnail)),
         Route("/stellar/photos/{token}.jpg", answered(get_photo)),
         Route("/stellar/analyses/{token}.bin", answered(get_package)),
-        Route("/stellar/analyses/{token}/{kind}", answered(get_download)),
+        Route("/stellar/analyses/{token}/{kind}", answered(get_download, kind=Kind.WORK)),
         Route("/stellar/logo.svg", lambda request: FileResponse(LOGO, media_type="image/svg+xml")),
         Mount("/stellar/web", StaticFiles(directory=WEB)),
     ]

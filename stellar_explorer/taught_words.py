@@ -15,6 +15,7 @@ from index.query_language import TaughtQuery
 from index.taught import TaughtWord, background, brought, named_by
 from index.teaching import MOST_EXAMPLES, check_counts, checked_word, learn
 from stellar_explorer.collection_queries import Asked, packed, whole_number
+from stellar_explorer.server.request import check_fields, entries, text
 
 MOST_WORDS = 32  # of one visitor
 MOST_NAMED = 512  # concepts that are named at once
@@ -28,8 +29,7 @@ def teach(asked: Asked, index: ConceptIndex, name: str, said: dict[str, Any]) ->
     An example is {"concept": id} of the collection `name`, {"in": collection, "concept": id} of another one, or
     {"study": token, "token": 3} of a visitor's own photo. ValueError, one sentence, for what cannot be learnt.
     """
-    if unknown := set(said) - {"word", "yes", "no"}:
-        raise ValueError(f"A word is taught with word, yes and no, found {sorted(unknown)[0][:40]!r}.")
+    check_fields(said, (), ("word", "yes", "no"), "What a word is taught by")
     word = checked_word(said.get("word"))
     yes, no = (keys_of(said.get(side), name) for side in ("yes", "no"))
     if both := yes.keys() & no.keys():
@@ -46,12 +46,9 @@ def names(asked: Asked, index: ConceptIndex, said: dict[str, Any]) -> dict[str, 
     """{words, concepts, study}: which of a visitor's words, and of the collection's, some of its concepts have, and
     those of a photo of theirs -> {concepts: {id: [[word, score], ...]}, study: a list a token}."""
     given = said.get("words", [])
-    if not isinstance(given, list) or len(given) > MOST_WORDS:
-        raise ValueError(f"At most {MOST_WORDS} words of your own can be used at once.")
+    entries(given, "The words of your own", most=MOST_WORDS)
     words = [*index.taught, *(word_of(index, one) for one in given)]
-    ids = said.get("concepts", [])
-    if not isinstance(ids, list) or len(ids) > MOST_NAMED:
-        raise ValueError(f"At most {MOST_NAMED} concepts can be named at once.")
+    ids = entries(said.get("concepts", []), "The concepts to be named", most=MOST_NAMED)
     ids = np.array(sorted({whole_number(number) for number in ids}), np.int64)
     ids = ids[np.isin(ids, index.columns("id")["id"])]
     found = named_by(words, ids, index.vectors(ids)) if len(ids) and words else [()] * len(ids)
@@ -74,19 +71,15 @@ def word_of(index: ConceptIndex, said: Any) -> TaughtWord:
 
 def keys_of(said: Any, name: str) -> dict[Key, dict[str, Any]]:
     """Examples by what they are of, so that one that is marked twice counts once."""
-    if not isinstance(said, list) or len(said) > MOST_EXAMPLES:
-        raise ValueError(f"The examples are a list of at most {MOST_EXAMPLES} concepts.")
     found = {}
-    for one in said:
+    for one in entries(said, "The examples", most=MOST_EXAMPLES):
         if not isinstance(one, dict):
             raise ValueError("An example is a concept of a collection or of a photo of yours.")
         if "study" in one:
             example = {"study": one["study"], "token": one.get("token")}
-            key = ("study", str(one["study"])[:100], whole_number(one.get("token")))
+            key = ("study", text(one["study"], "The study"), whole_number(one.get("token")))
         else:
-            of, number = one.get("in", name), whole_number(one.get("concept"))
-            if not isinstance(of, str):
-                raise ValueError("A collection is named by a text.")
+            of, number = text(one.get("in", name), "The collection"), whole_number(one.get("concept"))
             example = {"concept": number, **({"in": of} if of != name else {})}
             key = ("concept", of, number)
         found[key] = {"kind": "concept", **example}

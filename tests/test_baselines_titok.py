@@ -248,15 +248,14 @@ def hub(monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr(checkpoint, "CHECKPOINT_FOLDER", tmp_path / "checkpoints")
     monkeypatch.setattr(published, "try_to_load_from_cache", lambda *request, **options: None)
-    monkeypatch.setattr(published, "get_hf_file_metadata", lambda *request, **options: None)
 
-    def download(repository, filename, revision):
+    def fetch(repository, filename, *, revision):
         asked.append((repository, filename, revision))
         if filename == "model.safetensors" and repository.endswith("pickled"):
             raise EntryNotFoundError("404")
-        return str(tmp_path / "snapshot" / filename)
+        return tmp_path / "snapshot" / filename
 
-    monkeypatch.setattr(published, "hf_hub_download", download)
+    monkeypatch.setattr(published.hub, "fetch", fetch)
     return asked
 
 
@@ -276,7 +275,7 @@ def test_without_a_network_it_says_what_to_fetch_and_where_to_put_it(hub, monkey
     def offline(*request, **options):
         raise OfflineModeIsEnabled("offline mode is enabled")
 
-    monkeypatch.setattr(published, "get_hf_file_metadata", offline)
+    monkeypatch.setattr(published.hub, "fetch", offline)
     sentence = refusal("titok-l32")
     assert "yucornetto/tokenizer_titok_l32_imagenet is not on this machine" in sentence
     assert "assets/checkpoints/tokenizer_titok_l32_imagenet" in sentence and not hub

@@ -6,6 +6,8 @@ import json
 import os
 import pickle
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +25,7 @@ from model.config import DecoderConfig, StellarConfig, TokenizerConfig
 from model.stellar import Stellar
 from tests.weights import reference_state
 
+ROOT = Path(__file__).resolve().parent.parent
 SHAPES = json.loads((Path(__file__).resolve().parent / "parity" / "encoder_p16.json").read_text())
 HEADS = {"num_heads": 4, "decoder_num_heads": 4}
 NARROW_TOKENIZER = TokenizerConfig(hidden_channels=32, channel_multipliers=(1, 1), num_res_blocks=1, code_width=16,
@@ -89,6 +92,18 @@ def prefixed(state):
     return {f"model.{name}": tensor for name, tensor in state.items()}
 
 
+def wrapped(*prefixes: str):
+    return lambda state: {"".join(prefixes) + name: tensor for name, tensor in state.items()}
+
+
+def compiled_encoder(state):
+    """torch.compile and DDP round a part of the model alone."""
+    inner = {"encoder.layer.": "encoder.layer._orig_mod.", "dense_proj.": "dense_proj.module."}
+    for before, after in inner.items():
+        state = {name.replace(before, after): tensor for name, tensor in state.items()}
+    return state
+
+
 def without(*beginnings: str):
     return lambda state: {name: tensor for name, tensor in state.items() if not name.startswith(beginnings)}
 
@@ -103,6 +118,15 @@ LAYOUTS = {
     "transformers 5 names": transformers_5,
     "a model. prefix": prefixed,
     "transformers 5 names, prefixed": lambda state: prefixed(transformers_5(state)),
+    "DDP": wrapped("module."),
+    "compiled": wrapped("_orig_mod."),
+    "compiled, then DDP": wrapped("module.", "_orig_mod."),
+    "DDP, then compiled": wrapped("_orig_mod.", "module."),
+    "a Lightning module, compiled, DDP twice": wrapped("module.", "module.", "model.", "_orig_mod."),
+    "a Lightning module's DDP": wrapped("model.", "module."),
+    "FSDP with activation checkpoints": wrapped("_fsdp_wrapped_module.", "_checkpoint_wrapped_module."),
+    "parts compiled and in DDP": compiled_encoder,
+    "a moving average's, with its count": lambda state: wrapped("module.")(state) | {"n_averaged": torch.tensor(7)},
     "teacher copies": with_teacher,
     "a Lightning module with its teacher": lambda state: prefixed(with_teacher(state)),
     "no training heads": without("clustering_head.", "cls_cluster_head."),
@@ -129,6 +153,37 @@ def test_a_pickle_loads_alike(suffix, nested, zipped, published, images, answer,
     content = {"state_dict": prefixed(published), "epoch": 3, "hyper_parameters": {"lr": 1e-4}} if nested else published
     torch.save(content, path, _use_new_zipfile_serialization=zipped)
     alike(load(path, **HEADS), images, answer)
+
+
+SCRIPTS = {  # what training scripts save, and which of two weights is taken
+    "model": lambda good, other: {"model": good, "optimizer": {"state": {}}, "epoch": 3},
+    "model_state_dict": lambda good, other: {"model_state_dict": good, "loss": torch.tensor(0.5)},
+    "a module inside": lambda good, other: {"module": {"state_dict": wrapped("module.")(good)}},
+    "a moving average before the model": lambda good, other: {"model": other, "ema": good},
+    "an EMA by timm": lambda good, other: {"state_dict": other, "state_dict_ema": wrapped("module.")(good)},
+    "an average's settings are no weights": lambda good, other: {"ema": {"decay": torch.tensor(0.9)}, "model": good},
+    "an empty average": lambda good, other: {"model_ema": {}, "state_dict": good},
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_what_a_training_script_saves_loads_alike(script, published, images, answer, tmp_path):
+    other = {name: tensor + 1 for name, tensor in published.items()}
+    torch.save(SCRIPTS[script](published, other), tmp_path / "last.pth")
+    alike(load(tmp_path / "last.pth", **HEADS), images, answer)
+
+
+def test_two_models_in_one_file_are_not_mixed(published, tmp_path):
+    save_file(published | wrapped("module.")({"sparse_tokens": torch.zeros(16, 96)}), tmp_path / "two.safetensors")
+    assert "holds sparse_tokens twice, as module.sparse_tokens and as sparse_tokens" in refusal(
+        tmp_path / "two.safetensors", **HEADS)
+
+
+def test_a_pickle_that_holds_itself_is_no_checkpoint(tmp_path):
+    content = {}
+    content["model"] = content
+    torch.save(content, tmp_path / "loop.pt")
+    assert "loop.pt holds a dict, not named tensors" in refusal(tmp_path / "loop.pt")
 
 
 def test_transformers_5_names_are_the_installed_ones():
@@ -459,6 +514,30 @@ def test_metadata_of_an_unknown_architecture_is_refused(metadata, tmp_path):
     assert "ours.safetensors" in refusal(path)
 
 
+BUILT_WITHOUT_ASSERTS = """
+import json, sys
+from model.checkpoint import CheckpointError
+from model.stellar import Stellar
+assert False, "asserts are left out"
+for path in sys.argv[1:]:
+    try:
+        Stellar.load(path, device="cpu")
+        print(f"{path} was built")
+    except CheckpointError:
+        pass
+"""
+
+
+def test_where_asserts_are_left_out_the_same_is_refused(tmp_path):
+    """Some of what a model cannot be is told by asserts of the library that builds it."""
+    paths = [tmp_path / f"{number}.safetensors" for number in range(len(METADATA))]
+    for path, metadata in zip(paths, METADATA, strict=True):
+        save_file({"encoder.tokens": torch.zeros(16, 768)}, path, metadata={CONFIG_KEY: metadata})
+    done = subprocess.run([sys.executable, "-O", "-c", BUILT_WITHOUT_ASSERTS, *map(str, paths)], cwd=ROOT,
+                          capture_output=True, text=True, timeout=240)
+    assert (done.returncode, done.stdout) == (0, ""), done
+
+
 # --- the hub, without one -------------------------------------------------------------------------------------------
 
 
@@ -481,9 +560,8 @@ def hub(monkeypatch, tmp_path):
     hub.asked = []
     monkeypatch.setattr(checkpoint, "CHECKPOINT_FOLDER", tmp_path / "checkpoints")
     monkeypatch.setattr(checkpoint, "try_to_load_from_cache", lambda *request, **options: None)
-    monkeypatch.setattr(checkpoint, "get_hf_file_metadata", lambda *request, **options: None)
-    monkeypatch.setattr(checkpoint, "hf_hub_download",
-                        lambda repository, filename, revision: hub.answer(repository, filename, revision))
+    monkeypatch.setattr(checkpoint.hub, "fetch", lambda repository, filename, *, revision:
+                        Path(hub.answer(repository, filename, revision)))
 
     def listed(self, repository, revision):
         hub.answer(repository, revision)
@@ -512,7 +590,7 @@ def test_h_has_16_heads():
     assert all(PUBLISHED[name].num_heads is None for name in PUBLISHED if name != "stellar-h16")
 
 
-def test_a_hub_id_finds_its_file_and_revision(hub):
+def test_a_hub_id_finds_its_file_and_revision(hub, tmp_path):
     hub.files = ["README.md", "weights.safetensors"]
     assert checkpoint.resolve("someone/their-model@v1.0") == hub.path
     assert hub.asked == [("someone/their-model", "v1.0"), ("someone/their-model", "weights.safetensors", "v1.0")]
@@ -520,6 +598,13 @@ def test_a_hub_id_finds_its_file_and_revision(hub):
     hub.files = ["other.safetensors", "model.safetensors"]
     checkpoint.resolve("someone/model.v2")
     assert hub.asked[-1] == ("someone/model.v2", "model.safetensors", "main")
+    hub.files = [*(f"model-0000{i}-of-00002.safetensors" for i in (1, 2)), "model.safetensors.index.json"]
+    hub.path = tmp_path / "model.safetensors.index.json"
+    hub.path.write_text(json.dumps({"weight_map": {"a": "model-00002-of-00002.safetensors",
+                                                   "b": "model-00001-of-00002.safetensors"}}))
+    hub.asked.clear()
+    assert checkpoint.resolve("someone/large") == hub.path
+    assert [asked[1] for asked in hub.asked[1:]] == ["model.safetensors.index.json", *hub.files[1::-1]]
     hub.files = ["a.safetensors", "b.safetensors"]
     assert "found a.safetensors, b.safetensors" in refusal("someone/their-model")
     hub.files = []

@@ -17,7 +17,7 @@ from stellar_explorer.__main__ import main
 from tests.fakes import FakeExplorer
 
 ROOT = Path(__file__).resolve().parent.parent
-SUFFIXES = (".png", ".npz", "_masks.zip", ".json")
+SUFFIXES = (".localization.png", ".localization.npz", ".masks.zip", ".masks.json")
 
 
 @pytest.fixture(autouse=True)
@@ -44,11 +44,11 @@ def test_every_photo_has_its_four_files(photos, tmp_path, capsys):
     assert main(["localize", *photos, "--out", str(out)]) == 0
     expected = {f"{name}{suffix}" for name in ("cat", "cat-2", "Grüße 猫") for suffix in SUFFIXES}
     assert {path.name for path in out.iterdir()} == expected
-    assert Image.open(out / "cat.png").format == "PNG"
-    with np.load(out / "cat.npz") as arrays:
+    assert Image.open(out / "cat.localization.png").format == "PNG"
+    with np.load(out / "cat.localization.npz") as arrays:
         np.testing.assert_allclose(arrays["localization"].sum(axis=1), 1, atol=1e-5)
-    assert len(zipfile.ZipFile(out / "cat-2_masks.zip").namelist()) == 16
-    assert json.loads((out / "cat-2.json").read_text())[0]["image_id"] == 2
+    assert len(zipfile.ZipFile(out / "cat-2.masks.zip").namelist()) == 16
+    assert json.loads((out / "cat-2.masks.json").read_text(encoding="utf-8"))[0]["image_id"] == 2
     said = capsys.readouterr()
     assert said.err == "" and len(said.out.splitlines()) == 3 and "19 x 28 patches" in said.out
 
@@ -116,11 +116,11 @@ def test_the_largest_threshold_is_the_number_of_tokens(photos, tmp_path, capsys)
 def test_a_file_in_the_way_of_the_folder_is_one_sentence(photos, tmp_path, capsys):
     (tmp_path / "out").write_text("here first")
     assert main(["localize", photos[0], "--out", str(tmp_path / "out")]) == 2
-    (tmp_path / "room" / "cat.png").mkdir(parents=True)
+    (tmp_path / "room" / "cat.localization.png").mkdir(parents=True)
     assert main(["localize", photos[0], "--out", str(tmp_path / "room")]) == 2
     sentences = capsys.readouterr().err.splitlines()
     assert len(sentences) == 2 and all(sentence.endswith(".") for sentence in sentences)
-    assert [path.name for path in (tmp_path / "room").iterdir()] == ["cat.png"]  # nothing half written is left
+    assert [path.name for path in (tmp_path / "room").iterdir()] == ["cat.localization.png"]  # nothing half written
 
 
 def test_a_write_that_fails_leaves_the_file_of_before(photos, tmp_path, capsys, monkeypatch):
@@ -131,7 +131,7 @@ def test_a_write_that_fails_leaves_the_file_of_before(photos, tmp_path, capsys, 
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    assert main(["localize", photos[0], "--out", str(tmp_path / "out"), "--threshold", "2"]) == 2
+    assert main(["localize", photos[0], "--out", str(tmp_path / "out"), "--threshold", "2", "--overwrite"]) == 2
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
     assert "No space left" in capsys.readouterr().err
 
@@ -152,7 +152,7 @@ def test_names_that_differ_in_case_alone_do_not_meet_on_any_file_system(tmp_path
     for path in paths:
         Image.new("RGB", (32, 32)).save(path)
     assert main(["localize", *map(str, paths), "--out", str(tmp_path / "out")]) == 0
-    figures = {path.stem for path in (tmp_path / "out").glob("*.png")}
+    figures = {path.name.removesuffix(SUFFIXES[0]) for path in (tmp_path / "out").glob("*.png")}
     assert figures == {"Cat", "cat-2", "cat-2-2"}
 
 

@@ -134,6 +134,7 @@ def test_evaluate_saves_it_and_an_index_has_its_words(photos, checkpoint, tmp_pa
     assert evaluate(arguments) == 0
     assert "3 words for the concepts of tiny" in capsys.readouterr().err
     assert Probe.load(beside(checkpoint)).words == ("leaf", "red kite", "sea")
+    assert evaluate(arguments) == 2 and "is there already; replace it with --overwrite" in capsys.readouterr().err
     assert index(["build", str(photos.root), "--out", str(tmp_path / "index"), "--model", str(checkpoint),
                   "--resolution", "224", "--quiet"]) == 0
     with ConceptIndex.open(tmp_path / "index") as made:

@@ -190,10 +190,10 @@ def test_edits_that_cannot_be_done_are_one_sentence(body, words, client, study):
 
 @pytest.mark.parametrize(("said", "options", "words"), [
     ({"example": "nonsuch"}, {}, "no example nonsuch"),
-    ({"example": ["x"]}, {}, "no example"),
+    ({"example": ["x"]}, {}, "The example is a text"),
     ({"url": "http://x"}, {}, "unknown field url"),
-    ({}, {}, "No photo was named"),
-    ({"collection": EXAMPLES, "id": "0"}, {}, "No photo was named"),
+    ({}, {}, "Name one photo"),
+    ({"collection": EXAMPLES, "id": "0"}, {}, "found the text 0"),
     ({"example": EXAMPLE}, {"resolution": 1024}, "one of 224, 448, or best"),
     ({"example": EXAMPLE}, {"model": "nonsuch"}, "no model nonsuch"),
 ])

@@ -185,7 +185,7 @@ def test_an_upload_is_asked_for_by_its_token(client, service):
 
 @pytest.mark.parametrize(("asked", "words"), [
     ({"example": "no-such"}, "There is no example no-such"),
-    ({"example": ["x"]}, "There is no example"),
+    ({"example": ["x"]}, "The example is a text"),
     ({}, "Name one photo"),
     ({"example": EXAMPLE, "photo": "x"}, "Name one photo"),
     ({"example": EXAMPLE, "change": "melt"}, "There is no change melt; choose shift, flip, turn, crop."),
@@ -198,7 +198,7 @@ def test_an_upload_is_asked_for_by_its_token(client, service):
     ({"example": EXAMPLE, "peer": {}}, "There is no peer"),
     ({"example": EXAMPLE, "model": "../secret"}, "There is no model"),
     ({"example": EXAMPLE, "model": ["nano"]}, "There is no model"),
-    ({"example": EXAMPLE, "colour": 1}, "found 'colour'"),
+    ({"example": EXAMPLE, "colour": 1}, "unknown field colour"),
     ([1], "Send a JSON object."),
 ])
 def test_what_is_not_offered_is_one_sentence(client, asked, words):

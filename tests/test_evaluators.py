@@ -465,7 +465,7 @@ def test_a_vit_from_a_file_gives_one_block_on_any_grid(tmp_path):
         TimmSubject.open(f"{spec}:12", device="cpu")
     with pytest.raises(BackboneError, match=r"vit\.safetensors lacks .* of this model's parameters"):
         TimmSubject.open(f"resnet10t={tmp_path / 'vit.safetensors'}", device="cpu")
-    with pytest.raises(BackboneError, match="cannot be read as safetensors"):
+    with pytest.raises(BackboneError, match="gone.safetensors cannot be read: No such file"):
         TimmSubject.open(f"resnet10t={tmp_path / 'gone.safetensors'}", device="cpu")
     with pytest.raises(BackboneError, match="no model 'vit_enormous'"):
         TimmSubject.open("vit_enormous", device="cpu")

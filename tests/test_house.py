@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,6 +69,9 @@ REGISTRY_HOSTS = [
         ("crates", "io"),
     )
 ]
+
+# A Space's requirements.txt has to name where torch for the CPU is; nothing here is installed from there.
+MAY_NAME = {("stellar_explorer/space/requirements.py", REGISTRY_HOSTS[4])}
 
 FREE_LICENCES = {"CC0 1.0", "CC BY 2.0", "CC BY 4.0", "Public domain"}
 EXAMPLES = ROOT / "assets" / "examples"
@@ -241,6 +245,52 @@ def test_the_rule_of_words_sees_what_it_should():
     assert not any(retired_words(name) for _, name in identifiers(quoted))
 
 
+# Commands
+
+
+def test_every_command_starts_alike():
+    """`model.startup`: whatever the terminal's encoding and wherever there is a home."""
+    started = {path: {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call)
+                      and isinstance(node.func, ast.Name)} for path, tree in trees().items()
+               if package_of(path) in MAY_IMPORT and "__main__" in (text_of(ROOT / path) or "")}
+    assert len(started) >= 8 and all("start_command" in called for called in started.values())
+
+
+# Encodings
+
+
+def unsaid_encodings(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """(line, call) of each that reads or writes text in whatever encoding this machine happens to have."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or any(keyword.arg in ("encoding", None) for keyword in node.keywords):
+            continue
+        said = {keyword.arg: getattr(keyword.value, "value", None) for keyword in node.keywords}
+        match node.func:
+            case ast.Name(id="open"):
+                modes = [part.value for argument in node.args[1:2] for part in ast.walk(argument)
+                         if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+                if not all("b" in mode for mode in modes or [said.get("mode") or "r"]):
+                    yield node.lineno, "open"
+            case ast.Attribute(attr="read_text") if not node.args:
+                yield node.lineno, "read_text"
+            case ast.Attribute(attr="write_text") if len(node.args) < 2:
+                yield node.lineno, "write_text"
+            case _ if said.get("text") is True or said.get("universal_newlines") is True:
+                yield node.lineno, "text=True"
+
+
+def test_text_is_read_and_written_in_a_named_encoding():
+    faults = [f"{path}:{line} has {call} without encoding=" for path, tree in trees().items()
+              if package_of(path) != "tests" for line, call in unsaid_encodings(tree)]
+    assert not faults, "\n".join(faults)
+
+
+def test_the_rule_of_encodings_sees_what_it_should():
+    source = ("open(path); open(path, 'w'); path.read_text(); path.write_text(words); run(command, text=True)\n"
+              "open(path, 'rb'); open(path, encoding='utf-8'); Image.open(path); path.read_text(encoding='ascii')")
+    assert [line for line, _ in unsaid_encodings(ast.parse(source))] == [1] * 5
+
+
 # What is in the repository
 
 
@@ -251,7 +301,7 @@ def test_no_file_names_one_machine_or_a_registry():
         f"{relative(file)}:{number} has {found.group()}"
         for file in repository_files()
         for number, line in enumerate((text_of(file) or "").splitlines(), start=1)
-        if (found := words.search(line))
+        if (found := words.search(line)) and (relative(file), found.group()) not in MAY_NAME
     ]
     assert not faults, "\n".join(faults)
 
@@ -298,6 +348,50 @@ def test_exactly_one_faiss_is_required_anywhere(system: str, machine: str, name:
     environment = {"platform_system": system, "platform_machine": machine}
     faiss = [requirement for requirement in requirements("requirements.txt") if requirement.name.startswith("faiss")]
     assert [requirement.name for requirement in faiss if requirement.marker.evaluate(environment)] == [name]
+
+
+def pins() -> dict[str, str]:
+    """Package -> the version that constraints.txt has."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+def test_constraints_hold_a_version_of_everything_that_is_required():
+    for name in ("requirements.txt", "requirements-test.txt"):
+        for requirement in requirements(name):
+            if requirement.name == "faiss-gpu":  # brings CUDA: a machine without a GPU installs faiss-cpu
+                continue
+            version = pins().get(canonicalize_name(requirement.name))
+            assert version, f"constraints.txt lacks {requirement.name}; make constraints writes it"
+            assert version in requirement.specifier, f"{requirement} is not met by {version}; make constraints"
+
+
+def test_constraints_name_packages_and_versions_and_nothing_of_one_machine():
+    for name, version in pins().items():
+        assert name == canonicalize_name(name) and re.fullmatch(r"[0-9][0-9a-z.]*", version), f"{name}=={version}"
+        assert not name.startswith(("nvidia-", "cuda-")) and name not in {"triton", "setuptools", "pip"}, name
+
+
+def test_make_installs_with_the_constraints_and_spares_a_torch_that_is_there(tmp_path):
+    """make is asked what it would do; a stand-in of Python answers whether torch is there."""
+    if not shutil.which("make"):
+        pytest.skip("no make on this machine")
+    (tmp_path / "bin").mkdir()
+    python = tmp_path / "bin" / "python"
+    for there, kept in ((0, False), (1, True)):
+        python.write_text(f"#!/bin/sh\ncase \"$*\" in *'show -q torch') exit {there};; esac\n")
+        python.chmod(0o755)
+        command = ["make", "-s", "install", f"VIRTUAL_ENV={tmp_path}"]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        lines = (tmp_path / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        assert ("torch==" + pins()["torch"] in lines) == kept
+        assert "torchmetrics==" + pins()["torchmetrics"] in lines and "-c" in make_says(command)
+        for stamp in tmp_path.glob(".stellar-*"):
+            stamp.unlink()
+
+
+def make_says(command: list[str]) -> str:
+    return subprocess.run([*command, "-B", "-n"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
 # Example photos

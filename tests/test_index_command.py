@@ -216,7 +216,8 @@ def test_search_refuses_in_a_sentence(capsys, made, tmp_path, weights):
     cat = photos / "cat" / "1.png"
     (tmp_path / "text.png").write_text("no photo")
     assert "has no concept 99; it has " in refused(capsys, "search", index, cat, "--concept", 99, "--model", weights)
-    assert "--k is 0" in refused(capsys, "search", index, cat, "--k", 0)
+    for number in (0, -1, 10**400):
+        assert "ask for 1 to 1,000,000 hits" in refused(capsys, "search", index, cat, f"--k={number}")
     assert "does not exist" in refused(capsys, "search", index, tmp_path / "gone.png")
     assert "is not a picture" in refused(capsys, "search", index, tmp_path / "text.png", "--model", weights)
     assert "it has cat, dog" in refused(capsys, "search", index, cat, "--label", "cow", "--model", weights)

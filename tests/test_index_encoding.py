@@ -10,10 +10,10 @@ from PIL import Image
 
 from index import rle
 from index.decoding import THUMBNAIL_SIDE, prepare, read_ahead
-from index.encoding import LEAST_SHARE, PATIENCE, concepts_of, default_batch_size, encode, encode_one
+from index.encoding import PATIENCE, concepts_of, default_batch_size, encode, encode_one
 from index.sources import BadPhoto, SourcePhoto
 from model.config import StellarConfig
-from model.factorization import Factorization
+from model.factorization import LEAST_SHARE, Factorization
 from model.stellar import Stellar
 from photos.decoding import open_photo
 from photos.fitting import fit

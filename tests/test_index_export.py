@@ -83,7 +83,7 @@ def test_an_empty_index_gives_empty_tables(tmp_path):
 
 def test_what_is_there_is_not_written_over(index, tables):
     before = (tables / "photos.parquet").read_bytes()
-    with pytest.raises(ConceptIndexError, match="concepts.parquet is there already; choose another folder"):
+    with pytest.raises(ConceptIndexError, match="concepts.parquet is there already; choose another --out"):
         index.export(tables)
     assert (tables / "photos.parquet").read_bytes() == before
 

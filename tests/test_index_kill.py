@@ -13,6 +13,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ import pytest
 from index import changes
 from index.concept_index import ConceptIndex
 from index.records import EncodedPhoto
+from index.sources import SourceFile
 from tests.fakes_index import FAKE_MODEL, fake_encoded
 
 apart = multiprocessing.get_context("forkserver")
@@ -47,6 +49,14 @@ def add(path: Path) -> None:
 def remove(path: Path) -> None:
     with ConceptIndex.open(path, writer=True) as index:
         index.remove([1, 2, 6])
+
+
+def settle(path: Path) -> None:
+    """What an update ends with: photos go, are elsewhere, and have other bytes."""
+    with ConceptIndex.open(path, writer=True) as index:
+        moved, tagged = (replace(index.photo(photo), source=f"moved/{photo}.jpg") for photo in (3, 4))
+        files = [(SourceFile(path.parent, photo.source, 7, 7), photo.id) for photo in (moved, tagged)]
+        index.settle(removed=[1, 2], photos=[moved, replace(tagged, sha256="0" * 64)], files=files)
 
 
 def compact(path: Path) -> None:
@@ -146,7 +156,7 @@ def told(path: Path) -> tuple | None:
         assert index.verify() == []
         found, ids = index.photos(limit=1000), index.columns("id")["id"]
         return (index.num_photos, index.num_concepts, found, index.concepts(ids), index.vectors(ids).tolist(),
-                [index.thumbnail(photo.id) for photo in found])
+                [index.thumbnail(photo.id) for photo in found], index.places())
 
 
 def has_no_garbage(path: Path) -> bool:
@@ -157,7 +167,8 @@ def has_no_garbage(path: Path) -> bool:
 
 
 @pytest.mark.parametrize("stride", [pytest.param(1, marks=pytest.mark.slow), 9])
-@pytest.mark.parametrize(("before", "work"), [(nothing, create), (filled, add), (filled, remove), (filled, compact)])
+@pytest.mark.parametrize(("before", "work"), [(nothing, create), (filled, add), (filled, remove), (filled, settle),
+                                             (filled, compact)])
 def test_killed_at_every_step_it_is_as_before_or_as_after(place, before, work, stride):
     start, path = place / "start", place / "index"
     start.mkdir()

@@ -48,10 +48,15 @@ class Visitor:
         page.on("console", lambda message: message.type == "error" and self.problems.append(message.text))
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("dialog", lambda dialog: (self.problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("request", self.note)
         page.goto(query if query.startswith("http") else self.url + query)
         page.wait_for_selector('[data-stage][data-state="ready"][data-frame]')
         self.settle()
+
+    def note(self, request) -> None:
+        """But what the page tells twice a minute, whatever its visitor does."""
+        if not request.url.endswith("stellar/shown"):
+            self.requests.append(request.url)
 
     def settle(self) -> None:
         """Until what was asked for is drawn."""

@@ -200,7 +200,7 @@ def test_registers_and_layer_scales_are_another_network(tmp_path):
 
 
 @pytest.mark.parametrize(("content", "words"), [
-    (b"", "damaged or no checkpoint"),
+    (b"", "is empty; copy or download it again"),
     (b"PK\x03\x04 half", "damaged or no checkpoint"),
     ({"weights": torch.ones(2)}, "has no layout that is known here (it has weights, ...); mae-b16 is read from"),
     ({"epoch": 3}, "holds no named tensors"),

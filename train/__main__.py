@@ -9,6 +9,7 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from model.startup import start_command
 from train.config import EvaluationConfig, TrainConfig
 from train.recipes import NAMES, recipe
 
@@ -104,4 +105,5 @@ def failed(sentence: str) -> int:
 
 
 if __name__ == "__main__":
+    start_command()
     sys.exit(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from train.config import RecipeError, TrainConfig
 from train.data import Plan, open_photos, seed_of
 from train.objective.relation import START_SCALE, relation_loss
 from train.optimization import set_learning_rate
-from train.run_folder import RunFolder
+from train.run_folder import RunError, RunFolder
 from train.teachers import Whitening
 
 HELD_OUT = 20  # one photo in so many is looked at and not learnt from
@@ -35,6 +36,8 @@ def run_concepts(config: TrainConfig, out: Path, *, resume: bool = False, cache:
     minutes, are taken again from the first. One process, on one device. Raises RecipeError, DataError, RunError,
     BackboneError, TeacherError or CheckpointError (all ValueErrors) with one sentence.
     """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise RunError("a concept head is trained by one process; start it without torchrun or accelerate launch")
     folder = RunFolder(out)
     folder.check(config, resume=resume)
     photos = open_photos(config.data, seed=config.seed)
@@ -58,13 +61,14 @@ def run_concepts(config: TrainConfig, out: Path, *, resume: bool = False, cache:
     try:
         learn(head, store, config, folder, quiet=quiet)
     except BaseException as error:
-        folder.status("stopped", str(error) or type(error).__name__)
+        folder.stopped(str(error) or type(error).__name__)
         raise
     # Opened anew: what was looked with may be rounded to bfloat16, and but for the head the file stays what it was.
     whole = Stellar.load(config.init, device="cpu", dtype="float32")
     whole.concept_head, whole.config = head.cpu(), replace(whole.config, concept_head=head.config)
     finished = out / "model.safetensors"
-    whole.save(finished)
+    with folder.writing(finished.name):
+        whole.save(finished)
     folder.status("finished")
     return finished
 

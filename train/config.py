@@ -68,7 +68,7 @@ class DataConfig:
 
     `streaming` reads a hub data set or Parquet without downloading it first; photos then pass a buffer of
     `shuffle_buffer` instead of a full shuffle, and one worker reads them. A run stops when more than `max_bad_share` of
-    the photos it asked for could not be read.
+    the photos it asked for could not be read, and when no worker has answered for `worker_timeout` seconds (0: never).
 
     `on_device` decodes all photos once into the GPU's memory, or the machine's where there is none, with their long
     side at most `canvas` (3 x canvas x canvas bytes each); crops, colours and teachers then run there, a batch at a
@@ -81,12 +81,13 @@ class DataConfig:
     streaming: bool = False
     shuffle_buffer: int = 10_000
     num_workers: int = 2
+    worker_timeout: int = 600
     max_bad_share: float = 0.02
     on_device: bool = False
     canvas: int = 384
 
     def __post_init__(self) -> None:
-        require_least(self, "data.", 0, "num_workers")
+        require_least(self, "data.", 0, "num_workers", "worker_timeout")
         require_least(self, "data.", 1, "shuffle_buffer", "canvas")
         require_share(self, "data.", "max_bad_share")
         require(not (self.on_device and self.streaming), "data.on_device needs all photos at hand, and a stream has "

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from itertools import count
+from multiprocessing import active_children
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from signal import SIGBUS
 
 import datasets
 import numpy as np
@@ -22,6 +26,7 @@ from photos.decoding import open_photo
 from photos.fitting import pixels_of
 from photos.folder import list_photos
 from photos.limits import LOCAL
+from train import shared_memory
 from train.config import DataConfig, TrainConfig
 from train.views import Crops, crops_of
 
@@ -397,7 +402,8 @@ class Steps:
 def batches(photos: FolderPhotos | TablePhotos | StreamedPhotos, plan: Plan, config: TrainConfig, *, first_step: int,
             last_step: int, targets: list, pin: bool = False) -> Iterator[Batch]:
     """A `Batch` a step; `data.num_workers` processes work ahead, one for a stream. DataError where photos cannot be had
-    any more."""
+    any more, where the workers have no room to hand them over, and where none has answered for
+    `data.worker_timeout`."""
     workers = config.data.num_workers
     if isinstance(photos, StreamedPhotos):
         dataset = Streamed(photos, plan, config, first_step=first_step)
@@ -405,24 +411,77 @@ def batches(photos: FolderPhotos | TablePhotos | StreamedPhotos, plan: Plan, con
     else:
         dataset = Cropped(photos, plan, config, targets)
         order = {"batch_sampler": Steps(plan, first_step, last_step)}
+    ahead, no_room = None, ""
+    if workers:
+        size, room = shared_memory.num_bytes(config, *num_views(config)), shared_memory.free()
+        ahead = shared_memory.batches_ahead(size, workers, room)
+        no_room = shared_memory.too_small(config, size, workers, room)
+        if not ahead:
+            raise DataError(no_room)
     # A generator of its own: the loader would draw its workers' seeds from torch's, which is the model's.
-    return raised(DataLoader(dataset, **order, num_workers=workers, collate_fn=collate, pin_memory=pin,
-                             prefetch_factor=4 if workers else None, worker_init_fn=one_thread,
-                             generator=torch.Generator().manual_seed(plan.seed)))
+    return raised(DataLoader(dataset, **order, num_workers=workers, collate_fn=HandedOver(no_room), pin_memory=pin,
+                             prefetch_factor=ahead, worker_init_fn=one_thread,
+                             timeout=config.data.worker_timeout if workers else 0,
+                             generator=torch.Generator().manual_seed(plan.seed)), no_room)
 
 
-def raised(loader: DataLoader) -> Iterator[Batch]:
-    """A loader's batches; what its workers return as an error is raised here."""
+class HandedOver:
+    """`collate`, and in a worker the batch in shared memory already: moved there by the thread that sends it, one that
+    has no room would be lost without a word, and waited for."""
+
+    def __init__(self, no_room: str) -> None:
+        self.no_room = no_room
+
+    def __call__(self, samples: list[Sample | DataError]) -> Batch | DataError:
+        batch = collate(samples)
+        if isinstance(batch, Batch) and get_worker_info() is not None:
+            try:
+                for tensor in (batch.clean, batch.masked, batch.local, *batch.targets, *batch.summaries):
+                    tensor.share_memory_()
+            except (RuntimeError, OSError) as error:
+                return DataError(f"{self.no_room} ({first_line(error)})")
+        return batch
+
+
+def raised(loader: DataLoader, no_room: str) -> Iterator[Batch]:
+    """A loader's batches; what its workers return as an error is raised here, and what becomes of them told."""
+    others, workers = set(active_children()), set()
     try:
-        for batch in loader:
+        iterator = iter(loader)
+        workers = set(active_children()) - others
+        for batch in iterator:
             if isinstance(batch, DataError):
                 raise batch
             yield batch
     except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        raise DataError(f"a process that reads photos died ({first_line(error)}); fewer data.num_workers need less "
-                        "memory") from error
+        if "DataLoader timed out" in str(error):
+            end(workers)
+            raise DataError(f"the processes that read photos have not answered for {loader.timeout:g} seconds; look "
+                            "whether the photos' disk or network still does and go on with --resume, or give them "
+                            "longer with --set data.worker_timeout=SECONDS (0: for ever)") from error
+        if any(worker.exitcode == -SIGBUS for worker in workers):  # memory that was promised and is not there
+            raise DataError(no_room) from error
+        raise (lost_worker(error) or error) from error
+
+
+def lost_worker(error: RuntimeError) -> DataError | None:
+    """What torch says of a worker that died, as a sentence. It says so wherever the run is at that moment."""
+    if "DataLoader worker" not in str(error):
+        return None
+    if "Bus error" in str(error):
+        return DataError(f"a process that reads photos found no room in {shared_memory.PLACE}; --set data.num_workers=0"
+                         " does without, a smaller batch_size needs less, docker run --shm-size gives more")
+    return DataError(f"a process that reads photos died ({first_line(error)}); fewer data.num_workers need less memory")
+
+
+def end(workers: set[BaseProcess]) -> None:
+    """Killed: a worker that is stopped, or waits for a disk, would be asked to end and waited for again."""
+    for _ in range(2):
+        with suppress(RuntimeError):  # torch speaks up, once, where a worker dies
+            for worker in workers:
+                worker.kill()
+            for worker in workers:
+                worker.join()
 
 
 def one_thread(worker: int) -> None:

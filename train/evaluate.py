@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before packages that look for a place of theirs when they are imported
+    from model.startup import start_command
+
+    start_command()
+
 import argparse
 import datetime
 import json
@@ -22,6 +27,7 @@ from model.files import write_whole
 from model.identity import concepts_sha256
 from model.probe import beside
 from model.stellar import Stellar
+from model.targets import check_free
 from train import table_run
 from train.concept_probe import learn_probe
 from train.evaluators import (
@@ -101,8 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return run_table(options, command=command_line(arguments))
         report = run(options, command=command_line(arguments))
         if options.out is not None:
-            write(options.out, json.dumps(report, indent=1) + "\n")
-            write(options.out.with_suffix(".md"), markdown(report))
+            write(options.out, json.dumps(report, indent=1) + "\n", replace=options.overwrite)
+            write(options.out.with_suffix(".md"), markdown(report), replace=options.overwrite)
     except torch.cuda.OutOfMemoryError:
         return _complain("the device has too little memory; give a smaller --batch-size or --resolution.")
     except (ValueError, OSError) as error:
@@ -144,6 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch-size", type=int, default=8, metavar="N", help="photos at a time (default: 8)")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn (default: 0)")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="and FILE.md beside it")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     parser.add_argument("--save-probe", action="store_true",
                         help="learn the classes' names for single concepts too, and leave them beside the checkpoint, "
                              "where `python -m index build` finds them")
@@ -159,6 +166,9 @@ def run(options: argparse.Namespace, *, command: str) -> dict:
                          "--data one.")
     subjects = open_subjects(options)
     check_baselines(subjects, sets)
+    if options.save_probe:
+        check_free([beside(subject.stellar.path) for subject in subjects if subject.stellar is not None],
+                   overwrite=options.overwrite, option=None)
     models = [Scores(subject.name, subject.sha256) for subject in subjects]
     stem = shipped_stem(options.device) if "reconstruction" in sets else None
     with tqdm(total=len(subjects) * sum(len(photos) for photos in counted(sets)), unit="photo", file=sys.stderr,
@@ -221,6 +231,8 @@ def check(options: argparse.Namespace) -> None:
     if not options.checkpoints and not options.peer:
         raise ValueError("nothing to evaluate; name a CHECKPOINT, or a --peer.")
     check_settings(options)
+    if options.out is not None:
+        check_free([options.out, options.out.with_suffix(".md")], overwrite=options.overwrite)
 
 
 def check_settings(options: argparse.Namespace) -> None:
@@ -429,9 +441,9 @@ def escaped(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str, *, replace: bool) -> None:
     try:
-        write_whole(path, text.encode())
+        write_whole(path, text.encode(errors="backslashreplace"), replace=replace)
     except OSError as error:
         raise ValueError(f"{path} cannot be written ({error.strerror}); choose another --out.") from error
 
@@ -442,8 +454,6 @@ def _complain(sentence: str) -> int:
 
 
 if __name__ == "__main__":
-    for stream in (sys.stdout, sys.stderr):  # names of photos may hold what a terminal's encoding lacks
-        stream.reconfigure(errors="backslashreplace")
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import math
+import os
+import shutil
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,16 +21,17 @@ from tqdm import tqdm
 
 from model.files import write_whole
 from model.stellar import choose_device, choose_dtype
+from model.tensor_files import first_line
 from train.compilation import compile_blocks
 from train.config import RecipeError, TrainConfig
-from train.data import Batch, Plan, StreamedPhotos, batches, check_bad, open_photos, seed_of
+from train.data import Batch, Plan, StreamedPhotos, batches, check_bad, lost_worker, open_photos, seed_of
 from train.device_photos import DevicePhotos, device_batches
 from train.learner import make_views
 from train.learners import build, sample
 from train.optimization import parameter_groups, set_learning_rate
 from train.run_evaluation import RunEvaluation
 from train.run_folder import RunError, RunFolder, last_good, step_of
-from train.run_log import log_line, tensorboard, write_scalars
+from train.run_log import Curves, log_line
 from train.starts import brings_heads, heads_from_lessons
 from train.teachers import OnlineTeacher, build_store, lessons
 from train.views import Colours
@@ -42,12 +46,15 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
     Under `accelerate launch` every process calls this. Raises RecipeError, DataError, RunError, BackboneError,
     TeacherError or CheckpointError (all ValueErrors) with one sentence for whatever a person can mend.
     """
-    accelerator = Accelerator(mixed_precision=precision(config, device), cpu=device == "cpu")
+    # Said where there is no GPU too: accelerate would let each process of several train alone.
+    accelerator = Accelerator(mixed_precision=precision(config, device), cpu=choose_device(device).type == "cpu")
+    check_together(accelerator.num_processes)
     sharded = accelerator.distributed_type == DistributedType.FSDP
     if sharded:
         check_sharded(config)
     folder = RunFolder(out)
     folder.check(config, resume=resume)
+    last_saved, damaged = folder.newest_whole()
     accelerator.wait_for_everyone()
 
     photos = open_photos(config.data, seed=config.seed)
@@ -58,13 +65,21 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
     stores, online = teachers(config, photos, cache or out.parent / "cache", accelerator)
 
     learner = build(config, photos)
-    last_saved = (folder.saved() or [None])[-1]
     if "distillation" in config.weights and last_saved is None and not brings_heads(learner, config.init):
         heads_from_lessons(learner, lessons(config, photos, stores, online))
     held = on_device(config, photos, accelerator, quiet) if config.data.on_device else None
+    first = 0 if last_saved is None else step_of(last_saved)
+    loader = (device_batches(held, plan, config, first_step=first, last_step=steps) if held is not None else
+              batches(photos, plan, config, first_step=first, last_step=steps, targets=stores,
+                      pin=accelerator.device.type == "cuda"))
     # Only now: what is wrong with the data, the teachers or the start leaves no folder behind.
     if accelerator.is_main_process:
         folder.open(config, {"photos": getattr(photos, "fingerprint", None), "processes": accelerator.num_processes})
+        folder.go_on_from(last_saved)
+        for problem in damaged:
+            tell(f"{problem}; its folder is set aside as .damaged, and the run goes on from {last_saved}")
+        if not quiet:
+            tell(what_runs(config, accelerator))
     accelerator.wait_for_everyone()
     optimizer = torch.optim.AdamW(parameter_groups(learner, config.optimizer), lr=config.optimizer.learning_rate,
                                   betas=config.optimizer.betas,
@@ -75,19 +90,14 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
         average = AveragedModel(learner.exported, multi_avg_fn=get_ema_multi_avg_fn(config.optimizer.average))
         accelerator.register_for_checkpointing(average)
     exported = learner.exported if average is None else average.module
-    first = 0
     if last_saved is not None:
-        accelerator.load_state(str(last_saved))
-        first = step_of(last_saved)
+        load(accelerator, last_saved)
 
     main = accelerator.is_main_process
     if config.compile and (reason := compile_blocks(learner, accelerator.device)) and main:
         tqdm.write(reason)
     colours = Colours(config.views)
-    loader = (device_batches(held, plan, config, first_step=first, last_step=steps) if held is not None else
-              iter(batches(photos, plan, config, first_step=first, last_step=steps, targets=stores,
-                           pin=accelerator.device.type == "cuda")))
-    writer = tensorboard(out) if main else None
+    curves = Curves(folder, first=first) if main else None
     bad = set(held.bad if held is not None else ())
     if main:
         folder.status("running")
@@ -98,7 +108,7 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
         if main and evaluation.due(step, steps):
             line = evaluation(exported, step, steps)
             folder.log(line)
-            write_scalars(writer, line)
+            curves.line(line)
 
     try:
         if first == 0:
@@ -140,7 +150,7 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
                 line = log_line(done, steps, since_log, rate, norm, seen / elapsed, waited / elapsed)
                 folder.log(line)
                 folder.status("running")
-                write_scalars(writer, line)
+                curves.line(line)
                 progress.set_postfix(loss=f"{line['losses']['total']:.3f}", photos_s=f"{seen / elapsed:.1f}",
                                      waiting=f"{waited / elapsed:.0%}", bad=len(bad))
             evaluate(done)
@@ -149,37 +159,76 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
             pictured = done % config.picture_every == 0 or done == steps
             if main and pictured and not sharded:
                 with accelerator.autocast():
-                    picture(learner, batch, out / "pictures" / f"step-{done:07d}.png", writer, done)
+                    picture(learner, batch, folder, curves, done)
             if done % config.save_every == 0 or done == steps:
+                if main:
+                    curves.flush()  # as the log: what is told of the steps up to here is there if a kill comes
                 save(accelerator, folder, done)
+        accelerator.wait_for_everyone()
+        finished = out / "model.safetensors"
+        if sharded:
+            prefix = f"{config.trains}."
+            whole = {name.removeprefix(prefix): tensor for name, tensor in accelerator.get_state_dict(model).items()
+                     if name.startswith(prefix)}
+            exported = type(exported)(exported.config)
+            if main:
+                exported.load_state_dict(whole)
+        if main:
+            with folder.writing(finished.name):
+                exported.save(finished)
+            folder.status("finished")
     except KeyboardInterrupt:
         if main:
-            folder.status("stopped", "interrupted")
+            folder.stopped("interrupted")
         raise RunError(f"interrupted; {last_good(folder.saved())} Go on with --resume") from None
     except BaseException as error:
+        lost = lost_worker(error) if isinstance(error, RuntimeError) else None
+        error = lost or error
         if main:
-            folder.status("stopped", str(error) or type(error).__name__)
-        raise
+            folder.stopped(str(error) or type(error).__name__)
+        raise error
     finally:
         progress.close()
-        if writer is not None:
-            writer.close()
-    accelerator.wait_for_everyone()
-    finished = out / "model.safetensors"
-    if sharded:
-        prefix = f"{config.trains}."
-        whole = {name.removeprefix(prefix): tensor for name, tensor in accelerator.get_state_dict(model).items()
-                 if name.startswith(prefix)}
-        exported = type(exported)(exported.config)
-        if main:
-            exported.load_state_dict(whole)
-    if main:
-        exported.save(finished)
-        folder.status("finished")
-        if bad:
-            tqdm.write(f"{len(bad)} photos could not be read: {', '.join(sorted(bad)[:10])}")
+        if curves is not None:
+            curves.close()
+    if main and bad:
+        tell(f"{len(bad)} photos could not be read: {', '.join(sorted(bad)[:10])}")
     accelerator.end_training()
     return finished
+
+
+def tell(sentence: str) -> None:
+    """Beside the progress line; standard output is for where the weights are."""
+    tqdm.write(sentence, file=sys.stderr)
+
+
+def what_runs(config: TrainConfig, accelerator: Accelerator) -> str:
+    """How many processes really train, where, and how many photos a step has."""
+    world, device = accelerator.num_processes, accelerator.device
+    kind = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
+    photos = f"{config.batch_size} photos a step"
+    if world > 1:
+        photos = f"{config.batch_size} photos each, {config.batch_size * world} a step"
+    said = f"{world} process{'es' if world > 1 else ''} on {kind}: {photos}"
+    if world == 1 and os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("true", "1", "yes"):
+        said += ("; accelerate launch --cpu starts one process, whatever --num_processes says: for N of them, torchrun "
+                 "--nproc_per_node N -m train ... --device cpu")
+    return said
+
+
+def check_together(world: int) -> None:
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if started > world:
+        raise RunError(f"{started} processes were started, and each would train alone in the same folder; start one "
+                       "without torchrun or accelerate launch, or say --device cpu where they are to share CPUs")
+
+
+def load(accelerator: Accelerator, checkpoint: Path) -> None:
+    try:
+        accelerator.load_state(str(checkpoint))
+    except Exception as error:  # torch, safetensors and the disk each raise their own
+        raise RunError(f"{checkpoint} cannot be loaded ({first_line(error)}); delete it, and --resume goes on from the "
+                       "one before it, where there is one") from error
 
 
 def precision(config: TrainConfig, device: str) -> str:
@@ -272,9 +321,11 @@ def save(accelerator: Accelerator, folder: RunFolder, step: int) -> None:
     try:
         accelerator.save_state(str(partial))
     except Exception as error:  # torch, safetensors and the disk each raise their own
-        failed = str(error)
+        failed = first_line(error)
     failures = [text for text in gather_object([failed]) if text]
     if failures:
+        if accelerator.is_main_process:
+            shutil.rmtree(partial, ignore_errors=True)
         raise RunError(f"the checkpoint of step {step} could not be written ({failures[0]}); "
                        f"{last_good(folder.saved())} Make room, then go on with --resume")
     if accelerator.is_main_process:
@@ -289,12 +340,14 @@ def move_into(source: Path, target: Path) -> None:
 
 
 @torch.no_grad()
-def picture(learner: nn.Module, batch: Batch, path: Path, writer, step: int) -> None:
+def picture(learner: nn.Module, batch: Batch, folder: RunFolder, curves: Curves, step: int) -> None:
+    name = f"step-{step:07d}.png"
     was_training = learner.training
     learner.eval()
     sheet = learner.sheet(batch.clean[:PICTURED])
     learner.train(was_training)
     content = io.BytesIO()
     Image.fromarray(sheet.movedim(0, -1).numpy()).save(content, format="PNG")
-    write_whole(path, content.getvalue())
-    writer.add_image("photos", sheet, step)
+    with folder.writing(f"pictures/{name}"):
+        write_whole(folder.path / "pictures" / name, content.getvalue())
+    curves.picture(sheet, step)

@@ -20,7 +20,7 @@ from model.stellar import Stellar
 from train.config import LOWEST, EvaluationConfig, RecipeError, TrainConfig, suggestion
 from train.evaluate import PROTOCOLS, Scores, evaluate_subject, photos_of, shipped_stem
 from train.evaluators.photo_set import PhotoSet
-from train.run_folder import RunError
+from train.run_folder import RunError, RunFolder
 from train.subjects import StellarSubject
 
 BATCH_SIZE = 8
@@ -83,10 +83,11 @@ class RunEvaluation:
         if best is not None and (value >= best if lowest else value <= best):
             return
         weights = self.folder / "best.safetensors"
-        stellar.save(weights)
-        write_whole(self.folder / "best.json", json.dumps(
-            {"step": step, "measure": self.measure, "value": value, "is": "lowest" if lowest else "highest",
-             "sha256": sha256_of(weights), "evaluations": self.evaluations}).encode())
+        with RunFolder(self.folder).writing(weights.name):
+            stellar.save(weights)
+            write_whole(self.folder / "best.json", json.dumps(
+                {"step": step, "measure": self.measure, "value": value, "is": "lowest" if lowest else "highest",
+                 "sha256": sha256_of(weights), "evaluations": self.evaluations}).encode())
 
     def best(self) -> float | None:
         """The best value so far by this measure on these photos, also of the run before it was resumed."""

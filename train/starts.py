@@ -9,23 +9,21 @@ from pathlib import Path
 import timm
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
-from safetensors.torch import load_file
 from sklearn.cluster import KMeans
 from sklearn.linear_model import Ridge
 from timm.layers import resample_patch_embed
 from torch import Tensor, nn
 
 from model import checkpoint
-from model.backbones import BackboneError, fill, load_timm
-from model.checkpoint import first_line
+from model.backbones import BackboneError, fill, tensors_of
 from model.config import DecoderConfig
 from model.encoder import HybridEmbedding
 from model.stellar import Stellar
+from model.tensor_files import CheckpointError, TensorFile, first_line, index_beside, only_checkpoint, read_all
 from model.tokenizer import Tokenizer
 from photos.fitting import fit
 from train.config import RecipeError, TrainConfig
-from train.run_folder import RunFolder
+from train.run_folder import RunFolder, damage
 from train.teachers import Lesson, Whitening
 
 
@@ -103,9 +101,10 @@ def heads_of_start(learner: nn.Module, init: str | None) -> dict[str, Tensor]:
     saved = RunFolder(Path(init)).saved() if init is not None and Path(init).is_dir() else []
     if not saved or not (saved[-1] / "model.safetensors").is_file():
         return {}
+    whole = [checkpoint for checkpoint in saved if damage(checkpoint) is None] or saved  # else it says what is wrong
     own = {name: tensor for name, tensor in learner.state_dict().items() if not name.startswith("stellar.")}
-    with safe_open(saved[-1] / "model.safetensors", "pt") as file:
-        found = {name: file.get_tensor(name) for name in file.keys() if name in own}  # noqa: SIM118
+    file = TensorFile(whole[-1] / "model.safetensors")
+    found = file.read(name for name in file.shapes if name in own)
     return {name: tensor for name, tensor in found.items() if tensor.shape == own[name].shape}
 
 
@@ -130,14 +129,12 @@ def brings_heads(learner: nn.Module, init: str | None) -> bool:
 
 
 def timm_file(source: str) -> bool:
-    """Whether a path is a safetensors file in timm's ViT names."""
+    """Whether a path is a file, or a folder of one, in timm's ViT names."""
     path = Path(source)
-    if path.suffix != ".safetensors" or not path.is_file():
-        return False
     try:
-        with safe_open(path, "pt") as tensors:
-            return timm_names(tensors.keys())
-    except Exception:  # Stellar.load says what is wrong with it
+        path = only_checkpoint(path) if path.is_dir() else path
+        return path.is_file() and timm_names(TensorFile(index_beside(path)).shapes)
+    except CheckpointError:  # Stellar.load says what is wrong with it
         return False
 
 
@@ -167,14 +164,14 @@ def load_vit(stellar: Stellar, source: str) -> None:
         try:
             vit = timm.create_model(name, pretrained=True, num_classes=0)
         except Exception as error:  # timm, the hub's client and torch each raise their own
-            raise RecipeError(f"{name} cannot be had through timm ({first_line(error)}); give a safetensors file of it "
-                              "to --init") from error
+            raise RecipeError(f"{name} cannot be had through timm ({first_line(error)}); give a file of it to "
+                              "--init") from error
         tensors = vit.state_dict()
         if not timm_names(tensors):
             raise RecipeError(f"timm's {name} is no ViT to start from: it has no blocks of this model's kind")
         check_heads(source, vit.blocks[0].attn.num_heads, stellar.config.num_heads)
     else:
-        tensors = load_file(source)
+        tensors = read_all(source)
     homeless = [name for name in tensors if name not in VIT_NAMES and not name.startswith(("blocks.", *VIT_EXTRAS))]
     if homeless:
         raise RecipeError(f"{source} is no plain ViT: this model has no place for its {homeless[0]}")
@@ -262,7 +259,7 @@ def num_blocks(tensors: dict[str, Tensor]) -> int:
 
 
 def load_stem(stem: nn.Module, name: str, weights: str | None) -> None:
-    """The frozen stem: out of a STELLAR that has one, from a safetensors file in timm's names, or timm's download."""
+    """The frozen stem: out of a STELLAR that has one, from a file in timm's names, or timm's download."""
     if weights in checkpoint.SHIPPED:
         weights = str(checkpoint.SHIPPED[weights])
     if weights is None:
@@ -275,16 +272,9 @@ def load_stem(stem: nn.Module, name: str, weights: str | None) -> None:
         return
     prefix = "encoder.embedding.stem."
     try:
-        with safe_open(weights, "pt") as file:
-            inside = {key.removeprefix(prefix): file.get_tensor(key).float() for key in file.keys()  # noqa: SIM118
-                      if key.startswith(prefix)}
-    except Exception as error:  # safetensors' errors have no common base
-        raise RecipeError(f"stem_weights: {weights} cannot be read as safetensors: {first_line(error)}") from error
-    try:
-        if inside:
-            fill(stem, inside, weights)
-        else:
-            load_timm(stem, weights)
+        tensors = tensors_of(weights)
+        inside = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
+        fill(stem, inside or tensors, weights)
     except BackboneError as error:
         raise RecipeError(f"stem_weights: {error}") from error
 

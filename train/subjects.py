@@ -9,7 +9,6 @@ from types import ModuleType
 from typing import Protocol
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
 
 from model import checkpoint
@@ -20,6 +19,7 @@ from model.baselines.titok import TiTok
 from model.clustering import NUM_CENTROIDS, factorize_by_clusters
 from model.factorization import Factorization
 from model.stellar import Stellar, check_images, choose_device
+from model.tensor_files import INDEX_SUFFIX, CheckpointError, TensorFile, only_checkpoint
 
 BASELINES = (titok, mae)
 NUM_VISIBLE = 32
@@ -90,7 +90,7 @@ class BaselineSubject:
         baseline = (Mae.load(place, device=device) if kind is mae
                     else TiTok.load(place, device=device, tokenizer=TITOK_TOKENIZER))
         return cls(label or name_of(place), baseline,
-                   sha256_of(checkpoint.only_checkpoint(path) if path.is_dir() else path))
+                   sha256_of(only_checkpoint(path) if path.is_dir() else path))
 
     @property
     def patch_size(self) -> int:
@@ -133,13 +133,10 @@ def baseline_kind(source: str) -> ModuleType | None:
         if place in (*kind.SHIPPED, *kind.REPOSITORIES) or label in kind.SHIPPED:
             return kind
     path = Path(place)
-    path = path / "model.safetensors" if path.is_dir() else path
-    if path.suffix != ".safetensors" or not path.is_file():
-        return None
     try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-    except Exception:  # safetensors' errors have no common base; whoever loads it says what is wrong
+        path = only_checkpoint(path) if path.is_dir() else path
+        metadata = TensorFile(path).metadata if path.suffix == ".safetensors" and path.is_file() else {}
+    except CheckpointError:  # whoever loads it says what is wrong
         return None
     return next((kind for kind in BASELINES if kind.CONFIG_KEY in metadata), None)
 
@@ -225,4 +222,5 @@ def name_of(source: str) -> str:
     if source in known or not path.exists():
         return source
     path = path.resolve()
-    return path.name if path.is_dir() else path.parent.name if path.stem == "model" else path.stem
+    stem = Path(path.name.removesuffix(INDEX_SUFFIX)).stem
+    return path.name if path.is_dir() else path.parent.name if stem == "model" else stem

@@ -61,7 +61,8 @@ def run(options: Namespace, *, command: str, measure: Measure, suits: Callable[[
     settings = {"--limit": options.limit, "--seed": options.seed, "--resolution": options.resolution,
                 **{f"--data {name}": f"{photos.root.resolve().name} ({len(photos)} photos)"
                    for name, photos in data.items()}}
-    cells = Cells.open(options.out or Path(f"table-{table.name}.json"), table.name, settings)
+    out = options.out or Path(f"table-{table.name}.json")
+    cells = Cells(out, table.name, settings) if options.overwrite else Cells.open(out, table.name, settings)
     waiting = {item.row.name: [column for column in columns
                                if not cells.is_finished(item.row.name, column.name, item.weights)] for item in plan}
     judge = stem() if any(column.protocol == "reconstruction" for some in waiting.values() for column in some) else None

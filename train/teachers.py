@@ -223,7 +223,7 @@ def append_each(path: Path, photos, look: Callable[[Tensor], np.ndarray],
     """Writes look(photo), (rows, cols, width), of every photo one after the other into a file, and returns their
     (photos, 2) rows and cols; 0, 0 where a photo cannot be read. Goes on where it was stopped, by a file beside it."""
     told = path.with_suffix(".json")
-    grids, size = json.loads(told.read_text()) if told.exists() and path.exists() else ([], 0)
+    grids, size = json.loads(told.read_text(encoding="utf-8")) if told.exists() and path.exists() else ([], 0)
     with open(path, "r+b" if grids else "wb") as file:
         file.truncate(size)  # what was written since is not known of, and is written again
         file.seek(size)

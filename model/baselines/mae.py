@@ -16,18 +16,10 @@ from transformers import ViTMAEConfig, ViTMAEForPreTraining
 from model.baselines import at_native_size, check_num_tokens
 from model.baselines.published import locate
 from model.baselines.serialized import halves, pack_patches
-from model.checkpoint import (
-    ASSETS,
-    DAMAGE,
-    CheckpointError,
-    TensorFile,
-    first_line,
-    only_checkpoint,
-    translate,
-    write_tensors,
-)
+from model.checkpoint import ASSETS, translate, write_tensors
 from model.encoder import IMAGENET_MEAN, IMAGENET_STD, normalise
 from model.stellar import check_images
+from model.tensor_files import DAMAGE, CheckpointError, TensorFile, first_line, only_checkpoint
 
 CONFIG_KEY = "mae_config"
 SHIPPED = {"mae": ASSETS / "mae" / "mae.safetensors"}
@@ -227,6 +219,7 @@ def from_transformers(folder: Path) -> Mae:
 
     A pickle among them is opened with weights_only=True, transformers' default.
     """
+    TensorFile(only_checkpoint(folder))  # says what is wrong with a file better than transformers does
     try:
         config = configuration((folder / "config.json").read_text(encoding="utf-8"))
         network, found = ViTMAEForPreTraining.from_pretrained(

@@ -6,10 +6,10 @@ import re
 from os import PathLike
 from pathlib import Path
 
-from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
+from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError
 
-from model import checkpoint
+from model import checkpoint, hub
 from model.checkpoint import SUFFIXES, CheckpointError, hub_errors
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -61,11 +61,9 @@ def hub_folder(repository: str, revision: str = "main") -> Path:
     with hub_errors(f"{repository} is not on this machine and could not be downloaded. Fetch config.json and "
                     f"model.safetensors from that repository of the hub on a machine with a network and put them in "
                     f"assets/checkpoints/{name}, or start with their folder"):
-        # Asked once: hf_hub_download alone would try a hub that is out of reach for half a minute.
-        get_hf_file_metadata(hf_hub_url(repository, "config.json", revision=revision))
-        folder = Path(hf_hub_download(repository, "config.json", revision=revision)).parent
+        folder = hub.fetch(repository, "config.json", revision=revision).parent
         try:
-            hf_hub_download(repository, WEIGHTS[0], revision=revision)
+            hub.fetch(repository, WEIGHTS[0], revision=revision)
         except EntryNotFoundError:
-            hf_hub_download(repository, WEIGHTS[1], revision=revision)
+            hub.fetch(repository, WEIGHTS[1], revision=revision)
     return folder

@@ -1,5 +1,10 @@
 """`python -m model.peers`: the systems that can be named, as a Markdown table; docs/peers.md holds it."""
 
+if __name__ == "__main__":  # before packages that look for a place of theirs when they are imported
+    from model.startup import start_command
+
+    start_command()
+
 from model.baselines.published import WEIGHTS
 from model.checkpoint import HubFile
 from model.peers.layouts import LAYOUTS

@@ -14,7 +14,15 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from model.checkpoint import DAMAGE, CheckpointError, first_line, is_safetensors
+from model.tensor_files import (
+    DAMAGE,
+    CheckpointError,
+    cut_short,
+    first_line,
+    is_safetensors,
+    read_all,
+    refuse_no_weights,
+)
 
 WRAPPERS = ("model", "state_dict", "module")  # what a checkpoint calls the network beside its optimizer and its epoch
 # torch keeps the list of what a pickle may hold for the whole process.
@@ -28,13 +36,19 @@ def named_tensors(path: Path) -> dict[str, Tensor]:
 
     Raises CheckpointError for what is damaged, holds no named tensors, or more than tensors and plain records.
     """
+    if path.name.endswith(".json"):  # an index of shards
+        return read_all(path)
     try:
+        refuse_no_weights(path)
         content = load_file(path) if is_safetensors(path) else unpickled(path)
+    except CheckpointError:
+        raise
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{path} holds more than tensors, or is no checkpoint; nothing in it was executed. "
                               "Save its state dict as safetensors and name that.") from error
     except DAMAGE as error:
-        raise CheckpointError(f"{path} is damaged or no checkpoint: {first_line(error)}") from error
+        raise CheckpointError(f"{path} {cut_short(path) or f'is damaged or no checkpoint: {first_line(error)}'}"
+                              ) from error
     while isinstance(content, dict):
         wrapped = next((content[name] for name in WRAPPERS if isinstance(content.get(name), dict)), None)
         if wrapped is None:

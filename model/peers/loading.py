@@ -10,14 +10,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from model import checkpoint, files
+from model import checkpoint
 from model.baselines import published
 from model.baselines.titok import TiTok
-from model.checkpoint import CheckpointError, HubFile, first_line, only_checkpoint
+from model.checkpoint import HubFile
 from model.peers.architectures import TiTokPatches
 from model.peers.files import named_tensors
 from model.peers.layouts import COUNTER, INDEX, LAYOUTS, Layout, recognised, shapes_of
 from model.peers.table import PEERS, Peer
+from model.tensor_files import CheckpointError, first_line, index_beside, only_checkpoint, weights_sha256
 
 # Of the network itself; what else a file has is its training's: heads, decoders, a second copy.
 NETWORK = re.compile(r"(blocks|layer\d+|encoder\.layer|norm_pre)\.|(reg_token|register_tokens|dist_token)")
@@ -55,7 +56,7 @@ def located(name: str, peer: Peer, weights: str | PathLike[str] | None) -> Path:
         path = Path(weights)
         if not path.exists():
             raise CheckpointError(f"there is no file {path}; give the weights of {peer.system} ({peer.published})")
-        return only_checkpoint(path) if path.is_dir() else path
+        return only_checkpoint(path) if path.is_dir() else index_beside(path)
     if peer.hub is None:
         note = f"; {peer.note}" if name == "byol-r50" else ""
         raise CheckpointError(f"the weights of {name} are on no hub: fetch them ({peer.published}{note}) and give "
@@ -139,6 +140,6 @@ def filled(name: str, peer: Peer, path: Path, layout: Layout, tensors: dict[str,
 
 def sha256_of(path: Path) -> str:
     try:
-        return files.sha256_of(path)
+        return weights_sha256(path)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from stellar_explorer.analysis import Explorer
 from stellar_explorer.atlas_routes import atlas_routes
@@ -19,13 +21,24 @@ from stellar_explorer.equivariance_routes import equivariance_routes
 from stellar_explorer.library import Library
 from stellar_explorer.library_routes import library_routes
 from stellar_explorer.pages import atlas, edit, endpoints, equivariance, explore, models, reconstruct, retrieve
+from stellar_explorer.pages.blocks import ExplorerBlocks
+from stellar_explorer.pages.blocks import endpoints as named_endpoints
 from stellar_explorer.pages.theme import CSS, MASTHEAD, theme
 from stellar_explorer.photo import MAX_BYTES
 from stellar_explorer.reconstruct_routes import reconstruct_routes
 from stellar_explorer.reconstructions import Reconstructions
 from stellar_explorer.routes import routes
+from stellar_explorer.server.admission import MOST_WAITING
+from stellar_explorer.server.doors import Doors
+from stellar_explorer.server.guard import Names
+from stellar_explorer.server.lifespan import lifespan
+from stellar_explorer.server.line_routes import line_routes
+from stellar_explorer.server.proxy import VARIABLE, SubPath
+from stellar_explorer.server.uploads import upload_routes
 
 ASSETS = Path(__file__).resolve().parent.parent.parent / "assets"
+# Gradio's own, of which ours wait in a line without holding a thread: enough for all that the line has room for.
+MOST_EVENTS = 2 * MOST_WAITING
 HEAD = """
 <meta name="description" content="Drop in a photo and see the concepts a STELLAR vision model finds, and where.">
 <link rel="stylesheet" href="stellar/web/stage.css">
@@ -39,17 +52,17 @@ HEAD = """
 """
 
 
-def build(explorer: Explorer, library: Library | None = None) -> gr.Blocks:
+def build(explorer: Explorer, library: Library | None = None) -> ExplorerBlocks:
     """All tabs and endpoints over one Explorer. The first example is analysed here, so this loads the model.
 
     library: what the Models tab shows; by default the checkpoints at hand, without runs.
     """
     library = library or Library(explorer.models)
-    with gr.Blocks(title="STELLAR Explorer", fill_width=True, analytics_enabled=False, delete_cache=(600, 600)) as demo:
+    with ExplorerBlocks(title="STELLAR Explorer", fill_width=True, analytics_enabled=False) as demo:
         gr.HTML(MASTHEAD, apply_default_css=False)
         with gr.Tabs():
             with gr.Tab("Explore", id="explore"):
-                explore.build(explorer, first=explore.first_manifest(explorer))
+                explore.build(explorer, demo.uploads, first=explore.first_manifest(explorer))
             with gr.Tab("Retrieve", id="retrieve"):
                 retrieve.build()
             with gr.Tab("Atlas", id="atlas"):
@@ -61,28 +74,34 @@ def build(explorer: Explorer, library: Library | None = None) -> gr.Blocks:
                 equivariance.build()
             with gr.Tab("Models", id="models"):
                 models.build(library)
-        endpoints.build(explorer)
+        endpoints.build(explorer, demo.uploads)
     return demo
 
 
 def launch(
-    demo: gr.Blocks, explorer: Explorer, library: Library | None = None, collections: Collections | None = None,
-    reconstructions: Reconstructions | None = None, peers: Mapping[str, str | None] | None = None, **options: Any,
+    demo: ExplorerBlocks, explorer: Explorer, library: Library | None = None, collections: Collections | None = None,
+    reconstructions: Reconstructions | None = None, *, peers: Mapping[str, str | None] | None = None,
+    allowed_hosts: Sequence[str] = (), **options: Any,
 ) -> Any:
     """`gr.Blocks.launch` with our routes and limits; `library` as for `build`, `options` are launch()'s own.
 
     collections: what Retrieve and Atlas look into; by default the example photos alone. reconstructions: what
     Reconstruct compares; by default with the baselines of `stellar_explorer.baseline_shelf`. peers: names of
-    model/peers and a file of each, for "What moves, what stays".
+    model/peers and a file of each, for "What moves, what stays". allowed_hosts: names by which the server may be asked
+    besides its own (`stellar_explorer.server.guard`).
 
     Not a mounted app: Spaces' ZeroGPU hooks launch().
     """
     collections = collections or Collections(explorer)
-    addresses = [*routes(explorer), *library_routes(library or Library(explorer.models)),
+    addresses = [*upload_routes(demo.uploads), *routes(explorer), *line_routes(explorer),
+                 *library_routes(library or Library(explorer.models)),
                  *collections_routes(explorer, collections), *atlas_routes(Atlases(collections)),
                  *reconstruct_routes(explorer, reconstructions),
                  *edit_routes(explorer, collections), *equivariance_routes(Equivariance(explorer, peers))]
+    names = Names(allowed_hosts, root_path=options.get("root_path") or os.environ.get(VARIABLE, ""),
+                  shares=bool(options.get("share")), bound=lambda: demo.server_name)
+    inside = [Middleware(SubPath), Middleware(Doors, named=lambda: named_endpoints(demo), numbers=lambda: demo.fns)]
     return demo.queue(default_concurrency_limit=4).launch(
-        app_kwargs={"routes": addresses}, theme=theme(), css=CSS, head=HEAD,
-        favicon_path=str(ASSETS / "favicon.png"), max_file_size=MAX_BYTES, footer_links=["api"], ssr_mode=False,
-        state_session_capacity=500, show_error=False, **options)
+        app_kwargs={"routes": addresses, "middleware": inside, "lifespan": lifespan(names)}, theme=theme(), css=CSS,
+        head=HEAD, favicon_path=str(ASSETS / "favicon.png"), max_file_size=MAX_BYTES, footer_links=["api"],
+        ssr_mode=False, state_session_capacity=500, show_error=False, max_threads=MOST_EVENTS, **options)

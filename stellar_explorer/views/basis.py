@@ -6,12 +6,15 @@ then frozen, so that a colour means the same across them.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from model.files import write_whole
 
 RANGE = (0.01, 0.99)  # the share of patches below black and below full colour, channel by channel
 
@@ -46,8 +49,9 @@ class ColourBasis:
         return np.rint(self.coordinates(features).clip(0, 1) * 255).astype(np.uint8)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        with open(path, "wb") as file:
-            np.savez(file, mean=self.mean, components=self.components, low=self.low, high=self.high)
+        content = io.BytesIO()
+        np.savez(content, mean=self.mean, components=self.components, low=self.low, high=self.high)
+        write_whole(Path(path), content.getvalue())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ColourBasis:

@@ -7,7 +7,8 @@
 import { choice } from "./controls.js";
 import { icon, make, uniqueId, write } from "./elements.js";
 import { findInRetrieve } from "./handover.js";
-import { resolveAddress } from "./package.js";
+import { ask } from "./line.js";
+import { sentenceOf } from "./package.js";
 import { ConceptCard, PICTURE } from "./atlas_card.js";
 import { ClusterTable } from "./atlas_clusters.js";
 import { Crops } from "./atlas_crops.js";
@@ -34,8 +35,8 @@ export function mountAtlas({ element }) {
 }
 
 async function fetchJson(address) {
-  const response = await fetch(resolveAddress(address));
-  if (!response.ok) throw new Error(response.status < 500 ? await response.text() : `The server answered ${response.status}.`);
+  const response = await ask(address);
+  if (!response.ok) throw new Error(await sentenceOf(response));
   return response.json();
 }
 
@@ -437,7 +438,7 @@ class AtlasTab {
   example(row) {
     const id = this.points.id[row];
     const facts = this.crops.factsOf(id);
-    const label = facts?.taught[0]?.[0] ?? facts?.names[0]?.[0] ?? `concept ${this.points.token[row]} of ${facts?.source ?? "a photo"}`;
+    const label = facts?.taught[0]?.[0] ?? facts?.names[0]?.[0] ?? `concept ${this.points.token[row]} of ${facts?.name ?? "a photo"}`;
     return indexedExample(this.collection, id, { label, picture: smallPicture(this.crops.picture(id, PICTURE)) });
   }
 

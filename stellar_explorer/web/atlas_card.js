@@ -65,7 +65,7 @@ export class ConceptCard {
           line("Cluster", make("i", { class: "swatch", style: `--concept: ${cluster.colour}` }), cluster.label),
           line("Mass", `${percentOf(points.mass[row])} of the photo`),
           facts?.label ? line("Label", facts.label) : null,
-          line("Photo", facts?.source ?? " ")))),
+          line("Photo", make("span", { title: facts?.name ?? "" }, facts?.name ?? " "))))),
     this.isPinned ? make("div", { class: "atlas-card-actions" }, this.marks.element,
       make("button", { type: "button", class: "button button-first", onclick: () => this.on.retrieve(row) }, icon("similar"), "Find this in other photos"),
       make("button", { type: "button", class: "button", onclick: () => this.on.cluster(points.cluster[row]) }, "Show its cluster"),

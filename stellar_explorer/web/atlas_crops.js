@@ -1,5 +1,6 @@
 /** Crops of concepts: the part of a photo's thumbnail where a concept is, with the rest dimmed. */
 
+import { ask } from "./line.js";
 import { resolveAddress } from "./package.js";
 
 const MOST_ASKED = 200;
@@ -52,7 +53,7 @@ export class Crops {
     this.wanted.clear();
     ids.forEach((id) => this.asked.add(id));
     try {
-      const response = await fetch(resolveAddress(`stellar/collections/${encodeURIComponent(collection)}/atlas/concepts.json?ids=${ids.join(",")}`));
+      const response = await ask(`stellar/collections/${encodeURIComponent(collection)}/atlas/concepts.json?ids=${ids.join(",")}`);
       if (!response.ok || collection !== this.collection) return;
       for (const facts of await response.json()) this.facts.set(facts.id, facts);
       this.onarrive();

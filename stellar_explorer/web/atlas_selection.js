@@ -2,7 +2,7 @@
 
 import { icon, make, write } from "./elements.js";
 import { save } from "./atlas_picture.js";
-import { resolveAddress } from "./package.js";
+import { ask } from "./line.js";
 
 const PAGE = 60;
 const PAGE_NARROW = 24;
@@ -69,7 +69,7 @@ export class Selection {
   async export(kind) {
     try {
       const ids = Array.from(this.rows, (row) => this.points.id[row]);
-      const response = await fetch(resolveAddress(`stellar/collections/${encodeURIComponent(this.collection)}/atlas/export.${kind}`),
+      const response = await ask(`stellar/collections/${encodeURIComponent(this.collection)}/atlas/export.${kind}`,
         { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ ids }) });
       if (!response.ok) throw new Error(await response.text());
       save(await response.blob(), `stellar-atlas-selection.${kind}`);

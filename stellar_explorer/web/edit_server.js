@@ -1,7 +1,8 @@
 /** What the Edit tab asks of the server: photos to edit, and what the edits make of them. The encoder runs for the first only. */
 
 import { strongestTokens } from "./factorization.js";
-import { Gone, decodeArrays, fetchPackage, fetchPhoto, resolveAddress } from "./package.js";
+import { ask } from "./line.js";
+import { Gone, decodeArrays, fetchPackage, fetchPhoto } from "./package.js";
 
 /** Requests follow one another no faster, however fast somebody drags. */
 const LEAST_INTERVAL = 60;
@@ -9,7 +10,7 @@ const LEAST_INTERVAL = 60;
 async function post(address, body, type = "application/json") {
   let response;
   try {
-    response = await fetch(resolveAddress(address), { method: "POST", body, headers: { "Content-Type": type } });
+    response = await ask(address, { method: "POST", body, headers: { "Content-Type": type } });
   } catch {
     throw new Error("The server does not answer; is it still running?");
   }

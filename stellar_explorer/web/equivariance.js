@@ -10,7 +10,8 @@ import { icon, make, write } from "./elements.js";
 import { AmountCurve } from "./equivariance_curve.js";
 import { ConceptPicture, MovingPhoto, sceneOf } from "./equivariance_maps.js";
 import { Numbers, cosineInWords, percentInWords } from "./equivariance_numbers.js";
-import { fetchPhoto, fetchSettings, resolveAddress } from "./package.js";
+import { ask } from "./line.js";
+import { fetchPhoto, fetchSettings, sentenceOf } from "./package.js";
 
 const ROOT = "[data-equivariance]";
 const INTRODUCTION = "When a photo moves, the same things are in other places: where a model's concepts are should move along, and what they "
@@ -269,8 +270,8 @@ class EquivarianceSection {
     const body = JSON.stringify({ ...this.asked, model: this.model, change: this.change.name, amount, ...(this.peer && { peer: this.peer }) });
     const { asked, model, change } = this;
     try {
-      const response = await fetch(resolveAddress("stellar/equivariance"), { method: "POST", body, headers: { "Content-Type": "application/json" } });
-      if (!response.ok) throw new Error(response.status < 500 ? await response.text() : `The server answered ${response.status}.`);
+      const response = await ask("stellar/equivariance", { method: "POST", body, headers: { "Content-Type": "application/json" } });
+      if (!response.ok) throw new Error(await sentenceOf(response));
       await this.keep(await response.json(), { key, asked, model, change });
     } catch (error) {
       this.refused.add(key);

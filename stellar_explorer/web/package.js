@@ -1,5 +1,8 @@
 /** The binary package of an analysis: fetched from its own address, and seen as typed arrays without a copy. */
 
+import { ask } from "./line.js";
+import { show } from "./shown.js";
+
 const VIEWS = { uint8: Uint8Array, int8: Int8Array, float16: Uint16Array, float32: Float32Array };
 
 /** The server no longer has what the manifest names: the stage asks for it again. */
@@ -34,6 +37,11 @@ export function floatsOfHalves(halves) {
   });
 }
 
+/** What the server says of a refusal; otherwise, where the fault is its own. 503 says that it has no room. */
+export async function sentenceOf(response, otherwise = `The server answered ${response.status}.`) {
+  return response.status < 500 || response.status === 503 ? await response.text() : otherwise;
+}
+
 export async function fetchSettings(address = "stellar/settings.json") {
   const response = await fetch(resolveAddress(address));
   if (!response.ok) throw new Error(`The page's settings did not arrive (${response.status}). Reload the page.`);
@@ -42,15 +50,17 @@ export async function fetchSettings(address = "stellar/settings.json") {
 
 /** -> {arrays, received}: the decoded arrays, and how many bytes they took. */
 export async function fetchPackage(analysis) {
-  const response = await fetch(resolveAddress(analysis.address));
+  show(analysis.token);
+  const response = await ask(analysis.address);
   if (response.status === 404 || response.status === 410) throw new Gone("This analysis has left the server.");
-  if (!response.ok) throw new Error(`The analysis did not arrive (${response.status}). Try again.`);
+  if (!response.ok) throw new Error(await sentenceOf(response, `The analysis did not arrive (${response.status}). Try again.`));
   const buffer = await response.arrayBuffer();
   return { arrays: decodeArrays(buffer, analysis.arrays), received: analysis.bytes ?? buffer.byteLength };
 }
 
 /** -> HTMLImageElement, decoded and ready to draw. */
 export async function fetchPhoto(photo) {
+  show(photo.token);
   const image = new Image();
   image.src = resolveAddress(photo.address);
   try {

@@ -2,6 +2,7 @@
 
 import { icon, make, write } from "./elements.js";
 import { refusal } from "./gather.js";
+import { ask } from "./line.js";
 import { Gone, resolveAddress } from "./package.js";
 import { collectionAddress, fetchJson } from "./retrieve_photo.js";
 
@@ -18,6 +19,15 @@ function remembered(name) {
   } catch {
     return name ?? null; // storage is refused in a frame of another site
   }
+}
+
+/** The page is closed, or loaded anew: then it says at once that its visitor is still here. */
+function sayLeft(name) {
+  navigator.sendBeacon?.(resolveAddress(collectionAddress(name, "left")));
+}
+
+function sayHere(name) {
+  fetch(resolveAddress(`stellar/collections.json?own=${encodeURIComponent(name)}`)).catch(() => {});
 }
 
 /** What was dropped -> all files of it, those in folders too. Call it in the drop's own turn: later it is empty. */
@@ -50,6 +60,9 @@ export class OwnPhotos {
     this.settings = settings;
     this.on = on;
     this.name = remembered() || null;
+    if (this.name) sayHere(this.name);
+    window.addEventListener("pagehide", () => this.name && sayLeft(this.name));
+    window.addEventListener("pageshow", (event) => event.persisted && this.name && sayHere(this.name));
     this.isShared = false; // the server was started to put all visitors' photos into one collection
     this.suffixes = settings.accept.split(",").filter((one) => one.startsWith("."));
     this.words = make("p", { role: "status", "aria-live": "polite" });
@@ -141,7 +154,7 @@ export class OwnPhotos {
 
   async send(file, run, isAgain = false) {
     const rest = `photos?name=${encodeURIComponent(file.webkitRelativePath || file.name)}`;
-    const response = await fetch(resolveAddress(collectionAddress(this.name, rest)), { method: "POST", body: file })
+    const response = await ask(collectionAddress(this.name, rest), { method: "POST", body: file })
       .catch(() => { throw new Error("The server does not answer; is it still running?"); });
     if (this.run !== run) return; // they were removed meanwhile
     if (response.status === 404 && !isAgain) { // gone after an hour without use
@@ -154,7 +167,7 @@ export class OwnPhotos {
       run.added += facts.new;
       run.known += !facts.new;
       this.on.added(facts);
-    } else if (response.status < 500) {
+    } else if (response.status < 500 || response.status === 503) {
       const sentence = await response.text();
       if (/^\d+ photos are the most/.test(sentence)) throw new Error(sentence);
       run.bad.push([file.name, sentence]);
@@ -169,7 +182,7 @@ export class OwnPhotos {
     const share = run.done / run.photos.length;
     write(this.words, `Reading your photos: ${run.done} of ${run.photos.length}`);
     write(this.bad, run.bad.length ? faults(run.bad) : this.isShared ? "Everyone who visits this page sees them."
-      : "They stay on this server for an hour after you last used them, and only you see them.");
+      : "They stay on this server until you close this page, at most an hour after you last used them; only you see them.");
     this.fill.style.width = `${share * 100}%`;
     this.bar.hidden = false;
     this.bar.setAttribute("aria-valuenow", String(Math.round(share * 100)));

@@ -1,19 +1,20 @@
 /** QueryPhoto: the photo that is asked about, whether it was analysed just now or lies in a collection. */
 
 import { isInside, openGrid, patchAt, tokensByMass } from "./factorization.js";
+import { ask } from "./line.js";
 import { nameOf } from "./names.js";
-import { Gone, fetchPackage, fetchPhoto, resolveAddress } from "./package.js";
+import { Gone, fetchPackage, fetchPhoto, sentenceOf } from "./package.js";
 import { gridOfMasks } from "./retrieve_masks.js";
 
 export async function fetchJson(address, options) {
   let response;
   try {
-    response = await fetch(resolveAddress(address), options);
+    response = await ask(address, options);
   } catch {
     throw new Error("The server does not answer; is it still running?");
   }
   if (response.status === 404) throw new Gone(await response.text());
-  if (!response.ok) throw new Error(response.status < 500 ? await response.text() : `The server answered ${response.status}.`);
+  if (!response.ok) throw new Error(await sentenceOf(response));
   return response.json();
 }
 

@@ -16,6 +16,7 @@ import { findInRetrieve, openInEdit, openTabOfAddress, seeRebuilt } from "./hand
 import { introduction } from "./introduction.js";
 import { listenToKeys, panelKeys } from "./keyboard.js";
 import { LAYERS, Overlay } from "./layers.js";
+import { placeInWords } from "./line.js";
 import { numbersStrip, secondsInWords } from "./numbers.js";
 import { Gone, fetchPackage, fetchPhoto, fetchSettings } from "./package.js";
 import { Panel } from "./panels.js";
@@ -267,6 +268,10 @@ class Stage {
     this.asked = request;
     if (manifest.status === "error") {
       if (!manifest.gone || !this.askAgain()) this.fail(manifest.message);
+      return;
+    }
+    if (manifest.status === "waiting") {
+      this.busy(`Waiting to analyse ${this.source?.name ?? "the photo"}: ${placeInWords(manifest.before).toLowerCase()}…`);
       return;
     }
     const load = (this.loads += 1);
