@@ -41,6 +41,8 @@ def main() -> int:
                         help="a folder of training runs for the Models tab (default: runs, where there is one)")
     parser.add_argument("--index-root", type=Path, metavar="DIR",
                         help="a folder of concept indexes for Retrieve and Atlas, each made by python -m index build")
+    parser.add_argument("--peer", metavar="NAME[=FILE]", action="append", default=[],
+                        help="a system to compare with in Edit (python -m model.peers lists them); may be repeated")
     parser.add_argument("--shared-photos", action="store_true",
                         help="photos dropped in Retrieve go into one collection that every visitor sees, until the end")
     parser.add_argument("--port", type=int, help="default: GRADIO_SERVER_PORT, or the first free one from 7860")
@@ -60,6 +62,18 @@ def main() -> int:
     if options.index_root is not None and not options.index_root.is_dir():
         parser.error(f"--index-root {options.index_root} is no folder; give one that holds indexes, each made by "
                      "python -m index build PHOTOS --out DIR, or leave it out")
+
+    peers = {}
+    if options.peer:
+        from model.peers.table import PEERS
+
+        for spec in options.peer:
+            name, sign, file = spec.partition("=")
+            if name not in PEERS:
+                parser.error(f"there is no --peer {name}; choose from {', '.join(PEERS)}")
+            if sign and not Path(file).exists():
+                parser.error(f"--peer {name}: there is no file {file}")
+            peers[name] = file or None
 
     from stellar_explorer.server.memory import few_arenas
     from stellar_explorer.server.threads import share_threads
@@ -82,8 +96,9 @@ def main() -> int:
         demo = build(explorer, library)
         collections = Collections(explorer, root=options.index_root, shares_photos=options.shared_photos)
         collections.start()
-        launch(demo, explorer, library, collections, server_port=options.port, root_path=options.root_path,
-               share=options.share, allowed_hosts=options.allow_host, mcp_server=options.mcp)
+        launch(demo, explorer, library, collections, peers=peers, server_port=options.port,
+               root_path=options.root_path, share=options.share, allowed_hosts=options.allow_host,
+               mcp_server=options.mcp)
     except (ValueError, OSError) as error:  # a checkpoint that cannot be used, a port that is taken
         print(error, file=sys.stderr)
         return 2

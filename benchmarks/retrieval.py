@@ -1,6 +1,6 @@
 """How often photos of the same label find each other, on a labelled folder (a folder a class): one Markdown table.
 
-    python -m benchmarks.retrieval FOLDER --peer tf_efficientnet_lite0.safetensors
+    python -m benchmarks.retrieval FOLDER --peer tf_efficientnet_lite0=tf_efficientnet_lite0.safetensors
 
 The photos are indexed first, in a folder that is gone afterwards or in one that a second run takes up (--index). Every
 photo asks for all others by cosine. Mean average precision at 20: of a query with R other photos of its label,
@@ -16,7 +16,7 @@ import argparse
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -24,18 +24,23 @@ from pathlib import Path
 import numpy as np
 import timm
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file
+from torch import Tensor
 from tqdm import tqdm
 
 from index.building import build
 from index.concept_index import ConceptIndex
 from index.decoding import decoded_ahead
 from index.sets import set_score
+from model.backbones import Backbone
+from model.peers.table import PEERS
 from photos.sources.open import open_source
 from photos.sources.source import BadPhoto, Source, SourcePhoto
 
 AT = 20
 HITS = 10
+PEER_MULTIPLE = 32  # of a network of stages; a ViT's patches of 14 get the photo resized once more
 
 
 def average_precision(scores: np.ndarray, relevant: np.ndarray, at: int = AT) -> float:
@@ -113,21 +118,38 @@ def some_a_class(source: Source, most: int | None) -> Iterator[SourcePhoto | Bad
 
 
 def pooled(
-    name: str, weights: Path, photos: Iterator[SourcePhoto | BadPhoto], resolution: int
+    name: str, weights: str | None, photos: Iterator[SourcePhoto | BadPhoto], resolution: int
 ) -> dict[str, np.ndarray]:
-    """By a photo's sha256: a timm model's pooled feature (C,), what its classifier sees."""
-    network = timm.create_model(name, pretrained=False)
-    network.load_state_dict({key: tensor.float() for key, tensor in load_file(weights).items()})
+    """By a photo's sha256: a timm model's pooled feature (C,), what its classifier sees; of the slides' systems, which
+    have none, the mean patch."""
+    pool = mean_patch(name, weights) if name in PEERS else before_classifier(name, weights)
+    found = {}
+    for photo, prepared in decoded_ahead(photos, resolution=resolution, patch_size=PEER_MULTIPLE, ahead=8,
+                                         num_workers=None, is_known=None, on_bad=print):
+        image = torch.from_numpy(prepared.pixels).permute(2, 0, 1)[None].float() / 255
+        found[photo.sha256] = pool(image)[0].numpy()
+    return found
+
+
+def mean_patch(name: str, weights: str | None) -> Callable[[Tensor], Tensor]:
+    backbone = Backbone(name, weights=weights)
+
+    def pool(image: Tensor) -> Tensor:
+        sides = [max(side // backbone.multiple, 1) * backbone.multiple for side in image.shape[2:]]
+        return backbone.features(F.interpolate(image, sides, mode="bicubic", antialias=True).clamp(0, 1)).mean((2, 3))
+    return pool
+
+
+def before_classifier(name: str, weights: str | None) -> Callable[[Tensor], Tensor]:
+    if not timm.is_model(name):
+        raise ValueError(f"timm has no model {name!r}; python -m model.peers lists the slides' systems")
+    network = timm.create_model(name, pretrained=weights is None)
+    if weights is not None:
+        network.load_state_dict({key: tensor.float() for key, tensor in load_file(weights).items()})
     network.eval().requires_grad_(False)
     told = timm.data.resolve_model_data_config(network)
     mean, std = (torch.tensor(told[part]).view(1, 3, 1, 1) for part in ("mean", "std"))
-    found = {}
-    for photo, prepared in decoded_ahead(photos, resolution=resolution, patch_size=32, ahead=8, num_workers=None,
-                                         is_known=None, on_bad=print):
-        image = torch.from_numpy(prepared.pixels).permute(2, 0, 1)[None].float() / 255
-        features = network.forward_features((image - mean) / std)
-        found[photo.sha256] = network.forward_head(features, pre_logits=True)[0].numpy()
-    return found
+    return lambda image: network.forward_head(network.forward_features((image - mean) / std), pre_logits=True)
 
 
 def main() -> int:
@@ -135,8 +157,8 @@ def main() -> int:
     parser.add_argument("data", type=Path, help="a folder a class")
     parser.add_argument("--model", default="nano")
     parser.add_argument("--resolution", type=int, default=448)
-    parser.add_argument("--peer", type=Path, metavar="FILE", help="a timm model's safetensors, with its classifier")
-    parser.add_argument("--peer-name", default="tf_efficientnet_lite0", help="the timm model that FILE holds")
+    parser.add_argument("--peer", metavar="NAME[=FILE]",
+                        help="a timm model (FILE: safetensors, with its classifier) or one of the slides' systems")
     parser.add_argument("--peer-resolution", type=int, default=224)
     parser.add_argument("--a-class", type=int, metavar="N", help="at most N photos of each (default: all)")
     parser.add_argument("--first", type=int, metavar="N", help="the first N photos alone, for a try")
@@ -169,8 +191,9 @@ def main() -> int:
         "the summary": (lambda summaries: by_vector(np.concatenate(summaries)), summaries),
     }
     if options.peer:
-        features = pooled(options.peer_name, options.peer, photos(), options.peer_resolution)
-        ways[f"{options.peer_name}'s pooled feature, {options.peer_resolution} px"] = (
+        name, _, weights = options.peer.partition("=")
+        features = pooled(name, weights or None, photos(), options.peer_resolution)
+        ways[f"{name}'s pooled feature, {options.peer_resolution} px"] = (
             lambda given: by_vector(np.concatenate(given)), [unit(features[photo.sha256][None]) for photo in found])
     print(f"{len(found)} photos of {len(set(labels))} labels in {options.data.name}; {options.model} "
           f"({sha256[:8]}) at {options.resolution} px\n")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stellar_explorer.analysis import Explorer, KeptPhoto, display_name
+from stellar_explorer.baseline_shelf import without_folders
 from stellar_explorer.cache import ByteBoundedCache
 from stellar_explorer.changes import CHANGES, Change, changed
 from stellar_explorer.photo import MIN_RESOLUTION, fit
@@ -21,8 +23,10 @@ from stellar_explorer.views.palette import palette
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from model.backbones import Backbone
     from model.equivariance import Comparison
     from model.factorization import Factorization
+    from model.stellar import Stellar
 
 RESOLUTION = MIN_RESOLUTION  # a drag asks for an encode a step
 ENCODES_BYTES, ANSWERS_BYTES = 32 * 2**20, 8 * 2**20
@@ -34,14 +38,21 @@ PEERS = {
                      f"on ImageNet's labels, no tokens. {CLUSTERED}"),
     OWN: ("Its own patches", f"{{model}}'s own patch features X, its tokens taken away. {CLUSTERED}"),
 }
+NAMED = "{features}. {clustered}"
+OWN_CONCEPTS = "Another STELLAR, with concepts of its own."
 STEM_NAMES = {"tf_efficientnet_lite0": "EfficientNet-Lite0"}
 
 
 class Equivariance:
-    """Answers for one photo, change and amount. Encodes and answers are kept up to a number of bytes."""
+    """Answers for one photo, change and amount. Encodes and answers are kept up to a number of bytes.
 
-    def __init__(self, explorer: Explorer) -> None:
+    given: names of model/peers with a file of each, or None for what the hub's cache has.
+    """
+
+    def __init__(self, explorer: Explorer, given: Mapping[str, str | None] | None = None) -> None:
         self.explorer = explorer
+        self.given = dict(given or {})
+        self._network: tuple[str, Backbone | Stellar] | None = None  # one at a time: the largest takes 2.5 GB
         self._look = explorer.one_at_a_time(self._factorize)
         self._encodes: ByteBoundedCache[Factorization] = ByteBoundedCache(ENCODES_BYTES)
         self._answers: ByteBoundedCache[dict[str, Any]] = ByteBoundedCache(ANSWERS_BYTES)
@@ -75,24 +86,63 @@ class Equivariance:
         stellar = self.explorer.stellar(model)
         stem = stellar.config.stem
         words = {"stem": STEM_NAMES.get(stem, stem), "model": display_name(model), "tokens": stellar.num_tokens}
-        return {name: tuple(text.format(**words) for text in texts) for name, texts in PEERS.items()
-                if name != STEM or stem is not None}
+        own = {name: tuple(text.format(**words) for text in texts) for name, texts in PEERS.items()
+               if name != STEM or stem is not None}
+        return own | {name: (label, note.format(**words)) for name, (label, note) in self._named.items()
+                      if name not in self.explorer.models[:1]}
+
+    @cached_property
+    def _named(self) -> dict[str, tuple[str, str]]:
+        """Of the slides' systems those that were given, and those whose weights are on this machine."""
+        from model.peers import loading, table
+
+        return {name: (peer.system, OWN_CONCEPTS if name.startswith(STELLAR) else
+                       NAMED.format(features=peer.features[0].upper() + peer.features[1:], clustered=CLUSTERED))
+                for name, peer in table.PEERS.items() if name in self.given or loading.is_at_hand(name)}
 
     def _subject(self, photo: KeptPhoto, model: str, change: Change, amount: int, name: str) -> dict[str, Any]:
         key = (photo.token, model, change.name, amount, name)
         facts = self._answers.get(key)
         if facts is None:
             before, after = (self._encoded(photo, model, change, step, name) for step in (0, amount))
-            motion = change.motion(self._size(before, model), amount)
+            motion = change.motion(self._size(before, model, name), amount)
             facts = {"name": name, **subject_facts(before, after, motion)}
             if name != STELLAR:
-                facts["restarted"] = rounded(self._restarted(before))
+                facts["clustered"] = not self._has_concepts(name)
+                facts["restarted"] = rounded(self._restarted(before)) if facts["clustered"] else None
             self._answers.put(key, facts, ANSWER_BYTES)
         return facts
 
-    def _size(self, factorization: Factorization, model: str) -> tuple[int, int]:
-        patch_size = self.explorer.stellar(model).patch_size
+    def _size(self, factorization: Factorization, model: str, name: str) -> tuple[int, int]:
+        patch_size = self._patch_size(model, name)
         return tuple(side * patch_size for side in factorization.patch_grid)
+
+    def _patch_size(self, model: str, name: str) -> int:
+        if name not in self._named:
+            return self.explorer.stellar(model).patch_size
+        network = self._peer(name)
+        return network.patch_size if self._has_concepts(name) else network.stride
+
+    def _has_concepts(self, name: str) -> bool:
+        return name == STELLAR or name in self._named and hasattr(self._peer(name), "factorize")
+
+    def _peer(self, name: str) -> Backbone | Stellar:
+        """Loaded at the first call. ValueError, one sentence, for weights that cannot be used."""
+        kept = self._network
+        if kept is None or kept[0] != name:
+            from model.backbones import Backbone
+            from model.checkpoint import PUBLISHED
+            from model.stellar import Stellar
+
+            file, device = self.given.get(name), self.explorer.stellar(self.explorer.models[0]).device
+            try:
+                network = (Stellar.load(file or name, device=device, dtype="float32",
+                                        num_heads=PUBLISHED[name].num_heads) if name in PUBLISHED
+                           else Backbone(name, weights=file).to(device))
+            except ValueError as error:
+                raise ValueError(without_folders(str(error))) from error
+            kept = self._network = (name, network)
+        return kept[1]
 
     def _encoded(self, photo: KeptPhoto, model: str, change: Change, amount: int, name: str) -> Factorization:
         """One photo as one of the subjects sees it; of a peer, its clusters in the place of concepts."""
@@ -103,31 +153,34 @@ class Equivariance:
             if name == OWN:
                 found = self._clustered(photo, model, self._encoded(photo, model, change, amount, STELLAR), amount)
             else:
-                image = self._image(photo, model, change, amount)
+                image = self._image(photo, self._patch_size(model, name), change, amount)
                 found = self._look(model, image[None], name)
-                if name == STEM:
+                if name != STELLAR and not self._has_concepts(name):
                     found = self._clustered(photo, model, found, amount)
             self._encodes.put(key, found, nbytes_of(found))
         return found
 
-    def _image(self, photo: KeptPhoto, model: str, change: Change, amount: int) -> Tensor:
-        patch_size = self.explorer.stellar(model).patch_size
+    def _image(self, photo: KeptPhoto, patch_size: int, change: Change, amount: int) -> Tensor:
         with self.explorer.opened(photo) as opened:
             image = fit(opened, resolution=RESOLUTION, patch_size=patch_size)[0]
             return changed(opened, image, change, amount)
 
     def _factorize(self, model: str, images: Tensor, name: str) -> Factorization:
-        """On the model's device. Of a stem, its patch features alone: one token that is their mean, everywhere."""
+        """On the model's device. Of a network without tokens, its patch features alone: one token that is their mean,
+        everywhere."""
         import torch
 
         from model.factorization import Factorization
 
-        stellar = self.explorer.stellar(model)
-        if name == STELLAR:
+        stellar = self._peer(name) if name in self._named else self.explorer.stellar(model)
+        if self._has_concepts(name):
             return stellar.factorize(images).to("cpu")
-        with torch.no_grad():
-            maps = stellar.encoder.embedding.stem_maps(images.to(stellar.device, stellar.dtype))
-        features = torch.cat([maps["16"], maps["32"]], dim=1).float().cpu()
+        if name == STEM:
+            with torch.no_grad():
+                maps = stellar.encoder.embedding.stem_maps(images.to(stellar.device, stellar.dtype))
+            features = torch.cat([maps["16"], maps["32"]], dim=1).float().cpu()
+        else:
+            features = stellar.features(images.to(stellar.mean.device)).cpu()
         patches = features.flatten(2).mT
         mean = patches.mean(dim=1)
         return Factorization(mean[:, None], torch.ones(*patches.shape[:2], 1), patches, mean, tuple(features.shape[2:]))
@@ -137,6 +190,7 @@ class Equivariance:
         the two are drawn in like colours; the order changes no number.
         """
         from scipy.optimize import linear_sum_assignment
+        from torch.nn.functional import interpolate
 
         from model.clustering import factorize_by_clusters
 
@@ -146,7 +200,9 @@ class Equivariance:
         if amount:
             return clustered
         concepts = self._encoded(photo, model, CHANGES["shift"], 0, STELLAR)
-        shared = concepts.localization[0].T @ clustered.localization[0]
+        maps = concepts.localization[0].T.unflatten(1, concepts.patch_grid)
+        maps = interpolate(maps[None], clustered.patch_grid)[0]  # a peer's patches may be of another size
+        shared = maps.flatten(1) @ clustered.localization[0]
         order = linear_sum_assignment(shared.numpy(), maximize=True)[1]
         return reordered(clustered, order.tolist())
 

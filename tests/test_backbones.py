@@ -7,8 +7,8 @@ import timm
 import torch
 from safetensors.torch import load_file, save_file
 
+from model.backbones import Backbone, BackboneError, fill, tensors_of
 from tests.weights import write_timm
-from train.backbones import Backbone, BackboneError, fill, tensors_of
 
 
 @pytest.fixture(scope="module")

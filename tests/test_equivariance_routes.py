@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from model.config import StellarConfig
+from model.peers.table import PEERS
 from model.stellar import Stellar
 from stellar_explorer.analysis import Explorer
 from stellar_explorer.changes import CHANGES, changed
@@ -20,6 +21,7 @@ from stellar_explorer.equivariance_routes import equivariance_routes
 from stellar_explorer.examples import examples
 from stellar_explorer.photo import fit
 from tests.fakes_collections import photo_bytes, tiny_explorer
+from tests.peers import write_own
 
 EXAMPLE = next(iter(examples()))
 ADDRESS = "/stellar/equivariance"
@@ -149,6 +151,26 @@ def test_a_stem_is_a_peer_and_clusters_come_in_the_concepts_order(tmp_path):
     assert stem["num_tokens"] == stellar["num_tokens"] == 4 and 0 < stem["restarted"] <= 1.001
     own = service.answer(photo, change="flip", amount=1, peer="own")
     assert own["subjects"][0] == stellar and own["subjects"][1] != stem
+
+
+def test_the_slides_systems_are_peers_by_name(tmp_path, monkeypatch):
+    """One of patches of another size, and a STELLAR, which keeps its own concepts."""
+    explorer = tiny_explorer(tmp_path)
+    other = explorer.models[0]
+    written = write_own("dino-b16", tmp_path / "dino.pth")
+    monkeypatch.setitem(PEERS, "dino-b16", written.peer)
+    service = Equivariance(explorer, {"dino-b16": str(written.path), "stellar-h16": other,
+                                      "mae-b16": str(written.path)})
+    photo = service.explorer.example(EXAMPLE)
+    answer = service.answer(photo, change="shift", amount=16, peer="dino-b16")
+    assert {"dino-b16", "stellar-h16"} <= {peer["value"] for peer in answer["peers"]}
+    stellar, dino = answer["subjects"]
+    assert dino["clustered"] and dino["num_tokens"] == stellar["num_tokens"] and sum(dino["shares"]) == pytest.approx(
+        1, abs=1e-3)
+    same = service.answer(photo, change="shift", amount=16, peer="stellar-h16")["subjects"][1]
+    assert not same["clustered"] and same["restarted"] is None and same["cosine"] == stellar["cosine"]
+    with pytest.raises(ValueError, match="is not mae-b16's: its layout is DINO's whole checkpoint"):
+        service.answer(photo, change="shift", amount=16, peer="mae-b16")
 
 
 def test_an_upload_is_asked_for_by_its_token(client, service):

@@ -12,13 +12,13 @@ from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 from torchmetrics.image.fid import FrechetInceptionDistance
 
+from model.backbones import Backbone, BackboneError
 from model.clustering import cluster
 from model.config import DecoderConfig, StellarConfig, TokenizerConfig
 from model.factorization import Factorization
 from model.stellar import Stellar
 from photos.sources.report import Reason
 from tests.photo_folders import fill, make_mess
-from train.backbones import Backbone, BackboneError
 from train.evaluators import Unavailable, equivariance, knn, linear_probe, mass, objects, reconstruction, segmentation
 from train.evaluators.outlines import Boxes, Outline, layout_of, read_outlines
 from train.evaluators.photo_set import PhotoSet

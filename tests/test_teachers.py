@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from model.backbones import BackboneError
 from model.config import StellarConfig
 from photos.fitting import fit
 from tests.weights import write_timm
-from train.backbones import BackboneError
 from train.config import DataConfig, TeacherConfig, TrainConfig
 from train.data import Photos, StreamedPhotos, open_photos
 from train.teachers import (

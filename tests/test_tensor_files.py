@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from index import naming
 from model import tensor_files
+from model.backbones import Backbone, BackboneError
 from model.baselines.mae import Mae
 from model.baselines.titok import TiTok
 from model.config import StellarConfig
@@ -22,7 +23,6 @@ from model.tensor_files import CheckpointError, TensorFile, read_all, weights_sh
 from model.tokenizer import Tokenizer
 from stellar_explorer.checkpoint_facts import checkpoint_facts
 from stellar_explorer.library import Library
-from train.backbones import Backbone, BackboneError
 from train.config import TrainConfig
 from train.starts import start
 from train.subjects import BaselineSubject, StellarSubject

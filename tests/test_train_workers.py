@@ -15,7 +15,7 @@ import torch
 from tests.test_train_loop import photos, tiny  # noqa: F401
 from train import shared_memory
 from train.config import TrainConfig
-from train.data import Batch, DataError, FolderPhotos, Plan, batches, num_views, open_photos
+from train.data import Batch, DataError, Photos, Plan, batches, num_views, open_photos
 from train.learner import Learner
 from train.loop import run
 from train.shared_memory import AHEAD, IN_USE, batches_ahead, num_bytes
@@ -93,7 +93,7 @@ def reading(monkeypatch, fate: signal.Signals) -> None:
         assert os.getpid() != here, "read by the run itself"
         os.kill(os.getpid(), fate)
 
-    monkeypatch.setattr(FolderPhotos, "read", read)
+    monkeypatch.setattr(Photos, "read", read)
 
 
 def test_a_worker_that_stops_answering_ends_the_run(photos, tmp_path, monkeypatch):  # noqa: F811

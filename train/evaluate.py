@@ -29,6 +29,7 @@ from model.probe import beside
 from model.stellar import Stellar
 from model.targets import check_free
 from photos.sources.filenames import readable
+from train import table_run
 from train.concept_probe import learn_probe
 from train.evaluators import (
     Unavailable,
@@ -44,7 +45,8 @@ from train.evaluators import (
 from train.evaluators.outlines import Boxes
 from train.evaluators.photo_set import PhotoSet
 from train.evaluators.pooled import RESOLUTION, pool_photos
-from train.subjects import BaselineSubject, StellarSubject, Subject, TimmSubject, baseline_kind
+from train.subjects import BaselineSubject, StellarSubject, Subject, baseline_kind, open_peer
+from train.table_run import TABLES
 
 BAD_INPUT = 2  # the exit status of anything a person can mend
 MOST_NAMED = 5  # bad photos named on standard error; the files name them all
@@ -103,6 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
     try:
+        if options.table is not None:
+            return run_table(options, command=command_line(arguments))
         report = run(options, command=command_line(arguments))
         if options.out is not None:
             write(options.out, json.dumps(report, indent=1) + "\n", replace=options.overwrite)
@@ -118,19 +122,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m train.evaluate", formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="How good checkpoints are, and timm models beside them, with K-means in the place of concepts.",
+        description="How good checkpoints are, and beside them timm models and the slides' systems, with K-means in "
+                    "the place of concepts.",
         epilog="protocols:\n" + "".join(f"  {name:<16}{in_short(protocol)}\n"
                                         for name, protocol in PROTOCOLS.items()))
     parser.add_argument("checkpoints", metavar="CHECKPOINT", nargs="*",
                         help="a name, a file or a folder, of a STELLAR or of what it is compared with (titok, mae); "
                              "label=FILE names it in the table")
-    parser.add_argument("--data", metavar="FOLDER", action="append", required=True,
+    parser.add_argument("--data", metavar="FOLDER", action="append", default=[],
                         help="photos: in a folder a class, or with outlines NAME.txt beside NAME.jpg, or neither; "
-                             "PROTOCOL=FOLDER for one protocol; may be repeated")
+                             "PROTOCOL=FOLDER for one protocol, of a table DATASET=FOLDER or DATASET=PARQUET; may be "
+                             "repeated")
+    parser.add_argument("--table", metavar="NAME",
+                        help=f"one of the slides' tables ({', '.join(TABLES)}) beside its published figures; finished "
+                             "cells are kept in --out (default: table-NAME.json) and a second run goes on")
+    parser.add_argument("--rows", metavar="NAMES", help="of a table: some of its rows, with commas; CHECKPOINTs and "
+                                                        "--peers named as ROW=FILE are a row's weights, others rows "
+                                                        "of their own")
     parser.add_argument("--protocol", metavar="NAMES", help="some of those below, with commas (default: all that the "
                                                             "data allow)")
     parser.add_argument("--peer", metavar="NAME[=FILE][:BLOCK]", action="append", default=[],
-                        help="a timm model, its safetensors file, the block of a ViT to read from 0; may be repeated")
+                        help="a timm model or one of the slides' systems (python -m model.peers lists them), a file of "
+                             "it, the block of a ViT to read from 0; may be repeated")
     parser.add_argument("--resolution", type=int, default=448, metavar="PIXELS",
                         help=f"the photos' long side (default: 448); k-NN and linear probe keep {RESOLUTION}")
     parser.add_argument("--limit", type=int, metavar="N",
@@ -185,9 +198,50 @@ def run(options: argparse.Namespace, *, command: str) -> dict:
     }
 
 
+def run_table(options: argparse.Namespace, *, command: str) -> int:
+    """Prints it. Raises ValueError, one sentence, for what a person can mend."""
+    for name in ("protocol", "save_probe"):
+        if getattr(options, name):
+            raise ValueError(f"--{name.replace('_', '-')} and --table do not go together; a table has its protocols.")
+    check_settings(options)
+
+    def suits_protocol(photos: PhotoSet, name: str) -> str | None:
+        needs = PROTOCOLS[name].needs
+        return None if suits(photos, PROTOCOLS[name]) else f"{photos.root} has no {needs}; {name} needs {NEEDED[needs]}"
+
+    def measure(subject: Subject, name: str, photos: PhotoSet, shared: dict) -> Iterator[tuple[str, Value]]:
+        protocol, given = PROTOCOLS[name], {}
+        if name in POOLED_PROTOCOLS:
+            if "pooled" not in shared:
+                shared["pooled"] = pool_photos(subject, photos, resolution=protocol.resolution,
+                                               batch_size=options.batch_size)
+            given["pooled"] = shared["pooled"]
+        elif isinstance(subject, BaselineSubject) and name != "reconstruction":
+            raise ValueError(f"{subject.name} has no concepts, it only reconstructs")
+        elif name == "reconstruction":
+            given["stem"] = shared["stem"]
+        yield from protocol.evaluate(subject, photos, resolution=protocol.resolution or options.resolution,
+                                     batch_size=options.batch_size, seed=options.seed, **given)
+
+    text, has_values = table_run.run(options, command=command, measure=measure, suits=suits_protocol,
+                                     stem=lambda: shipped_stem(options.device))
+    print(text, end="")
+    return 0 if has_values else BAD_INPUT
+
+
 def check(options: argparse.Namespace) -> None:
+    if not options.data:
+        raise ValueError("there are no photos; give --data FOLDER.")
+    if options.rows is not None:
+        raise ValueError("--rows are a table's; give --table NAME.")
     if not options.checkpoints and not options.peer:
         raise ValueError("nothing to evaluate; name a CHECKPOINT, or a --peer.")
+    check_settings(options)
+    if options.out is not None:
+        check_free([options.out, options.out.with_suffix(".md")], overwrite=options.overwrite)
+
+
+def check_settings(options: argparse.Namespace) -> None:
     for name in ("resolution", "batch_size", "limit"):
         value = getattr(options, name)
         if value is not None and value < 1:
@@ -204,7 +258,6 @@ def check(options: argparse.Namespace) -> None:
             raise ValueError(f"--out is {options.out}; it must end in .json, a .md is written beside it.")
         if not options.out.parent.is_dir():
             raise ValueError(f"the folder of --out, {options.out.parent}, does not exist; make it first.")
-        check_free([options.out, options.out.with_suffix(".md")], overwrite=options.overwrite)
 
 
 def photos_of(data: Sequence[str], protocol: str | None, *, limit: int | None, boxes: str | None = None
@@ -283,7 +336,7 @@ def suits(photos: PhotoSet, protocol: Protocol) -> bool:
 def open_subjects(options: argparse.Namespace) -> list[Subject]:
     subjects: list[Subject] = [(BaselineSubject if baseline_kind(source) else StellarSubject).open(
         source, device=options.device) for source in options.checkpoints]
-    subjects += [TimmSubject.open(spec, device=options.device, seed=options.seed) for spec in options.peer]
+    subjects += [open_peer(spec, device=options.device, seed=options.seed) for spec in options.peer]
     names: set[str] = set()
     for subject in subjects:  # columns of one name could not be told apart
         base, copy = subject.name, 2

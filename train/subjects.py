@@ -1,4 +1,4 @@
-"""What an evaluator looks at: a Stellar, what it is compared with, or any timm model with K-means for concepts."""
+"""What an evaluator looks at: a Stellar, what it is compared with, or a timm model or peer with K-means."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from model import checkpoint
+from model.backbones import Backbone, BackboneError, sha256_of
 from model.baselines import at_native_size, mae, published, titok
 from model.baselines.mae import Mae
 from model.baselines.titok import TiTok
@@ -19,7 +20,6 @@ from model.clustering import NUM_CENTROIDS, factorize_by_clusters
 from model.factorization import Factorization
 from model.stellar import Stellar, check_images, choose_device
 from model.tensor_files import INDEX_SUFFIX, CheckpointError, TensorFile, only_checkpoint
-from train.backbones import Backbone, BackboneError, sha256_of
 
 BASELINES = (titok, mae)
 NUM_VISIBLE = 32
@@ -141,8 +141,22 @@ def baseline_kind(source: str) -> ModuleType | None:
     return next((kind for kind in BASELINES if kind.CONFIG_KEY in metadata), None)
 
 
+def open_peer(spec: str, *, device: str = "auto", seed: int = 0) -> Subject:
+    """--peer: a published STELLAR with its own concepts, any other of model/peers and any timm model with K-means in
+    their place. Raises ValueError, one sentence."""
+    name, file, block = parse_peer(spec)
+    if name not in checkpoint.PUBLISHED:
+        return TimmSubject.open(spec, device=device, seed=seed)
+    if block is not None:
+        raise ValueError(f"{name} is a STELLAR, whose last block makes its concepts; leave :{block} out")
+    path = checkpoint.resolve(file or name)
+    # Heads cannot be read off a file, and the name says which they are, wherever the file lies.
+    stellar = Stellar.load(path, device=device, dtype="float32", num_heads=checkpoint.PUBLISHED[name].num_heads)
+    return StellarSubject(name, stellar, sha256_of(path))
+
+
 class TimmSubject:
-    """A timm model's patch features; per photo K-means takes the place of concepts (model/clustering.py).
+    """A timm model's or a peer's patch features; per photo K-means takes the place of concepts (model/clustering.py).
 
     A ViT gives the patch tokens of one block, after the model's last norm; a network of stages gives those of strides
     16 and 32 one behind the other, the second resized (bilinear) to the grid of the first.
@@ -160,8 +174,9 @@ class TimmSubject:
     @classmethod
     def open(cls, spec: str, *, device: str = "auto", num_centroids: int = NUM_CENTROIDS,
              seed: int = 0) -> TimmSubject:
-        """`NAME`, `NAME=FILE` or either with `:BLOCK` behind: a timm name, a safetensors file in timm's names, and for
-        a ViT the number of the block to read, from 0 (else the last). Without a file timm downloads the weights.
+        """`NAME`, `NAME=FILE` or either with `:BLOCK` behind: a name of model/peers and a file in a layout of its own,
+        or a timm name and a safetensors file in timm's names, and for a ViT the number of the block to read, from 0
+        (else the last). Without a file the weights are downloaded.
 
         Raises BackboneError for an unknown name, a file that does not fit and a download that fails.
         """

@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.backbones import Backbone, sha256_of
 from model.files import write_array, write_whole
 from model.stellar import choose_dtype
 from photos.fitting import fit
-from train.backbones import Backbone, sha256_of
 from train.config import TeacherConfig, TrainConfig
 from train.data import StreamedPhotos
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,13 +80,15 @@ def build(explorer: Explorer, library: Library | None = None) -> ExplorerBlocks:
 
 def launch(
     demo: ExplorerBlocks, explorer: Explorer, library: Library | None = None, collections: Collections | None = None,
-    reconstructions: Reconstructions | None = None, *, allowed_hosts: Sequence[str] = (), **options: Any,
+    reconstructions: Reconstructions | None = None, *, peers: Mapping[str, str | None] | None = None,
+    allowed_hosts: Sequence[str] = (), **options: Any,
 ) -> Any:
     """`gr.Blocks.launch` with our routes and limits; `library` as for `build`, `options` are launch()'s own.
 
     collections: what Retrieve and Atlas look into; by default the example photos alone. reconstructions: what
-    Reconstruct compares; by default with the baselines of `stellar_explorer.baseline_shelf`. allowed_hosts: names by
-    which the server may be asked besides its own (`stellar_explorer.server.guard`).
+    Reconstruct compares; by default with the baselines of `stellar_explorer.baseline_shelf`. peers: names of
+    model/peers and a file of each, for "What moves, what stays". allowed_hosts: names by which the server may be asked
+    besides its own (`stellar_explorer.server.guard`).
 
     Not a mounted app: Spaces' ZeroGPU hooks launch().
     """
@@ -95,7 +97,7 @@ def launch(
                  *library_routes(library or Library(explorer.models)),
                  *collections_routes(explorer, collections), *atlas_routes(Atlases(collections)),
                  *reconstruct_routes(explorer, reconstructions),
-                 *edit_routes(explorer, collections), *equivariance_routes(Equivariance(explorer))]
+                 *edit_routes(explorer, collections), *equivariance_routes(Equivariance(explorer, peers))]
     names = Names(allowed_hosts, root_path=options.get("root_path") or os.environ.get(VARIABLE, ""),
                   shares=bool(options.get("share")), bound=lambda: demo.server_name)
     inside = [Middleware(SubPath), Middleware(Doors, named=lambda: named_endpoints(demo), numbers=lambda: demo.fns)]

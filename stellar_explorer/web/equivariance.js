@@ -354,11 +354,11 @@ class EquivarianceSection {
     const names = this.namesOf(answer);
     const [own, peer] = answer.subjects;
     const { label, note } = answer.peers.find(({ value }) => value === answer.peer);
-    write(this.peerHint, "A model without concepts, for comparison.");
+    write(this.peerHint, peer.clustered ? "A model without concepts, for comparison." : "Another STELLAR, for comparison.");
     write(this.rows[0].title, `${answer.label}, a STELLAR`);
     write(this.rows[0].note, `${own.num_tokens} concepts. Point at one to see it alone in every map.`);
     write(this.rows[1].title, label);
-    write(this.rows[1].note, `${note} Drawn in the colour of the concept it shares most patches with.`);
+    write(this.rows[1].note, peer.clustered ? `${note} Drawn in the colour of the concept it shares most patches with.` : note);
     this.numbers.update(answer.subjects, names, [answer.label, label]);
     this.numbers.light(this.lit);
     write(this.status, this.sentence(answer, own, peer, label));
@@ -373,7 +373,7 @@ class EquivarianceSection {
     const [where, there] = [own, peer].map(({ shares }) => percentInWords(shares[0]));
     const [said, told] = [own, peer].map(({ cosine_by_mass: cosine }) => cosineInWords(cosine));
     return `${DONE[change](amount)}. ${label}: ${where} of the change is in where concepts are, and what they say has a cosine of ${said} `
-      + `with what they said. ${peerLabel} in clusters: ${there}, and ${told}.`;
+      + `with what they said. ${peerLabel}${peer.clustered ? " in clusters" : ""}: ${there}, and ${told}.`;
   }
 
   drawCurves() {

@@ -1,4 +1,4 @@
-"""Frozen timm models: one by name, with its weights, and the features inside it of photos."""
+"""Frozen networks: a timm model or a peer by name, with its weights, and the features inside it of photos."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from model.peers.loading import load_peer
+from model.peers.table import PEERS
 from model.tensor_files import CheckpointError, first_line, read_all, weights_sha256
 
 # Of a classification file, not of the features: whether it is there says nothing about whether the file fits.
@@ -22,11 +24,11 @@ MOST_NAMED = 3  # tensors in a sentence
 
 
 class BackboneError(ValueError):
-    """A timm model that cannot be had or used; one sentence says which and why."""
+    """A network that cannot be had or used; one sentence says which and why."""
 
 
 class Backbone(nn.Module):
-    """A frozen timm model in eval mode, float32, read at chosen places.
+    """A frozen timm model, or a peer by its name in `model.peers`, in eval mode, float32, read at chosen places.
 
     A ViT and the like (`is_column`: one grid from the first block to the last) is read after one block, its patch
     tokens normed by the model's last norm. A network of stages is read after several, which are joined at the finest
@@ -41,14 +43,24 @@ class Backbone(nn.Module):
 
     def __init__(self, name: str, *, weights: str | PathLike[str] | None = None, block: int = -1,
                  stages: Sequence[int] | None = None, joined_stride: int | None = None) -> None:
-        """weights: a file in timm's names, None for timm's download. It may lack what is not read (later
-        blocks, the classifier). block: from 0, or from the end, of a ViT. stages: from 0, of any other; None for the
-        last ones of strides 16 and 32. Raises BackboneError."""
+        """weights: a file in timm's names, of a peer a file in a layout of its own; None for the hub's. A timm model's
+        may lack what is not read (later blocks, the classifier). block: from 0, or from the end, of a ViT. stages: from
+        0, of any other; None for the last ones of strides 16 and 32. Raises BackboneError."""
         super().__init__()
         self.name = name
-        tensors = None if weights is None else tensors_of(weights)
-        network = built(name, tensors)
-        self.sha256 = sha256_of_tensors(network.state_dict()) if weights is None else sha256_of(weights)
+        tensors = None
+        if name in PEERS:
+            try:
+                peer = load_peer(name, weights)
+            except CheckpointError as error:
+                raise BackboneError(str(error)) from error
+            network, self.sha256, mean, std = peer.network, peer.sha256, peer.mean, peer.std
+        else:
+            tensors = None if weights is None else tensors_of(weights)
+            network = built(name, tensors)
+            self.sha256 = sha256_of_tensors(network.state_dict()) if weights is None else sha256_of(weights)
+            data = timm.data.resolve_model_data_config(network)
+            mean, std = data["mean"], data["std"]
         strides, widths = places(name, network)
         self.is_column = len(set(strides)) == 1
         if self.is_column:
@@ -59,15 +71,14 @@ class Backbone(nn.Module):
             self.stride = joined_stride or min(strides[stage] for stage in self.chosen)
             self.multiple = max(32, *strides)
         self.num_features = sum(widths[place] for place in self.chosen)
-        data = timm.data.resolve_model_data_config(network)
         own = set(network.state_dict())
         network.prune_intermediate_layers(self.chosen, prune_norm=not self.is_column, prune_head=True)
         if tensors is not None:
             fill(network, tensors, str(weights))
             refuse_others(name, own, tensors, str(weights))
         self.network = network
-        self.register_buffer("mean", torch.tensor(data["mean"]).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(data["std"]).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False).eval()
 
     @torch.no_grad()
@@ -104,7 +115,7 @@ def built(name: str, tensors: dict[str, Tensor] | None) -> nn.Module:
     and of the size that a file's positions are for."""
     if not timm.is_model(name):
         raise BackboneError(f"timm has no model {name!r}; python -c \"import timm; print(timm.list_models())\" lists "
-                            "those it has")
+                            f"those it has, and besides there are {', '.join(PEERS)}")
     try:
         network = without_classifier(name, pretrained=tensors is None)
         size = None if tensors is None else size_of_positions(network, tensors)
