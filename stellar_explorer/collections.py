@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from threading import Lock, RLock, Thread, Timer
+from threading import Lock, RLock, Thread, Timer, main_thread
 from typing import TYPE_CHECKING, Any
 
 from stellar_explorer.analysis import Explorer, GoneError, display_name
@@ -310,6 +310,8 @@ class Collections:
         except (ValueError, OSError) as error:
             shelf.message = f"The example photos could not be prepared: {error}"
         except Exception:  # a thread of ours that ends must not leave visitors waiting
+            if self._is_closed or not main_thread().is_alive():
+                return  # the server ends, and its pools take no work any more; the next start makes them anew
             logging.getLogger(__name__).exception("the example collection")
             shelf.message = "The example photos could not be prepared; the server's log says why."
 
