@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from model.startup import start_command
+from photos.limits import LOCAL, local_limits
 
 if TYPE_CHECKING:
     from index.building import BuildReport
@@ -187,6 +188,8 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", help="of a data set that has splits, or all (default: train)")
     parser.add_argument("--hidden", action="store_true",
                         help="also what is skipped by its name: hidden files and folders, @eaDir, #recycle and such")
+    parser.add_argument("--max-pixels", type=int, metavar="N",
+                        help=f"open photos of up to so many pixels (default: {LOCAL.max_pixels:,})")
 
 
 # --- commands that encode -------------------------------------------------------------------------------------------
@@ -227,7 +230,7 @@ def _update(options: argparse.Namespace) -> int:
         return _complain("An update encodes in this process, not on Ray; add what is new with python -m index build "
                          "--engine ray, and update without it.")
     source = opened(options.source, options.out, label_from_folder=options.label_from_folder, split=options.split,
-                    hidden=options.hidden)
+                    hidden=options.hidden, limits=local_limits(options.max_pixels))
     with _searched_by(options) as searched, _progress(source, options.quiet) as bar:
         report = update(source, options.out, model=options.model, keep_missing=options.keep_missing,
                         dry_run=options.dry_run, reread=options.reread, adopt=options.adopt,
@@ -262,7 +265,7 @@ def _source(options: argparse.Namespace) -> Source:
 
     return open_sources(options.sources, label_from_folder=options.label_from_folder, column=options.column,
                         label_column=options.label_column, split=options.split, config=options.config,
-                        hidden=options.hidden)
+                        hidden=options.hidden, limits=local_limits(options.max_pixels))
 
 
 def _progress(source: Source, quiet: bool):

@@ -17,7 +17,7 @@ from PIL import Image
 
 from photos.decoding import open_photo
 from photos.fitting import resized
-from photos.limits import LOCAL
+from photos.limits import LOCAL, Limits
 from photos.sources.source import BadPhoto, SourcePhoto
 
 THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 256, 80
@@ -67,7 +67,7 @@ def decoded_ahead(
                     on_bad(photo)
                 elif is_known is None or not is_known(photo):
                     futures.append((photo, pool.submit(
-                        prepare, photo.data, resolution=resolution, patch_size=patch_size)))
+                        prepare, photo.data, resolution=resolution, patch_size=patch_size, limits=photo.limits)))
                     if len(futures) > ahead + num_workers:
                         yield from finished()
             while futures:
@@ -76,9 +76,9 @@ def decoded_ahead(
             pool.shutdown(cancel_futures=True)
 
 
-def prepare(data: bytes, *, resolution: int, patch_size: int) -> Prepared:
+def prepare(data: bytes, *, resolution: int, patch_size: int, limits: Limits = LOCAL) -> Prepared:
     """A file's bytes -> pixels and thumbnail. ValueError with one sentence where they are no photo."""
-    photo = open_photo(data, limits=LOCAL)
+    photo = open_photo(data, limits=limits)
     pixels = np.array(resized(photo, resolution=resolution, patch_size=patch_size))
     digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
     return Prepared(pixels, photo.info["size"], thumbnail_of(photo), digest)

@@ -187,6 +187,7 @@ class Update:
                  keep_missing: bool, dry_run: bool, reread: bool, adopt: bool, on_photo: Callable[[], None]) -> None:
         self.index, self.folder, self.root, self.model = index, source.roots[0], root, model
         self.listed = {photo.source: photo for photo in source.listed}
+        self.limits = source.limits
         self.keep_missing, self.dry_run, self.reread, self.on_photo = keep_missing, dry_run, reread, on_photo
         self.report = UpdateReport(len(self.listed))
         self.unplaced = {photo.id: photo for photo in unplaced(index)}
@@ -292,7 +293,7 @@ class Update:
         from index.decoding import decoded_ahead
         from index.encoding import encode
 
-        read = (photo.read(self.folder) for photo in photos)
+        read = (photo.read(self.folder, limits=self.limits) for photo in photos)
         resolution, last = self.index.model.resolution, time.monotonic()
         if self.dry_run:
             for photo, prepared in decoded_ahead(read, resolution=resolution, patch_size=stellar.patch_size, ahead=4,

@@ -5,7 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from index.decoding import prepare
+from photos.limits import LOCAL, Limits, local_limits
 from photos.sources.errors import SourceError
 from photos.sources.filenames import readable, system_name, tails
 from photos.sources.folder import list_folder
@@ -269,3 +272,21 @@ def test_the_order_is_that_of_the_paths_parts(tmp_path):
     shutil.rmtree(tmp_path / "a")
     with pytest.raises(SourceError, match="does not exist"):
         list_folder(tmp_path / "a")
+
+
+def test_a_person_may_raise_how_many_pixels_are_opened(tmp_path, monkeypatch):
+    """Of every kind of source, one or several, cut or whole: each photo says within what it may be opened."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # it is raised with the limits
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (30, 20)).save(tmp_path / name / "photo.png")
+    raised = local_limits(LOCAL.max_pixels + 1)
+    one = open_source(tmp_path / "a", limits=raised)
+    several = open_sources([str(tmp_path / "a"), str(tmp_path / "b" / "photo.png")], limits=raised)
+    for source in (one, several, *one.pieces, *several.pieces):
+        assert [photo.limits for photo in source] == [raised] * len(list(source))
+    assert [photo.limits for photo in open_source(tmp_path / "a")] == [LOCAL]
+    tight = Limits(max_bytes=2**20, max_pixels=100)
+    photo = next(iter(open_source(tmp_path / "a", limits=tight)))
+    with pytest.raises(ValueError, match="--max-pixels"):
+        prepare(photo.data, resolution=224, patch_size=16, limits=photo.limits)

@@ -67,7 +67,8 @@ class DataConfig:
     """Where photos come from: a folder, a list of paths, Parquet or tar files, a saved data set, or one of the hub.
 
     `split`: of a data set that has splits, or "all"; `column`: of a table's pictures, found where it is null; `hidden`:
-    also what is skipped in folders by its name (`photos.sources.clutter`). `streaming` reads a hub data set, Parquet or
+    also what is skipped in folders by its name (`photos.sources.clutter`); `max_pixels`: open photos of up to so many
+    pixels, where the 250 million of `photos.limits.LOCAL` are too few. `streaming` reads a hub data set, Parquet or
     tar files without downloading or listing them first; photos then pass a buffer of `shuffle_buffer` instead of a full
     shuffle, and one worker reads them. A run stops when more than `max_bad_share` of the photos it asked for could not
     be read, and when no worker has answered for `worker_timeout` seconds (0: never).
@@ -81,6 +82,7 @@ class DataConfig:
     split: str = "train"
     column: str | None = None
     hidden: bool = False
+    max_pixels: int | None = None
     streaming: bool = False
     shuffle_buffer: int = 10_000
     num_workers: int = 2
@@ -93,6 +95,8 @@ class DataConfig:
         require_least(self, "data.", 0, "num_workers", "worker_timeout")
         require_least(self, "data.", 1, "shuffle_buffer", "canvas")
         require_share(self, "data.", "max_bad_share")
+        require(self.max_pixels is None or 1 <= self.max_pixels <= 2**32,
+                f"data.max_pixels must be from 1 to {2**32:,}, found {self.max_pixels}")
         require(not (self.on_device and self.streaming), "data.on_device needs all photos at hand, and a stream has "
                 "none before it is read; leave data.streaming or data.on_device out")
 

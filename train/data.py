@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_in
 from model.checkpoint import first_line
 from photos.decoding import open_photo
 from photos.fitting import pixels_of
-from photos.limits import LOCAL
+from photos.limits import LOCAL, Limits, local_limits
 from photos.sources.cells import cells_of, content_of
 from photos.sources.errors import SourceError
 from photos.sources.files import Files
@@ -46,8 +46,8 @@ class Photos:
     """Photos by number, decoded: of a folder, a list, tar files or a table. `stored`: where their files are, as
     `photos.sources` found them. A folder's are in the order of their paths."""
 
-    def __init__(self, stored: Files | Tars | Rows) -> None:
-        self.stored = stored
+    def __init__(self, stored: Files | Tars | Rows, *, limits: Limits = LOCAL) -> None:
+        self.stored, self.limits = stored, limits
 
     def __len__(self) -> int:
         return len(self.stored)
@@ -57,7 +57,7 @@ class Photos:
 
     def read(self, index: int) -> Tensor:
         """uint8 (3, H, W); ValueError where the file is no photo."""
-        return pixels_of(open_photo(self.stored.content_of(index), limits=LOCAL))
+        return pixels_of(open_photo(self.stored.content_of(index), limits=self.limits))
 
     @property
     def left_out(self) -> Report:
@@ -72,7 +72,8 @@ class Photos:
 class StreamedPhotos:
     """A table that is read as it comes; shuffled in a buffer, a share a process."""
 
-    def __init__(self, stream: Stream, *, buffer: int, seed: int) -> None:
+    def __init__(self, stream: Stream, *, buffer: int, seed: int, limits: Limits = LOCAL) -> None:
+        self.limits = limits
         self.table, self.column = stream.table.shuffle(seed=seed, buffer_size=buffer), stream.column
         self.folders, self.left_out = stream.folders, stream.left_out
 
@@ -88,7 +89,7 @@ class StreamedPhotos:
     def read(self, cell: object) -> Tensor:
         """A cell of `start` -> uint8 (3, H, W); ValueError where it is no photo."""
         cell = cell if isinstance(cell, Image.Image) else content_of(cell, self.folders)
-        return pixels_of(open_photo(cell, limits=LOCAL))
+        return pixels_of(open_photo(cell, limits=self.limits))
 
     def start(self, *, skip: int, rank: int, world: int) -> Iterator[object]:
         """Cells without end, epoch after epoch; the first `skip` of this process's are passed over."""
@@ -122,10 +123,11 @@ def open_photos(config: DataConfig, *, seed: int = 0) -> Photos | StreamedPhotos
     if not config.source:
         raise DataError("no data: name a folder of photos, Parquet files or a hub data set with --data")
     try:
+        limits = local_limits(config.max_pixels)
         found = find_photos(config.source, column=config.column, split=config.split, hidden=config.hidden)
         if config.streaming and not isinstance(found, Files):  # files are at hand
-            return StreamedPhotos(found.stream(), buffer=config.shuffle_buffer, seed=seed)
-        return Photos(found.by_number())
+            return StreamedPhotos(found.stream(), buffer=config.shuffle_buffer, seed=seed, limits=limits)
+        return Photos(found.by_number(), limits=limits)
     except SourceError as error:
         raise DataError(str(error)) from error
 

@@ -129,6 +129,6 @@ def read_file(
         if found.st_size > limits.max_bytes:  # judged before it is read: it may be a film
             return BadPhoto(source, f"It is larger than {limits.max_bytes // 2**20} MB; save a smaller copy.")
         file = SourceFile(root, below, found.st_size, found.st_mtime_ns) if root and below else None
-        return SourcePhoto(path.read_bytes(), source, label, file)
+        return SourcePhoto(path.read_bytes(), source, label, file, limits)
     except OSError as error:
         return BadPhoto(source, f"It cannot be read ({error.strerror}); check its permissions.")

@@ -18,7 +18,7 @@ from photos.sources.path_list import path_list
 from photos.sources.pictures import ARCHIVES, LISTS, TABLES, openable_endings
 from photos.sources.report import LeftOut, Reason, Report
 from photos.sources.saved import SavedTable
-from photos.sources.source import Source, joined
+from photos.sources.source import Source, joined, within
 from photos.sources.splits import ALL, chosen, split_of, split_of_picture
 from photos.sources.tars import Tars
 from photos.text import printable
@@ -150,7 +150,7 @@ def of_config(tables: list[str], config: str | None, shown: str) -> list[str]:
 
 def open_source(name: str | os.PathLike[str], *, limits: Limits = LOCAL, **options: object) -> Source:
     """`find_photos`, to be gone through as bytes. Raises SourceError, also for columns of what has none."""
-    return with_its_columns(name, options).source(limits=limits)
+    return within(with_its_columns(name, options).source(limits=limits), limits)
 
 
 def with_its_columns(name: str | os.PathLike[str], options: dict) -> Photos:
@@ -175,9 +175,9 @@ def open_sources(names: Sequence[str], *, limits: Limits = LOCAL, **options: obj
     for name in names:
         if name not in single:
             photos = found[name] if name not in ends else named(found[name], readable(ends[name].as_posix()))
-            sources.append(photos.source(limits=limits))
+            sources.append(within(photos.source(limits=limits), limits))
         elif name == single[0]:  # the others follow it
-            sources.append(files([absolute(name) for name in single]).source(limits=limits))
+            sources.append(within(files([absolute(name) for name in single]).source(limits=limits), limits))
     return joined(sources)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from photos.limits import LOCAL, Limits
 from photos.sources.report import NOTHING, Report
 
 if TYPE_CHECKING:
@@ -29,12 +30,13 @@ class SourceFile:
 @dataclass(frozen=True)
 class SourcePhoto:
     """A file's bytes. source: its path inside the source, or the table's name and its row; label: if it has one; file:
-    of a folder's photo."""
+    of a folder's photo; limits: within which it may be opened."""
 
     data: bytes = field(repr=False)
     source: str
     label: str | None = None
     file: SourceFile | None = None
+    limits: Limits = LOCAL
 
     @cached_property
     def sha256(self) -> str:
@@ -66,6 +68,7 @@ class Source:
     left_out: Report = field(default=NOTHING, repr=False)
     roots: tuple[Path, ...] = ()
     files: Files | None = field(default=None, repr=False)
+    limits: Limits = LOCAL
 
     @cached_property
     def listed(self) -> tuple[ListedPhoto, ...]:
@@ -79,6 +82,18 @@ class Source:
     def pieces(self) -> list[Source]:
         """Itself alone where it cannot be cut."""
         return self.cut() if self.cut else [self]
+
+
+def within(source: Source, limits: Limits) -> Source:
+    """The same photos, to be opened within other limits."""
+    if limits == LOCAL:
+        return source
+
+    def read() -> Iterator[SourcePhoto | BadPhoto]:
+        return (replace(photo, limits=limits) if isinstance(photo, SourcePhoto) else photo for photo in source.read())
+
+    cut = source.cut and (lambda: [within(piece, limits) for piece in source.pieces])
+    return replace(source, read=read, cut=cut, limits=limits)
 
 
 def joined(sources: Iterable[Source]) -> Source:
