@@ -17,6 +17,9 @@ WHICH_FAISS = if $(PY) -m pip show -q faiss-cpu 2>/dev/null; then echo faiss-cpu
 CONSTRAIN = if $(PY) -m pip show -q torch 2>/dev/null; then grep -v '^torch\(vision\)\{0,1\}==' constraints.txt; \
 	else cat constraints.txt; fi > $(VENV)/constraints.txt
 
+# Files of tests that run at a time; 0 for one process, as a debugger wants it.
+TESTS_AT_ONCE ?= 2
+
 .DEFAULT_GOAL := help
 .PHONY: help app test lint install install-test constraints upgrade clean
 
@@ -28,7 +31,7 @@ app: $(RUN_STAMP)  ## install what is missing and open the page; make app ARGS="
 
 test: $(TEST_STAMP)  ## install what is missing, check the style, run the tests; make test ARGS="-m slow"
 	$(PY) -m ruff check .
-	$(PY) -m pytest -q $(ARGS)
+	$(PY) -m pytest -q -n $(TESTS_AT_ONCE) --dist loadfile $(ARGS)
 
 lint: $(TEST_STAMP)  ## check the style
 	$(PY) -m ruff check .
