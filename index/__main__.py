@@ -364,7 +364,8 @@ def _remove(options: argparse.Namespace) -> int:
     from index.concept_index import ConceptIndex
 
     with ConceptIndex.open(options.index, writer=True) as index:
-        ids = [int(photo) if photo.isdecimal() else _photo_of(index, photo) for photo in options.photos]
+        ids = [int(photo) if photo.isdecimal() and len(photo) < 19 else _photo_of(index, photo)
+               for photo in options.photos]
         removed = index.remove(ids)
     if not removed:
         return _complain(f"None of these photos is in {options.index}.")

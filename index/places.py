@@ -80,10 +80,22 @@ def new_root(folder: Path, known: list[Root]) -> Root:
     return Root(max((root.id for root in known), default=0) + 1, name, key_of(folder))
 
 
+def below(root: Path, path: str) -> Path:
+    """A file by its readable path below a folder."""
+    return root / (path if os.path.lexists(root / path) else system_name(path))
+
+
+def size_of(root: Path, path: str) -> int | None:
+    """In bytes; None of what cannot be seen."""
+    try:
+        return below(root, path).stat().st_size
+    except OSError:
+        return None
+
+
 def standing(root: Path, path: str) -> Standing:
     """Of a file below a folder that itself can be read."""
-    if not os.path.lexists(root / path):
-        path = system_name(path)
+    path = os.fspath(below(root, path).relative_to(root))
     try:
         if (root / path).is_file():
             with open(root / path, "rb", buffering=0):

@@ -21,7 +21,7 @@ from index import building
 from index.building import PLACES_A_TRANSACTION, SHARE_TO_COMPACT, model_of, root_of
 from index.errors import ConceptIndexError
 from index.hit_table import plain
-from index.places import UNKNOWN, Place, Root, Standing, key_of, standing
+from index.places import UNKNOWN, Place, Root, Standing, key_of, size_of, standing
 from index.records import EncodedPhoto, Photo
 from photos.sources.files import ListedPhoto
 from photos.sources.open import open_source
@@ -52,7 +52,7 @@ class Fate(Enum):
     # ---
     REMOVED = "removed"
     MISSING = "missing and kept"
-    HIDDEN = "kept, whose files cannot be seen just now"
+    HIDDEN = "kept, whose files are not seen now (for lack of rights, of a drive, or by other options)"
     ELSEWHERE = "kept, which another folder has too"
 
 
@@ -448,6 +448,9 @@ class Update:
                 return Fate.HIDDEN
             case Standing.GONE if self.keep_missing:
                 return Fate.MISSING
+            # It was listed when the index was built, with --hidden, say, or of another split: it is not gone.
+            case Standing.THERE if size_of(self.folder, place.path) == place.nbytes:
+                return Fate.HIDDEN
         return Fate.REMOVED
 
 

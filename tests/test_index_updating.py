@@ -562,3 +562,16 @@ def test_remove_asks_which_of_two(two, capsys):
     (y / "a.bmp").unlink()
     assert run(capsys, "remove", out, y / "a.bmp")[0] == 0
     assert ("a.bmp", sha256(picture(1)).hexdigest()) not in held(out)
+
+
+def test_what_other_options_do_not_list_is_not_gone(photos, tmp_path, weights):
+    """Built with --hidden and updated without: the files lie where they lay."""
+    out = tmp_path / "with hidden"
+    hidden = write(photos / ".private" / "7.bmp", picture(7))
+    build(open_source(photos, hidden=True), out, model=weights, resolution=224)
+    report = updated(photos, out, weights)
+    assert report.count(Fate.HIDDEN) == 1 and not report.count(Fate.REMOVED)
+    with ConceptIndex.open(out) as index:
+        assert index.num_photos == 7
+    hidden.write_text("no photo any more", encoding="utf-8")
+    assert updated(photos, out, weights).count(Fate.REMOVED) == 1
