@@ -98,7 +98,7 @@ def test_a_process_killed_in_a_download_leaves_nothing_that_is_taken_for_the_fil
         [sys.executable, "-c", "from model.checkpoint import resolve; resolve('stellar-b16')"],
         cwd=Path(__file__).resolve().parent.parent, stderr=subprocess.DEVNULL,
         env={**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_HUB_CACHE": str(tmp_path / "cache"),
-             "HF_HUB_DISABLE_XET": "1"})
+             "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0"})
     try:
         assert hub.stalled.wait(timeout=120)
     finally:
