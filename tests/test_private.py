@@ -22,8 +22,11 @@ from tests.fakes_collections import photo_bytes, tiny_explorer
 
 ROOT = Path(__file__).resolve().parent.parent
 PHOTO = next(iter(examples().values())).path.read_bytes()
+# What a shell's background job or nohup hands down as ignored is as it is at a terminal.
 SCRIPT = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from stellar_explorer.server.ending import end_when_asked
 from stellar_explorer.server.scratch import uploads_folder
 
