@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import warnings
 from pathlib import Path
 
 from model.startup import start_command
@@ -80,8 +79,6 @@ def main() -> int:
 
     share_threads()
     few_arenas()
-    # Pillow warns of odd metadata in visitors' files; the visitor gets a sentence where it matters.
-    warnings.filterwarnings("ignore", module="PIL")
     from model.checkpoint import PUBLISHED, SHIPPED
     from stellar_explorer.analysis import Explorer
     from stellar_explorer.collections import Collections

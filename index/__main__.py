@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -488,7 +487,6 @@ def _complain(sentence: str) -> int:
 
 
 if __name__ == "__main__":
-    warnings.filterwarnings("ignore", module="PIL")  # of odd metadata; what matters becomes a sentence
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # the same of the hub's client, which tells of each attempt
     start_command()
     try:

@@ -11,7 +11,6 @@ import json
 import math
 import os
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -266,7 +265,6 @@ def _complain(sentence: str) -> int:
 
 
 if __name__ == "__main__":
-    warnings.filterwarnings("ignore", module="PIL")  # of odd metadata; what matters becomes a sentence
     start_command()
     try:
         sys.exit(main())

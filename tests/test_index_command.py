@@ -13,30 +13,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from index import __main__ as command
 from index import building, changes
 from index.__main__ import MOST_NAMED, main
 from index.concept_index import ConceptIndex
-from model.config import StellarConfig
 from model.files import write_whole
-from model.stellar import Stellar
 from photos.sources.source import Source
 from tests.photo_folders import fill, make_mess
+from tests.weights import write_tiny
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> str:
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        config = StellarConfig(width=16, depth=1, num_heads=2, mlp_width=16, native_size=32, num_tokens=4)
-        Stellar(config).save(path)
-    return str(path)
+    return write_tiny(tmp_path_factory.mktemp("weights"))
 
 
 def picture(seed: int) -> bytes:

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from index import updating
@@ -27,21 +26,16 @@ from index.concept_index import ConceptIndex
 from index.errors import ConceptIndexError
 from index.places import Standing, standing
 from index.updating import OF_FILES, Fate, UpdateReport, opened, update
-from model.config import StellarConfig
 from model.stellar import Stellar
 from photos.sources.open import open_source, open_sources
+from tests.weights import write_tiny
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> str:
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        config = StellarConfig(width=16, depth=1, num_heads=2, mlp_width=16, native_size=32, num_tokens=4)
-        Stellar(config).save(path)
-    return str(path)
+    return write_tiny(tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture

@@ -6,17 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from index import ray_engine, staging
 from index.building import Engine, build
 from index.concept_index import ConceptIndex
 from index.errors import ConceptIndexError
-from model.config import StellarConfig
-from model.stellar import Stellar
 from photos.sources.open import open_source
 from photos.sources.source import BadPhoto, Source, SourcePhoto
+from tests.weights import write_tiny
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-scale.txt")
 
@@ -38,12 +36,7 @@ def two_nodes():
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> str:
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        config = StellarConfig(width=16, depth=1, num_heads=2, mlp_width=16, native_size=32, num_tokens=4)
-        Stellar(config).save(path)
-    return str(path)
+    return write_tiny(tmp_path_factory.mktemp("weights"))
 
 
 def picture(seed: int) -> bytes:

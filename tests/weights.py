@@ -11,6 +11,9 @@ import timm
 import torch
 from safetensors.torch import save_file
 
+from model.config import StellarConfig
+from model.stellar import Stellar
+
 
 def drawn(name: str, shape: list[int]) -> torch.Tensor:
     """float32, a function of the name alone: biases small, scales near 1, matrices of unit gain."""
@@ -43,3 +46,13 @@ def write_timm(folder: Path, *names: str) -> dict[str, str]:
             paths[name] = str(folder / f"{name}.safetensors")
             save_file(timm.create_model(name).state_dict(), paths[name])
     return paths
+
+
+def write_tiny(folder: Path) -> str:
+    """A seeded STELLAR of four tokens, small enough to index with in a test -> its path."""
+    path = folder / "tiny.safetensors"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = StellarConfig(width=16, depth=1, num_heads=2, mlp_width=16, native_size=32, num_tokens=4)
+        Stellar(config).save(path)
+    return str(path)
