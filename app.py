@@ -79,11 +79,11 @@ def main() -> int:
 
     share_threads()
     few_arenas()
-    from model.checkpoint import PUBLISHED, SHIPPED
+    from model.checkpoints.checkpoint import PUBLISHED, SHIPPED
     from stellar_explorer.analysis import Explorer
-    from stellar_explorer.collections import Collections
-    from stellar_explorer.library import Library
-    from stellar_explorer.pages.demo import build, launch
+    from stellar_explorer.models.library import Library
+    from stellar_explorer.page.demo import build, launch
+    from stellar_explorer.retrieve.collections import Collections
 
     models = dict.fromkeys([options.model, *SHIPPED, *PUBLISHED])  # each once, the chosen one first
     explorer = Explorer(tuple(models), accelerate=spaces.GPU(duration=GPU_SECONDS) if spaces else None)

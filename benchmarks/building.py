@@ -17,9 +17,9 @@ from pathlib import Path
 
 import torch
 
-from index.building import add_photos, identity_of, load
+from index.build.building import add_photos, identity_of, load
+from index.build.decoding import prepare
 from index.concept_index import ConceptIndex
-from index.decoding import prepare
 from model.stellar import Stellar
 from photos.sources.open import open_source
 from photos.sources.source import SourcePhoto

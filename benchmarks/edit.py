@@ -16,8 +16,8 @@ from torch import nn
 
 from benchmarks.encode import interleaved, random_stellar
 from model.config import DecoderConfig, StellarConfig, TokenizerConfig
-from model.editing import Clone, Edit, Erase, Morph, Move, Scale, Strengthen, SwapWhat, edited
 from model.factorization import Factorization
+from model.operations.editing import Clone, Edit, Erase, Morph, Move, Scale, Strengthen, SwapWhat, edited
 from model.stellar import Stellar, choose_device, choose_dtype
 
 SIDES = (224, 448)

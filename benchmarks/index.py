@@ -30,13 +30,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from index.catalogue import Catalogue
-from index.codes import num_lists_for
 from index.concept_index import ConceptIndex
-from index.filters import Filter
+from index.query.filters import Filter
 from index.records import Concept, EncodedPhoto, ModelIdentity, Photo
-from index.snapshot import open_snapshot
-from index.vectors import READ_LISTS, VectorIndex
+from index.search.codes import num_lists_for
+from index.search.vectors import READ_LISTS, VectorIndex
+from index.store.catalogue import Catalogue
+from index.store.snapshot import open_snapshot
 
 WIDTH, CENTRES, A_PHOTO = 768, 10_000, 16
 HITS, AT = 20, 10

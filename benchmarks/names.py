@@ -6,9 +6,9 @@ A folder is a folder a class, or photos with outlines beside them (`train.evalua
 words or COCO's numbers. What is named is the heaviest concept that is in the photo and not round it, or the concept
 that covers an outline best, at an IoU of a half or more. A name is right where it is the label, something that the
 label is a kind of by WordNet, or a kind of the label, which the label cannot refute. For some
-temperatures a calibration (`index.hedging`) is fitted to every other photo, and to the photos of every other label, and
-what names come of it is said of the rest. For other weights, or masks, set `index.hedging.SHIPPED` to what stands at
-the end: fitted to everything.
+temperatures a calibration (`index.names.hedging`) is fitted to every other photo, and to the photos of every other
+label, and what names come of it is said of the rest. For other weights, or masks, set `index.names.hedging.SHIPPED` to
+what stands at the end: fitted to everything.
 """
 
 from __future__ import annotations
@@ -26,10 +26,19 @@ import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 from tqdm import tqdm
 
-from index.hedging import CERTAIN, LEAST_INFORMATION, LIKELY, SHIPPED, Calibration, features, most_specific, node_sums
-from index.naming import Namer
-from index.taxonomy import Taxonomy, plain, taxonomy
-from index.wordnet import WordNet
+from index.names.hedging import (
+    CERTAIN,
+    LEAST_INFORMATION,
+    LIKELY,
+    SHIPPED,
+    Calibration,
+    features,
+    most_specific,
+    node_sums,
+)
+from index.names.naming import Namer
+from index.names.taxonomy import Taxonomy, plain, taxonomy
+from index.names.wordnet import WordNet
 from model.factorization import Factorization
 from model.stellar import Stellar
 from train.evaluators.outlines import Outline

@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from tqdm import tqdm
 
-from model.files import write_whole
+from model.checkpoints.files import write_whole
 from model.targets import check_free
 from train.evaluators import Unavailable, Value, reconstruction
 from train.evaluators.photo_set import PhotoSet

@@ -22,12 +22,12 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from index import queries, rle
 from index.concept_index import ConceptIndex
-from index.filters import Filter
-from index.queries import run
-from index.query import Query
-from index.query_language import (
+from index.query import queries
+from index.query.filters import Filter
+from index.query.queries import run
+from index.query.query import Query
+from index.query.query_language import (
     And,
     BoxQuery,
     ConceptQuery,
@@ -41,6 +41,7 @@ from index.query_language import (
     TaughtQuery,
 )
 from index.records import Concept, EncodedPhoto, ModelIdentity, Photo
+from index.store import rle
 
 TOKENS, CENTRES, NOISE = 16, 10_000, 0.6
 WORDS = [f"word {number}" for number in range(1000)]

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from index.decoding import decoded_ahead, num_cores
+from index.build.decoding import decoded_ahead, num_cores
 from photos.sources.open import find_photos, open_source
 from train.config import DataConfig
-from train.data import open_photos
+from train.data.photos import open_photos
 
 FILES, FOLDERS = 10_000, 20
 SIZE = (1200, 900)

@@ -20,8 +20,8 @@ from benchmarks.encode import interleaved
 from model.stellar import Stellar
 from stellar_explorer.analysis import Explorer
 from stellar_explorer.examples import examples
-from stellar_explorer.reconstruct_settings import Settings
-from stellar_explorer.reconstructions import Reconstructions
+from stellar_explorer.reconstruct.reconstructions import Reconstructions
+from stellar_explorer.reconstruct.settings import Settings
 
 MODEL, MAIN, ROUNDS = "nano", ("stellar", "titok", "mae"), 5
 PRODUCTS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)

@@ -29,10 +29,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 from tqdm import tqdm
 
-from index.building import build
+from index.build.building import build
+from index.build.decoding import decoded_ahead
 from index.concept_index import ConceptIndex
-from index.decoding import decoded_ahead
-from index.sets import set_score
+from index.query.sets import set_score
 from model.backbones import Backbone
 from model.peers.table import PEERS
 from photos.sources.open import open_source

@@ -24,8 +24,8 @@ from tqdm import tqdm
 from benchmarks.queries import TOKENS, photos
 from index.concept_index import ConceptIndex
 from stellar_explorer.analysis import Explorer
-from stellar_explorer.collections import Collections
-from stellar_explorer.collections_routes import collections_routes
+from stellar_explorer.retrieve.collections import Collections
+from stellar_explorer.retrieve.routes import collections_routes
 
 HITS, ON_SCREEN = 60, 12  # as the tab asks, and tiles that are seen before one scrolls
 NAME = "many"

@@ -22,15 +22,15 @@ from benchmarks.stores import RandomStore
 from model.stellar import choose_device, choose_dtype
 from train.compilation import compile_blocks
 from train.config import TrainConfig
-from train.data import Batch, Plan, batches, num_views, open_photos
-from train.device_photos import DevicePhotos, device_batches
-from train.learner import make_views
-from train.learners import build, sample
+from train.data.device_photos import DevicePhotos, device_batches
+from train.data.photos import Batch, Plan, batches, num_views, open_photos
+from train.data.views import Colours
+from train.learners.registry import build, sample
+from train.learners.stellar import make_views
+from train.learners.teachers import OnlineTeacher, autocast
 from train.loop import online_targets
 from train.optimization import parameter_groups
 from train.recipes import recipe
-from train.teachers import OnlineTeacher, autocast
-from train.views import Colours
 
 PARTS = ("crops", "views", "teachers", "forward", "backward", "optimizer")
 LAUNCHES = ("cudaLaunchKernel", "cudaLaunchKernelExC", "cuLaunchKernel", "cuLaunchKernelEx", "cudaGraphLaunch")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from train.teachers import TargetStore
+from train.learners.teachers import TargetStore
 
 TEACHER_GRID = 28
 

@@ -22,12 +22,12 @@ import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
-from index import rle
-from index.building import build
+from index.build.building import build
 from index.concept_index import ConceptIndex
-from index.taught import background
-from index.teaching import LEAST_FOUND, LEAST_NAMED, learn
-from model.files import sha256_of
+from index.query.taught import background
+from index.query.teaching import LEAST_FOUND, LEAST_NAMED, learn
+from index.store import rle
+from model.checkpoints.files import sha256_of
 from photos.sources.open import open_source
 from train.evaluators.objects import SIDE
 from train.evaluators.photo_set import PhotoSet

@@ -1,12 +1,13 @@
-"""The thresholds of a model (model/thresholds.py), measured on a labelled folder (a folder a class).
+"""The thresholds of a model (model/operations/thresholds.py), measured on a labelled folder (a folder a class).
 
     python -m benchmarks.thresholds FOLDER --model CHECKPOINT --out
 
 NOT leaves out the photos whose best concept reaches a cosine to what is asked for: of the heaviest concept of each
 query, the share of the photos of its label, and of all others, that would be left out. `has` is the least cosine from
 which at most OTHERS of the others would be, `chance` the one that half of them reach. Folding joins photos by their
-summaries and pictures (index/folding.py): the share of copies of a photo that would be joined to it, and of photos that
-would be joined to another. `alike` is the cosine that the summaries of KEPT of the copies, mirrored ones aside, reach.
+summaries and pictures (index/query/folding.py): the share of copies of a photo that would be joined to it, and of
+photos that would be joined to another. `alike` is the cosine that the summaries of KEPT of the copies, mirrored ones
+aside, reach.
 `nearly` is of pictures alone and stays as it is. --out writes them beside the checkpoint, where an index that is made
 from then on finds them; --overwrite replaces older ones.
 """
@@ -25,12 +26,12 @@ from PIL import Image, ImageEnhance, ImageOps
 from tqdm import tqdm
 
 from benchmarks.retrieval import some_a_class
-from index.building import load
-from index.encoding import encode
-from index.folding import picture
-from model.checkpoint import resolve
+from index.build.building import load
+from index.build.encoding import encode
+from index.query.folding import picture
+from model.checkpoints.checkpoint import resolve
+from model.operations.thresholds import ConceptThresholds, beside, save
 from model.targets import check_free
-from model.thresholds import ConceptThresholds, beside, save
 from photos.decoding import open_photo
 from photos.sources.open import open_source
 from photos.sources.source import SourcePhoto

@@ -29,20 +29,20 @@ from transformers import ViTConfig, ViTModel
 
 from benchmarks.step_parts import parts_table
 from benchmarks.stores import RandomStore
-from model.checkpoint import TRANSFORMERS_5_BLOCKS, published_names
+from model.checkpoints.checkpoint import TRANSFORMERS_5_BLOCKS, published_names
 from model.config import DecoderConfig, StellarConfig
 from model.encoder import IMAGENET_MEAN, IMAGENET_STD, normalise
 from model.stellar import Stellar, choose_dtype
 from train.config import OptimizerConfig, PrototypesConfig, TrainConfig, ViewsConfig
-from train.data import Plan, batches, open_photos
-from train.learner import Learner, Views
-from train.masking import kept_patches
-from train.matching import match
+from train.data.photos import Plan, batches, open_photos
+from train.learners.masking import kept_patches
+from train.learners.matching import match
+from train.learners.sinkhorn import assign
+from train.learners.stellar import Learner, Views
 from train.objective.clustering import clustering_loss
 from train.objective.koleo import koleo_loss
 from train.objective.reconstruction import pixel_loss
 from train.recipes import recipe
-from train.sinkhorn import assign
 
 LOADED_BATCHES = 40
 

@@ -18,9 +18,9 @@ from model.startup import start_command
 from photos.limits import LOCAL, local_limits
 
 if TYPE_CHECKING:
-    from index.building import BuildReport
+    from index.build.building import BuildReport
+    from index.build.updating import UpdateReport
     from index.concept_index import ConceptIndex
-    from index.updating import UpdateReport
     from photos.sources.source import BadPhoto, Source
 
 BAD_INPUT = 2  # the exit status of anything a person can mend
@@ -167,7 +167,7 @@ def _searched_by(options: argparse.Namespace) -> Iterator[dict[str, object]]:
     if options.uri is None:
         yield {}
         return
-    from index.milvus_vectors import Milvus
+    from index.search.milvus_vectors import Milvus
 
     with Milvus(options.uri) as milvus:
         yield {"kind": milvus}
@@ -195,7 +195,7 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _build(options: argparse.Namespace) -> int:
-    from index.building import Engine, build
+    from index.build.building import Engine, build
 
     source = _source(options)
     with _searched_by(options) as searched, _progress(source, options.quiet) as bar:
@@ -206,7 +206,7 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _add(options: argparse.Namespace) -> int:
-    from index.building import add_photos, model_of, stale
+    from index.build.building import add_photos, model_of, stale
     from index.concept_index import ConceptIndex
 
     source = _source(options)
@@ -223,7 +223,7 @@ def _add(options: argparse.Namespace) -> int:
 
 
 def _update(options: argparse.Namespace) -> int:
-    from index.updating import opened, update
+    from index.build.updating import opened, update
 
     if options.engine != "local":
         return _complain("An update encodes in this process, not on Ray; add what is new with python -m index build "
@@ -239,8 +239,8 @@ def _update(options: argparse.Namespace) -> int:
 
 
 def _tell_update(report: UpdateReport, options: argparse.Namespace) -> int:
-    from index.hit_table import plain
-    from index.updating import OF_FILES, OF_PHOTOS
+    from index.build.updating import OF_FILES, OF_PHOTOS
+    from index.query.hit_table import plain
 
     files = [f"{report.count(fate):,} {fate.value}" for fate in OF_FILES if report.count(fate)]
     photos = [f"{_count(report.count(fate), 'photo')} {fate.value}" for fate in OF_PHOTOS if report.count(fate)]
@@ -283,7 +283,7 @@ def _tell_left_out(source: Source, options: argparse.Namespace) -> None:
 
 
 def _tell(report: BuildReport, path: Path) -> int:
-    from index.hit_table import plain
+    from index.query.hit_table import plain
     from photos.text import printable
 
     rate = f", {report.added / report.seconds:.1f} photos a second" if report.added and report.seconds else ""
@@ -308,10 +308,10 @@ def _name_bad(photos: Sequence[BadPhoto]) -> None:
 
 
 def _search(options: argparse.Namespace) -> int:
-    from index.building import model_of
+    from index.build.building import model_of
+    from index.build.encoding import encode_one
     from index.concept_index import ConceptIndex
-    from index.encoding import encode_one
-    from index.hit_table import hits_json, hits_table
+    from index.query.hit_table import hits_json, hits_table
     from photos.sources.filenames import readable
     from photos.sources.files import read_file
     from photos.sources.source import BadPhoto
@@ -344,7 +344,7 @@ def _search(options: argparse.Namespace) -> int:
 
 
 def _where(index: ConceptIndex, options: argparse.Namespace, sha256: str):
-    from index.filters import Filter
+    from index.query.filters import Filter
 
     unknown = [label for label in options.label or () if label not in index.labels]
     if unknown:
@@ -374,7 +374,7 @@ def _remove(options: argparse.Namespace) -> int:
 
 def _photo_of(index: ConceptIndex, name: str) -> int:
     """The photo of a file, by its bytes; or that was at a path, wherever its file is now."""
-    from model.files import sha256_of
+    from model.checkpoints.files import sha256_of
     from photos.text import printable
 
     if Path(name).is_file() and (found := index.find_photo(sha256_of(name))) is not None:
@@ -392,7 +392,7 @@ def _photo_of(index: ConceptIndex, name: str) -> int:
 
 def _teach(options: argparse.Namespace) -> int:
     from index.concept_index import ConceptIndex
-    from index.taught import shown
+    from index.query.taught import shown
 
     marks = (options.yes, options.no)
     if sum((options.word is not None or marks != (None, None), options.list, options.forget is not None)) != 1:

@@ -17,9 +17,15 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from index import taught, thumbnails
-from index.catalogue import FILE, Catalogue, PhotoEntry
-from index.changes import (
+from index.errors import ConceptIndexError
+from index.query import taught
+from index.query.taught import TaughtScores, TaughtWord
+from index.query.teaching import LEAST_NAMED, Classifier
+from index.records import AddReport, Concept, EncodedPhoto, Hit, ModelIdentity, Photo, PhotoHit
+from index.search.vectors import VectorIndex
+from index.store import thumbnails
+from index.store.catalogue import FILE, Catalogue, PhotoEntry
+from index.store.changes import (
     add,
     compact,
     forget,
@@ -32,20 +38,15 @@ from index.changes import (
     sweep,
     teach,
 )
-from index.columns import Columns
-from index.errors import ConceptIndexError
-from index.lock import WriterLock
-from index.places import Place, Root, key_of
-from index.records import AddReport, Concept, EncodedPhoto, Hit, ModelIdentity, Photo, PhotoHit
-from index.snapshot import SearchKind, Snapshot, open_snapshot
-from index.taught import TaughtScores, TaughtWord
-from index.teaching import LEAST_NAMED, Classifier
-from index.vectors import VectorIndex
-from index.verification import faults
+from index.store.columns import Columns
+from index.store.lock import WriterLock
+from index.store.places import Place, Root, key_of
+from index.store.snapshot import SearchKind, Snapshot, open_snapshot
+from index.store.verification import faults
 from photos.sources.filenames import readable
 
 if TYPE_CHECKING:
-    from index.filters import Filter
+    from index.query.filters import Filter
     from photos.sources.source import SourceFile
 
 
@@ -337,8 +338,8 @@ class ConceptIndex:
                                         "the index again.") from error
 
     def columns(self, *names: str) -> dict[str, np.ndarray]:
-        """Of all concepts, in the order of their ids (`index.columns` says which there are). Read once a version; not
-        to be changed."""
+        """Of all concepts, in the order of their ids (`index.store.columns` says which there are). Read once a version;
+        not to be changed."""
         return self._columns.of(*names)
 
     @property
@@ -385,8 +386,8 @@ class ConceptIndex:
         return faults(self._catalogue)
 
     def export(self, path: str | PathLike[str], *, kind: str = "parquet", overwrite: bool = False) -> list[Path]:
-        """As files for other programs (`index.export`), in a folder that is made -> what was written."""
-        from index.export import export
+        """As files for other programs (`index.store.export`), in a folder that is made -> what was written."""
+        from index.store.export import export
 
         return export(self._catalogue, self._snapshot, Path(path), kind=kind, overwrite=overwrite)
 

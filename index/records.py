@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.thresholds import ConceptThresholds
+from model.operations.thresholds import ConceptThresholds
 
 if TYPE_CHECKING:
     from photos.sources.source import SourceFile
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class ModelIdentity:
     """Which model an index was made with. Indexes of other weights, or at another resolution, do not mix.
 
-    name: for people; sha256: of the weights that make concepts (`model.identity`); width: C, of a concept's vector;
-    summary_width: D; num_tokens: K; resolution: of the long side, in pixels; thresholds: those of the model when the
-    index was made, so that it can be searched without the model.
+    name: for people; sha256: of the weights that make concepts (`model.checkpoints.identity`); width: C, of a concept's
+    vector; summary_width: D; num_tokens: K; resolution: of the long side, in pixels; thresholds: those of the model
+    when the index was made, so that it can be searched without the model.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Concept:
     id, photo: -1 until an index gave them. token: 0..K-1. mass: the share of the photo, 0..1. peak: the largest
     localization, 0..1. centroid: (x, y), weighted by localization. box: (left, top, right, bottom) of the mask; all
     zero where the mask is empty. mask: run lengths over the patch grid, row by row, of outside and inside in turn
-    (`index.rle`), where localization > 1/K. names: suggested words with their scores in 0..1, the best first.
+    (`index.store.rle`), where localization > 1/K. names: suggested words with their scores in 0..1, the best first.
     """
 
     token: int
@@ -79,7 +79,7 @@ class EncodedPhoto:
 
     concepts and vectors go together: (n, C) float32, unit length. summary: (D,), unit length. thumbnail: a JPEG whose
     long side is at most 256 px. file: what it was read from, if that was a file of a folder; pixels: the sha256 of what
-    the model was shown (`index.decoding`), None where that is not known.
+    the model was shown (`index.build.decoding`), None where that is not known.
     """
 
     photo: Photo

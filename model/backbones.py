@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from model.checkpoints.tensor_files import CheckpointError, first_line, read_all, weights_sha256
 from model.peers.loading import load_peer
 from model.peers.table import PEERS
-from model.tensor_files import CheckpointError, first_line, read_all, weights_sha256
 
 # Of a classification file, not of the features: whether it is there says nothing about whether the file fits.
 CLASSIFIER = re.compile(r"(head|head_dist|classifier|fc|last_linear)\.")

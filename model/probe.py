@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.files import write_whole
+from model.checkpoints.files import write_whole
 
 SUFFIX = ".probe.npz"
 
@@ -25,7 +25,7 @@ class ProbeError(ValueError):
 @dataclass(frozen=True, eq=False)
 class Probe:
     """weight (W, D) and bias (W,) float32, for W words; sha256: of the weights that make the concepts which it
-    knows (`model.identity`)."""
+    knows (`model.checkpoints.identity`)."""
 
     words: tuple[str, ...]
     weight: Tensor

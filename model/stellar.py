@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model import checkpoint
+from model.checkpoints import checkpoint
 from model.concept_head import ConceptHead
 from model.config import StellarConfig
 from model.decoder import Decoder

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model import checkpoint
+from model.checkpoints import checkpoint
 from model.config import TokenizerConfig
 
 

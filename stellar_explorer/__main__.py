@@ -185,7 +185,7 @@ def _in_words(report: dict) -> str:
 
 
 def _edit(options: argparse.Namespace) -> int:
-    from stellar_explorer.edit_replay import replay
+    from stellar_explorer.edit.replay import replay
 
     try:
         check_free([options.out], overwrite=options.overwrite)
@@ -250,7 +250,7 @@ def _free_name(photo: str, taken: set[str]) -> str:
 
 def _write(path: Path, content: bytes, *, replace: bool) -> None:
     """Whole or not at all, power cut or not: written beside, flushed to the disk, renamed. Its folder is made."""
-    from model.files import write_whole
+    from model.checkpoints.files import write_whole
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

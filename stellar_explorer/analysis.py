@@ -20,9 +20,9 @@ import numpy as np
 from PIL import Image
 
 from photos.decoding import photo_size
-from stellar_explorer.cache import ByteBoundedCache, FullError
 from stellar_explorer.examples import Example, examples
 from stellar_explorer.photo import MIN_RESOLUTION, fit, open_photo, printable
+from stellar_explorer.server.cache import ByteBoundedCache, FullError
 from stellar_explorer.server.flights import Flights
 from stellar_explorer.server.line import BusyError, check_wanted
 from stellar_explorer.server.pixels import PixelBudget
@@ -429,7 +429,7 @@ class Explorer:
             return self._bases[model]
 
     def fit_examples_basis(self, model: str) -> ColourBasis:
-        """What `examples_basis` is made by; tests/test_analysis.py says how the file is made anew."""
+        """What `examples_basis` is made by; tests/explore/test_analysis.py says how the file is made anew."""
         return fit_basis([self.analyse(open_photo(example.path), model, COARSE_RESOLUTION).patch_features
                           for example in examples().values()])
 

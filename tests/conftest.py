@@ -36,7 +36,7 @@ def explorer():
 @pytest.fixture(scope="session")
 def served(explorer):
     """The page, launched once in this process on a free port."""
-    from stellar_explorer.pages.demo import build, launch
+    from stellar_explorer.page.demo import build, launch
 
     demo = build(explorer)
     _, url, _ = launch(demo, explorer, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, mcp_server=False)

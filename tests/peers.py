@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from model.baselines.titok import NAMES as TITOK_NAMES
 from model.baselines.titok import TiTok, TiTokConfig, TransformerConfig
-from model.checkpoint import published_names
+from model.checkpoints.checkpoint import published_names
 from model.peers.architectures import BeiT, ResNet, ViT
 from model.peers.table import PEERS, Peer
 

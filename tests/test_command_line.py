@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from stellar_explorer.__main__ import main
-from tests.fakes import FakeExplorer
+from tests.fakes.factorizer import FakeExplorer
 
 ROOT = Path(__file__).resolve().parent.parent
 SUFFIXES = (".localization.png", ".localization.npz", ".masks.zip", ".masks.json")

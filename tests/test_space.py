@@ -17,7 +17,7 @@ from stellar_explorer.space.card import TEMPLATE, card_fault, space_card
 from stellar_explorer.space.files import ROOT, SpaceError, space_files, tracked
 from stellar_explorer.space.publish import publish
 from stellar_explorer.space.requirements import TRAINING, lines_of, pinned_versions, plain, space_requirements
-from tests.fakes_hub import FakeSpace, fake_hub
+from tests.fakes.hub import FakeSpace, fake_hub
 
 CARD = TEMPLATE.format(gradio="6.31.0")
 
@@ -83,7 +83,7 @@ def test_dry_run_lists_files_and_sizes_without_a_hub_or_a_token(monkeypatch, cap
     assert main(["space", "ada/stellar", "--dry-run"]) == 0
     lines = capsys.readouterr().out.splitlines()
     sizes = {path: int(size.replace(",", "")) for size, path, *_ in map(str.split, lines[:-1])}
-    assert {"app.py", "assets/nano/nano.safetensors", "stellar_explorer/web/stage.js"} <= set(sizes)
+    assert {"app.py", "assets/nano/nano.safetensors", "stellar_explorer/web/explore/stage.js"} <= set(sizes)
     assert not [path for path in sizes if path.startswith(("tests/", "benchmarks/", "train/", ".")) or ".pyc" in path]
     assert sizes["app.py"] == (ROOT / "app.py").stat().st_size
     assert lines[-1].split()[0].replace(",", "") == str(sum(sizes.values())) and "ada/stellar" in lines[-1]
@@ -262,8 +262,8 @@ LAUNCHED = """
 import sys
 import spaces, app
 from PIL import Image
-from stellar_explorer import collections
-from stellar_explorer.pages import demo
+from stellar_explorer.retrieve import collections
+from stellar_explorer.page import demo
 explorers = []
 build = demo.build
 collections.Collections.start = lambda self: None

@@ -18,7 +18,7 @@ from gradio_client import Client, handle_file
 from PIL import Image
 
 from model import caches
-from stellar_explorer.routes import WEB
+from stellar_explorer.explore.routes import WEB
 from stellar_explorer.server.proxy import SubPath
 from tests.proxies import proxied
 

@@ -6,7 +6,7 @@ import torch
 from timm.models.vision_transformer import Block
 from torch import nn
 
-from model.checkpoint import first_line
+from model.checkpoints.checkpoint import first_line
 
 
 def compile_blocks(learner: nn.Module, device: torch.device) -> str | None:

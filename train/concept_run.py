@@ -17,11 +17,11 @@ from model.encoder import COARSEST, HybridEmbedding
 from model.stellar import Stellar
 from train.concept_store import ConceptStore, build_concept_store
 from train.config import RecipeError, TrainConfig
-from train.data import Plan, open_photos, seed_of, tell_left_out
+from train.data.photos import Plan, open_photos, seed_of, tell_left_out
+from train.learners.teachers import Whitening
 from train.objective.relation import START_SCALE, relation_loss
 from train.optimization import set_learning_rate
 from train.run_folder import RunError, RunFolder
-from train.teachers import Whitening
 
 HELD_OUT = 20  # one photo in so many is looked at and not learnt from
 MOST_HELD_OUT = 512  # photos: their concepts are all compared with each other

@@ -15,13 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from model.checkpoints.files import sha256_of, write_array
 from model.concept_head import ConceptHead, mean_under_masks
 from model.encoder import STEM_MEAN, STEM_STD, STEM_STRIDES, HybridEmbedding, normalise
-from model.files import sha256_of, write_array
 from model.stellar import Stellar
 from photos.fitting import fit
 from train.config import STEM, RecipeError, TeacherConfig
-from train.teachers import Teacher, append_each, resample
+from train.learners.teachers import Teacher, append_each, resample
 
 
 @dataclass(frozen=True)

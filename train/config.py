@@ -15,7 +15,7 @@ STELLAR_LOSSES = ("reconstruction", "clustering", "summary_clustering", "set_ali
                   "distillation", "low_rank", "granularity", "sharpness", "simplicity", "relation",
                   "localization", "summary")
 TOKENIZER_LOSSES = ("reconstruction", "seams", "codebook", "perceptual", "adversarial")
-# What a run can train (train/learners.py), and the losses that each knows.
+# What a run can train (train/learners/registry.py), and the losses that each knows.
 LOSSES = {"stellar": STELLAR_LOSSES, "tokenizer": TOKENIZER_LOSSES, "titok": ("reconstruction", "codebook", "koleo"),
           "mae": ("reconstruction",), "concepts": ("relation",)}
 BASELINES = ("titok", "mae")
@@ -162,9 +162,9 @@ class TeacherConfig:
     looked at with its long side at `resolution`, whitened to `width` dimensions, and resampled to each crop. The
     summary learns the whole photo's mean feature (of the last stage), whitened over photos to `summary_width`
     dimensions; not where `summary_weight` is 0. The name "start" is the run's own start, asked as a plain ViT about
-    the crop itself (train/start_teacher.py): only `width` and `weight` count then, and what comes before the join must
-    be `frozen`. The name "stem", which only a run of concepts knows, is the model's own stem, of which `stages` are
-    taken.
+    the crop itself (train/learners/start_teacher.py): only `width` and `weight` count then, and what comes before the
+    join must be `frozen`. The name "stem", which only a run of concepts knows, is the model's own stem, of which
+    `stages` are taken.
     """
 
     name: str

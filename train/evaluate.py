@@ -22,14 +22,13 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from model.checkpoint import CheckpointError
-from model.files import write_whole
-from model.identity import concepts_sha256
+from model.checkpoints.checkpoint import CheckpointError
+from model.checkpoints.files import write_whole
+from model.checkpoints.identity import concepts_sha256
 from model.probe import beside
 from model.stellar import Stellar
 from model.targets import check_free
 from photos.sources.filenames import readable
-from train import table_run
 from train.concept_probe import learn_probe
 from train.evaluators import (
     Unavailable,
@@ -46,7 +45,8 @@ from train.evaluators.outlines import Boxes
 from train.evaluators.photo_set import PhotoSet
 from train.evaluators.pooled import RESOLUTION, pool_photos
 from train.subjects import BaselineSubject, StellarSubject, Subject, baseline_kind, open_peer
-from train.table_run import TABLES
+from train.tables import run as table_run
+from train.tables.run import TABLES
 
 BAD_INPUT = 2  # the exit status of anything a person can mend
 MOST_NAMED = 5  # bad photos named on standard error; the files name them all

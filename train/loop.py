@@ -19,12 +19,13 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from model.files import write_whole
+from model.checkpoints.files import write_whole
+from model.checkpoints.tensor_files import first_line
 from model.stellar import choose_device, choose_dtype
-from model.tensor_files import first_line
 from train.compilation import compile_blocks
 from train.config import RecipeError, TrainConfig
-from train.data import (
+from train.data.device_photos import DevicePhotos, device_batches
+from train.data.photos import (
     Batch,
     Plan,
     StreamedPhotos,
@@ -35,16 +36,15 @@ from train.data import (
     seed_of,
     tell_left_out,
 )
-from train.device_photos import DevicePhotos, device_batches
-from train.learner import make_views
-from train.learners import build, sample
+from train.data.views import Colours
+from train.learners.registry import build, sample
+from train.learners.stellar import make_views
+from train.learners.teachers import OnlineTeacher, build_store, lessons
 from train.optimization import parameter_groups, set_learning_rate
 from train.run_evaluation import RunEvaluation
 from train.run_folder import RunError, RunFolder, last_good, step_of
 from train.run_log import Curves, log_line
 from train.starts import brings_heads, heads_from_lessons
-from train.teachers import OnlineTeacher, build_store, lessons
-from train.views import Colours
 
 PICTURED = 4
 

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from model.files import sha256_of, write_whole
+from model.checkpoints.files import sha256_of, write_whole
 from model.stellar import Stellar
 from train.config import LOWEST, EvaluationConfig, RecipeError, TrainConfig, suggestion
 from train.evaluate import PROTOCOLS, Scores, evaluate_subject, photos_of, shipped_stem

@@ -14,9 +14,9 @@ from zipfile import ZipFile
 
 from safetensors import SafetensorError
 
-from model.files import write_whole
+from model.checkpoints.files import write_whole
+from model.checkpoints.tensor_files import DAMAGE, CheckpointError, TensorFile, first_line
 from model.targets import check_folder
-from model.tensor_files import DAMAGE, CheckpointError, TensorFile, first_line
 from train.config import TrainConfig
 
 KEPT_CHECKPOINTS = 2

@@ -14,17 +14,24 @@ from sklearn.linear_model import Ridge
 from timm.layers import resample_patch_embed
 from torch import Tensor, nn
 
-from model import checkpoint
 from model.backbones import BackboneError, fill, tensors_of
+from model.checkpoints import checkpoint
+from model.checkpoints.tensor_files import (
+    CheckpointError,
+    TensorFile,
+    first_line,
+    index_beside,
+    only_checkpoint,
+    read_all,
+)
 from model.config import DecoderConfig
 from model.encoder import HybridEmbedding
 from model.stellar import Stellar
-from model.tensor_files import CheckpointError, TensorFile, first_line, index_beside, only_checkpoint, read_all
 from model.tokenizer import Tokenizer
 from photos.fitting import fit
 from train.config import RecipeError, TrainConfig
+from train.learners.teachers import Lesson, Whitening
 from train.run_folder import RunFolder, damage
-from train.teachers import Lesson, Whitening
 
 
 def start(config: TrainConfig) -> Stellar:

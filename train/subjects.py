@@ -11,15 +11,15 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from model import checkpoint
 from model.backbones import Backbone, BackboneError, sha256_of
 from model.baselines import at_native_size, mae, published, titok
 from model.baselines.mae import Mae
 from model.baselines.titok import TiTok
-from model.clustering import NUM_CENTROIDS, factorize_by_clusters
+from model.checkpoints import checkpoint
+from model.checkpoints.tensor_files import INDEX_SUFFIX, CheckpointError, TensorFile, only_checkpoint
 from model.factorization import Factorization
+from model.operations.clustering import NUM_CENTROIDS, factorize_by_clusters
 from model.stellar import Stellar, check_images, choose_device
-from model.tensor_files import INDEX_SUFFIX, CheckpointError, TensorFile, only_checkpoint
 
 BASELINES = (titok, mae)
 NUM_VISIBLE = 32
@@ -156,7 +156,8 @@ def open_peer(spec: str, *, device: str = "auto", seed: int = 0) -> Subject:
 
 
 class TimmSubject:
-    """A timm model's or a peer's patch features; per photo K-means takes the place of concepts (model/clustering.py).
+    """A timm model's or a peer's patch features; per photo K-means takes the place of concepts
+    (model/operations/clustering.py).
 
     A ViT gives the patch tokens of one block, after the model's last norm; a network of stages gives those of strides
     16 and 32 one behind the other, the second resized (bilinear) to the grid of the first.

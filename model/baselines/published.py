@@ -9,8 +9,8 @@ from pathlib import Path
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError
 
-from model import checkpoint, hub
-from model.checkpoint import SUFFIXES, CheckpointError, hub_errors
+from model.checkpoints import checkpoint, hub
+from model.checkpoints.checkpoint import SUFFIXES, CheckpointError, hub_errors
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 

@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from model.baselines import at_native_size, check_num_tokens
 from model.baselines.published import locate
 from model.baselines.serialized import pack_codes
-from model.checkpoint import ASSETS, translate, write_tensors
+from model.checkpoints.checkpoint import ASSETS, translate, write_tensors
+from model.checkpoints.tensor_files import CheckpointError, TensorFile, first_line, only_checkpoint
 from model.config import TokenizerConfig, check_heads
 from model.encoder import transformer
 from model.stellar import check_images
-from model.tensor_files import CheckpointError, TensorFile, first_line, only_checkpoint
 from model.tokenizer import Tokenizer
 
 CONFIG_KEY = "titok_config"
@@ -31,7 +31,7 @@ SHIPPED = {"titok": ASSETS / "titok" / "titok.safetensors"}
 REPOSITORIES = {f"titok-{size}": f"yucornetto/tokenizer_titok_{size}_imagenet" for size in ("l32", "b64", "s128")}
 NORM_EPS = 1e-5  # torch's own default, in which the published weights were trained
 
-# A pattern of our names -> the published names, as in model/checkpoint.py.
+# A pattern of our names -> the published names, as in model/checkpoints/checkpoint.py.
 NAMES = {
     r"tokens": [r"latent_tokens"],
     r"codebook": [r"quantize.embedding.weight"],

@@ -6,7 +6,7 @@ if __name__ == "__main__":  # before packages that look for a place of theirs wh
     start_command()
 
 from model.baselines.published import WEIGHTS
-from model.checkpoint import HubFile
+from model.checkpoints.checkpoint import HubFile
 from model.peers.layouts import LAYOUTS
 from model.peers.table import PEERS, Peer
 

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from model.tensor_files import (
+from model.checkpoints.tensor_files import (
     DAMAGE,
     CheckpointError,
     cut_short,

@@ -10,15 +10,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from model import checkpoint
 from model.baselines import published
 from model.baselines.titok import TiTok
-from model.checkpoint import HubFile
+from model.checkpoints import checkpoint
+from model.checkpoints.checkpoint import HubFile
+from model.checkpoints.tensor_files import CheckpointError, first_line, index_beside, only_checkpoint, weights_sha256
 from model.peers.architectures import TiTokPatches
 from model.peers.files import named_tensors
 from model.peers.layouts import COUNTER, INDEX, LAYOUTS, Layout, recognised, shapes_of
 from model.peers.table import PEERS, Peer
-from model.tensor_files import CheckpointError, first_line, index_beside, only_checkpoint, weights_sha256
 
 # Of the network itself; what else a file has is its training's: heads, decoders, a second copy.
 NETWORK = re.compile(r"(blocks|layer\d+|encoder\.layer|norm_pre)\.|(reg_token|register_tokens|dist_token)")

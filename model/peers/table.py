@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from model.baselines.titok import REPOSITORIES as TITOK_REPOSITORIES
-from model.checkpoint import PUBLISHED, HubFile
+from model.checkpoints.checkpoint import PUBLISHED, HubFile
 from model.peers.architectures import BeiT, ResNet, ViT
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

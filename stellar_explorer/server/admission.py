@@ -2,7 +2,7 @@
 
 WORK is whatever opens a photo or runs a model; what is only looked up has a line of its own, so that a search does not
 wait behind sixty analyses. While a request waits it holds no thread. The page asks for its place with `GET
-stellar/line.json`, naming itself as its other requests do: by a header with a number of its own (web/line.js).
+stellar/line.json`, naming itself as its other requests do: by a header with a number of its own (web/shared/line.js).
 """
 
 from __future__ import annotations

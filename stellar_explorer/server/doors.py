@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stellar_explorer.answers import FRESH, GONE_AWAY, MOST_QUERY, TooLargeError, whole_body
+from stellar_explorer.server.answers import FRESH, GONE_AWAY, MOST_QUERY, TooLargeError, whole_body
 from stellar_explorer.server.request import check_fields, choice, entries, json_object, json_value
 
 API = "/gradio_api/"

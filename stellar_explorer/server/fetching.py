@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 from safehttpx import AsyncSecureTransport, async_validate_url
 
-from stellar_explorer.answers import TooLargeError
 from stellar_explorer.photo import MAX_BYTES, printable
+from stellar_explorer.server.answers import TooLargeError
 
 SECONDS = 20.0
 

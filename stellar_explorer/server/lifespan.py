@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from stellar_explorer.own_photos import OWN
+from stellar_explorer.retrieve.own_photos import OWN
 from stellar_explorer.server.guard import Guard, Names
 from stellar_explorer.server.scratch import uploads_folder
 from stellar_explorer.server.sweeping import FILE

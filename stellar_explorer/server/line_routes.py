@@ -7,15 +7,15 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from stellar_explorer.analysis import MOST_LEASED, Explorer
-from stellar_explorer.answers import FRESH, TooLargeError, whole_body
 from stellar_explorer.server.admission import admission, visitor_of
+from stellar_explorer.server.answers import FRESH, TooLargeError, whole_body
 from stellar_explorer.server.request import json_value
 
 MOST_TOLD = 4096  # bytes: 24 tokens of 32 letters, and more
 
 
 def line_routes(explorer: Explorer) -> list[Route]:
-    """Beside `stellar_explorer.routes.routes`. Neither waits in a line itself."""
+    """Beside `stellar_explorer.explore.routes.routes`. Neither waits in a line itself."""
 
     async def place(request: Request) -> Response:
         return JSONResponse({"before": admission().line().before_first_of(visitor_of(request))}, headers=FRESH)

@@ -21,9 +21,16 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from stellar_explorer.analysis import GoneError
-from stellar_explorer.answers import ARRIVAL_SECONDS, FRESH, GONE_AWAY, TooLargeError, declared_length, whole_body
 from stellar_explorer.photo import MAX_BYTES, printable
 from stellar_explorer.server.admission import admission, visitor_of
+from stellar_explorer.server.answers import (
+    ARRIVAL_SECONDS,
+    FRESH,
+    GONE_AWAY,
+    TooLargeError,
+    declared_length,
+    whole_body,
+)
 from stellar_explorer.server.line import BusyError, Visitor
 
 ADDRESS = "/gradio_api/upload"

@@ -95,7 +95,7 @@ def operations(files: list[SpaceFile], there: frozenset[str]) -> list[CommitOper
 @contextmanager
 def hub_answers(name: str) -> Iterator[None]:
     """Round what is asked of the hub: a refusal becomes a sentence."""
-    from model.hub import HUB_ERRORS, reason  # torch comes with it
+    from model.checkpoints.hub import HUB_ERRORS, reason  # torch comes with it
 
     try:
         yield

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.files import write_whole
+from model.checkpoints.files import write_whole
 
 RANGE = (0.01, 0.99)  # the share of patches below black and below full colour, channel by channel
 

@@ -17,7 +17,7 @@ from stellar_explorer.views.sheet import DPI, LABEL, QUIET, SMALL, place, write
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from stellar_explorer.reconstructions import Rebuilt
+    from stellar_explorer.reconstruct.reconstructions import Rebuilt
 
 CONTENT, MARGIN, GAP = 2000, 56, 24  # pixels: the width everything shares, around it, and between pictures
 LINE = 26  # pixels from one line to the next

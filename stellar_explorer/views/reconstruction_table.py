@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stellar_explorer.reconstructions import Rebuilt
+    from stellar_explorer.reconstruct.reconstructions import Rebuilt
 
 COLUMNS = ("name", "model", "tokens", "bits", "bytes", "native_width", "native_height", "measured_width",
            "measured_height", "seconds", "psnr_db", "ssim", "stem_distance", "lpips", "what")

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from model import motion
-from model.equivariance import compare, one_of
 from model.factorization import Factorization
+from model.operations import motion
+from model.operations.equivariance import compare, one_of
 from photos.fitting import fit
 from train.evaluators import Value
 from train.evaluators.photo_set import PhotoSet

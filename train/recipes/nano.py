@@ -22,7 +22,7 @@ def recipe() -> TrainConfig:
     learn slowly: what it knows of scenes is more than a few thousand photos tell (EXPERIMENTS.md has the figures). The
     stem and the tokens, set from clusters of patches, join between the two: the stem knows what things are, the ViT
     where they end. Teachers are the stem's whole network, by timm's name or a file (`--set teachers.0.weights=FILE`),
-    and the start itself (train/start_teacher.py).
+    and the start itself (train/learners/start_teacher.py).
     Tokens come in three groups of 2, 4 and 10, each of which explains the patch features by itself
     (objective/granularity.py), with little doubt about which of its tokens a patch belongs to (objective/sharpness.py).
     First they find what is in X; only then X drops what they cannot tell (objective/simplicity.py). The published

@@ -1,0 +1,1 @@
+"""Photos encoded into an index: here, updated, or on many machines."""

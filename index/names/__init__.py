@@ -1,0 +1,1 @@
+"""What a concept is called."""

@@ -1,0 +1,1 @@
+"""Which vectors lie nearest: FAISS, exactly, or Milvus."""

@@ -1,0 +1,1 @@
+"""Atlas, a tab: the concepts of a collection as a map."""

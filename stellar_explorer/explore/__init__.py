@@ -1,0 +1,1 @@
+"""Explore, a tab: one photo, its concepts and where they are."""

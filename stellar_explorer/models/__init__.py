@@ -1,0 +1,1 @@
+"""Models, a tab: checkpoints, their scores and runs."""

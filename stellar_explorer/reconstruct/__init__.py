@@ -1,0 +1,1 @@
+"""Reconstruct, a tab: a photo rebuilt from few tokens, beside the baselines."""

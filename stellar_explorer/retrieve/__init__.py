@@ -1,0 +1,1 @@
+"""Retrieve, a tab: a concept, or several, found in other photos."""

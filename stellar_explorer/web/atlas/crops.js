@@ -1,0 +1,152 @@
+/** Crops of concepts: the part of a photo's thumbnail where a concept is, with the rest dimmed. */
+
+import { ask } from "../shared/line.js";
+import { resolveAddress } from "../shared/package.js";
+
+const MOST_ASKED = 200;
+const MOST_PHOTOS = 400;
+const MOST_CROPS = 800;
+const WAIT = 25;
+const VEILS = {
+  light: { filter: "grayscale(1) contrast(0.55) brightness(1.1)", cover: "rgb(246 244 240 / 0.6)" },
+  dark: { filter: "grayscale(1) contrast(0.7) brightness(0.75)", cover: "rgb(28 25 22 / 0.5)" },
+};
+
+export class Crops {
+  /** onarrive: called when something that was asked for is there to be drawn. */
+  constructor(onarrive) {
+    this.onarrive = onarrive;
+    this.open(null);
+  }
+
+  open(collection) {
+    this.collection = collection;
+    this.facts = new Map();
+    this.photos = new Map();
+    this.pictures = new Map();
+    this.wanted = new Set();
+    this.asked = new Set();
+    clearTimeout(this.timer);
+    this.timer = 0;
+  }
+
+  /** The page has turned dark or light: crops are drawn again. */
+  forget() {
+    this.pictures.clear();
+  }
+
+  /** What is told of a concept, or null until it has arrived. */
+  factsOf(id) {
+    const facts = this.facts.get(id);
+    if (!facts && !this.asked.has(id)) {
+      this.wanted.add(id);
+      this.timer ||= setTimeout(() => this.ask(), WAIT);
+    }
+    return facts ?? null;
+  }
+
+  async ask() {
+    this.timer = 0;
+    const { collection } = this;
+    // The latest first: what was asked for before may have left the view.
+    const ids = [...this.wanted].slice(-MOST_ASKED);
+    this.wanted.clear();
+    ids.forEach((id) => this.asked.add(id));
+    try {
+      const response = await ask(`stellar/collections/${encodeURIComponent(collection)}/atlas/concepts.json?ids=${ids.join(",")}`);
+      if (!response.ok || collection !== this.collection) return;
+      for (const facts of await response.json()) this.facts.set(facts.id, facts);
+      this.onarrive();
+    } catch {
+      ids.forEach((id) => this.asked.delete(id)); // asked for again when next drawn
+    }
+  }
+
+  /** A photo's thumbnail, or null until it has arrived. */
+  photoOf(photo, hash) {
+    let image = this.photos.get(photo);
+    if (image) {
+      this.photos.delete(photo); // to the end: the oldest goes first
+      this.photos.set(photo, image);
+    } else {
+      image = new Image();
+      image.onload = () => this.onarrive();
+      image.src = resolveAddress(`stellar/collections/${encodeURIComponent(this.collection)}/thumbnails/${photo}.jpg?v=${hash}`);
+      this.photos.set(photo, image);
+      if (this.photos.size > MOST_PHOTOS) this.photos.delete(this.photos.keys().next().value);
+    }
+    return image.complete && image.naturalWidth ? image : null;
+  }
+
+  /** -> a square canvas of `side` pixels with the concept's crop, or null until it can be drawn. */
+  picture(id, side) {
+    const key = `${id}/${side}`;
+    const kept = this.pictures.get(key);
+    if (kept) {
+      this.pictures.delete(key);
+      this.pictures.set(key, kept);
+      return kept;
+    }
+    const facts = this.factsOf(id);
+    const image = facts && this.photoOf(facts.photo, facts.hash);
+    if (!image) return null;
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = side;
+    drawCrop(canvas.getContext("2d"), image, facts, side);
+    this.pictures.set(key, canvas);
+    if (this.pictures.size > MOST_CROPS) this.pictures.delete(this.pictures.keys().next().value);
+    return canvas;
+  }
+}
+
+/** The square round a concept's box with some air, inside the photo as far as it can be; in the image's pixels. */
+export function cropOf(box, width, height) {
+  const isEmpty = box[2] <= box[0] || box[3] <= box[1];
+  const [left, top, right, bottom] = isEmpty ? [0, 0, 1, 1] : box;
+  const most = Math.min(width, height);
+  const wanted = Math.max((right - left) * width, (bottom - top) * height) * 1.12;
+  const side = Math.min(most, Math.max(wanted, most * 0.28));
+  const fit = (centre, length) => Math.min(Math.max(centre - side / 2, 0), length - side);
+  return { x: fit(((left + right) / 2) * width, width), y: fit(((top + bottom) / 2) * height, height), side };
+}
+
+function drawCrop(context, image, { box, mask, patch_grid: grid }, side) {
+  const { naturalWidth: width, naturalHeight: height } = image;
+  const crop = cropOf(box, width, height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(image, crop.x, crop.y, crop.side, crop.side, 0, 0, side, side);
+  const outside = veil(mask, grid);
+  if (!outside) return;
+  // Grey outside, and nearer to the page's own ground, so that the concept keeps the only colours.
+  const zoom = side / crop.side;
+  const layer = document.createElement("canvas");
+  layer.width = layer.height = side;
+  const veiled = layer.getContext("2d");
+  const { filter, cover } = VEILS[document.body.classList.contains("dark") ? "dark" : "light"];
+  veiled.filter = filter;
+  veiled.drawImage(context.canvas, 0, 0);
+  veiled.filter = "none";
+  veiled.fillStyle = cover;
+  veiled.fillRect(0, 0, side, side);
+  veiled.globalCompositeOperation = "destination-in";
+  veiled.imageSmoothingQuality = "high";
+  veiled.drawImage(outside, -crop.x * zoom, -crop.y * zoom, width * zoom, height * zoom);
+  context.drawImage(layer, 0, 0);
+}
+
+/** Run lengths -> a canvas of a pixel a patch, opaque outside the mask; null where nothing is inside. */
+export function veil(runs, [rows, cols]) {
+  if (runs.length < 2) return null;
+  const canvas = document.createElement("canvas");
+  canvas.width = cols;
+  canvas.height = rows;
+  const context = canvas.getContext("2d");
+  const pixels = context.createImageData(cols, rows);
+  let place = 0;
+  runs.forEach((run, number) => {
+    if (number % 2 === 0) for (let patch = place; patch < place + run; patch += 1) pixels.data[4 * patch + 3] = 255;
+    place += run;
+  });
+  context.putImageData(pixels, 0, 0);
+  return canvas;
+}

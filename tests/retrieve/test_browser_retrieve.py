@@ -1,0 +1,523 @@
+"""The Retrieve tab in real Chromium: asking, going on from a hit, one's own photos, and nothing that runs."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+
+from stellar_explorer.examples import examples
+from stellar_explorer.page.demo import build, launch
+from stellar_explorer.retrieve.collections import EXAMPLES, RESOLUTION, Collections
+from tests.fakes.collections import make_index, photo_bytes, tiny_explorer
+
+pytestmark = pytest.mark.browser
+
+PATIENCE = 60_000  # a page loads in seconds, but not beside a training
+FIRST, SECOND = list(examples())[:2]
+
+
+@pytest.fixture(scope="module")
+def explorer(tmp_path_factory):
+    return tiny_explorer(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="module")
+def collections(explorer, tmp_path_factory):
+    root = tmp_path_factory.mktemp("root")
+    made = Collections(explorer, root=root, cache=tmp_path_factory.mktemp("cache"))
+    make_index(root / "mine", made.identity, num_photos=9)
+    make_index(root / "hostile", made.identity, num_photos=3, hostile=True)
+    made._is_started = True
+    made._make_examples()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def address(explorer, collections):
+    demo = build(explorer)
+    _, url, _ = launch(demo, explorer, None, collections, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
+    yield url
+    demo.close(verbose=False)
+
+
+class Visitor:
+    """One browser context on the Retrieve tab, and what a test wants to know of it."""
+
+    def __init__(
+        self, browser, url: str, *, width: int = 1280, query: str = "?tab=retrieve", waits: bool = True
+    ) -> None:
+        self.context = browser.new_context(viewport={"width": width, "height": 900})
+        self.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        self.url, self.problems, self.requests = url, [], []
+        self.page = page = self.context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("console", lambda message: message.type == "error" and self.problems.append(message.text))
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("dialog", lambda dialog: (self.problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("request", lambda request: self.requests.append(request.url))
+        self.go(query, waits)
+
+    def go(self, query: str, waits: bool = True) -> None:
+        self.page.goto(query if query.startswith("http") else self.url + query)
+        if waits:
+            self.settle()
+
+    def settle(self) -> None:
+        """Until nothing is under way, what came is drawn and the address says it."""
+        self.page.wait_for_timeout(100)  # history's events come a little after its steps
+        self.page.wait_for_selector('[data-retrieve][data-state="ready"]:not([aria-busy], [data-late])')
+
+    def find(self, selector: str):
+        return self.page.locator(f"[data-retrieve] {selector}")
+
+    @property
+    def hits(self):
+        return self.find("[data-hits] .hit:not([hidden])")
+
+    def scores(self) -> list[float]:
+        return [float(words) for words in self.hits.locator(".hit-score").all_inner_texts()]
+
+    @property
+    def asked(self) -> str:
+        """The question in words."""
+        return self.find("[data-status]").inner_text()
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What the address says."""
+        return {name: values[0] for name, values in parse_qs(urlsplit(self.page.url).query).items()}
+
+    def click(self, selector: str, at: int = 0) -> None:
+        self.find(selector).nth(at).click()
+        self.settle()
+
+    def chosen(self) -> str | None:
+        pressed = self.find('[data-chip][aria-pressed="true"]')
+        return pressed.get_attribute("data-chip") if pressed.count() else None
+
+    def add_own(self, files: list[tuple[str, bytes]]) -> None:
+        self.page.set_input_files('[data-control="own-files"]', files=[
+            {"name": name, "mimeType": "image/png" if name.endswith("png") else "text/plain", "buffer": data}
+            for name, data in files])
+        self.page.wait_for_function("""() => /added/.test(document.querySelector("[data-own]").textContent)""")
+        self.settle()
+
+
+# Asking
+
+
+def test_asks_at_first_with_what_is_in_the_photo_and_not_round_it(visit, explorer):
+    photo = explorer.example(FIRST).open()
+    analysis = explorer.analyse(photo, explorer.models[0], RESOLUTION)
+    edge = np.ones(analysis.patch_grid, bool)
+    edge[1:-1, 1:-1] = False
+    along = analysis.localization[edge.ravel()].mean(axis=0) / analysis.localization.mean(axis=0)
+    by_mass = sorted(range(len(along)), key=lambda token: -analysis.localization[:, token].sum())
+    foremost = next((token for token in by_mass if along[token] < 0.5), by_mass[0])
+    assert visit().chosen() == str(foremost)
+
+
+def test_opens_with_a_question_and_lights_the_hits(visit):
+    visitor = visit()
+    assert visitor.find(f'[data-example="{FIRST}"]').get_attribute("aria-pressed") == "true"
+    assert visitor.hits.count() == len(examples()) - 1  # not the photo itself
+    scores = visitor.scores()
+    assert scores == sorted(scores, reverse=True)
+    assert visitor.find(f'[data-hits] [data-photo="{list(examples()).index(FIRST)}"]').count() == 0
+    dimmed = visitor.hits.first.locator("canvas").evaluate("""(canvas) => {
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        const opacities = data.filter((_, place) => place % 4 === 3);
+        return opacities.filter((opacity) => opacity > 100).length / opacities.length; }""")
+    assert 0.02 < dimmed < 0.99  # and the rest is lit
+    assert visitor.query["tab"] == "retrieve" and visitor.query["find"].startswith(f"{FIRST}.")
+
+    # another concept of the same photo, by its chip, by the photo and by keys
+    before = visitor.chosen()
+    other = next(token for token in "0123" if token != before)
+    visitor.click(f'[data-chip="{other}"]')
+    assert visitor.chosen() == other and visitor.query["find"] == f"{FIRST}.{other}"
+    box = visitor.find("[data-query-canvas]").bounding_box()
+    visitor.page.mouse.click(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.5)
+    visitor.settle()
+    order = visitor.find("[data-chip]").evaluate_all("(all) => all.map((one) => one.dataset.chip)")
+    at = order.index(visitor.chosen())
+    visitor.page.keyboard.press("]")
+    visitor.settle()
+    assert visitor.chosen() == order[(at + 1) % 4]
+
+
+def test_the_least_score_costs_no_request(visit):
+    visitor = visit()
+    scores = visitor.scores()
+    visitor.requests.clear()
+    slider = visitor.find('[data-control="least"]')
+    slider.focus()
+    slider.fill(str(round(scores[4], 2)))
+    visitor.settle()
+    assert not [url for url in visitor.requests if "/stellar/" in url and "/stellar/shown" not in url]
+    left = visitor.scores()
+    assert 0 < len(left) < len(scores) and min(left) >= round(scores[4], 2) - 0.005
+    assert f"{len(left)} of {len(scores)}" in visitor.find("[data-count]").inner_text()
+    assert float(visitor.query["least"]) == round(scores[4], 2)
+    slider.fill("1")
+    assert visitor.hits.count() == 0
+    assert "No hit reaches 1.00" in visitor.find("[data-instead]").inner_text()
+    slider.fill("0")
+    assert visitor.scores() == scores
+
+
+def test_a_hit_becomes_the_question_and_there_is_a_way_back(visit):
+    visitor = visit()
+    first, title = visitor.query["find"], visitor.hits.first.locator(".hit-title").inner_text()
+    visitor.click(".hit-picture")
+    assert visitor.find(".retrieve-title").inner_text() == title
+    second = visitor.query["find"]
+    assert re.fullmatch(r"\d+\.\d", second) and visitor.find(".trail-step").count() == 1
+    visitor.click(".hit-picture", 2)
+    assert visitor.find(".trail-step").count() == 2 and visitor.query["find"] not in (first, second)
+
+    visitor.click(".trail-step", 1)
+    assert visitor.query["find"] == second and visitor.find(".retrieve-title").inner_text() == title
+    assert visitor.find(".trail-step").count() == 1
+    visitor.page.go_back()
+    visitor.settle()
+    assert visitor.find(".trail-step").count() == 2
+    visitor.page.go_back()
+    visitor.settle()
+    assert visitor.query["find"] == second
+    visitor.page.go_back()
+    visitor.settle()
+    assert visitor.query["find"] == first and visitor.find(".trail").is_hidden()
+
+
+def test_hits_by_keys(visit):
+    visitor = visit()
+    visitor.hits.first.locator(".hit-picture").focus()
+    label = "() => document.activeElement.closest('.hit')?.dataset.photo"
+    order = visitor.hits.evaluate_all("(all) => all.map((one) => one.dataset.photo)")
+    for key, expected in (("ArrowRight", order[1]), ("ArrowRight", order[2]), ("ArrowLeft", order[1])):
+        visitor.page.keyboard.press(key)
+        assert visitor.page.evaluate(label) == expected
+    visitor.page.keyboard.press("ArrowDown")
+    below = visitor.page.evaluate(label)
+    assert order.index(below) > 1
+    visitor.page.keyboard.press("ArrowUp")
+    assert order.index(visitor.page.evaluate(label)) < order.index(below)
+    visitor.page.keyboard.press("Enter")
+    visitor.settle()
+    assert visitor.find(".trail-step").count() == 1
+
+
+def test_a_box_and_a_whole_photo(visit):
+    visitor = visit()
+    visitor.click('[data-control="kind"] [data-option="photo"]')
+    assert visitor.query["find"] == FIRST and "what is in" in visitor.asked
+    assert visitor.hits.count() == len(examples()) - 1
+    visitor.click('[data-control="kind"] [data-option="box"]')
+    box = visitor.find("[data-query-canvas]").bounding_box()
+    visitor.page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.3)
+    visitor.page.mouse.down()
+    visitor.page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.8, steps=4)
+    visitor.page.mouse.up()
+    visitor.settle()
+    edges = [float(edge) for edge in visitor.query["find"].split("@")[1].split(",")]
+    assert edges == pytest.approx([0.2, 0.3, 0.6, 0.8], abs=0.02) and "a box of" in visitor.asked
+    visitor.find("[data-query-canvas]").focus()
+    visitor.page.keyboard.press("ArrowRight")
+    visitor.settle()
+    moved = [float(edge) for edge in visitor.query["find"].split("@")[1].split(",")]
+    assert moved == pytest.approx([edges[0] + 0.03, edges[1], edges[2] + 0.03, edges[3]], abs=0.005)
+
+
+def test_conditions_in_words(visit):
+    visitor = visit()
+    subject = visitor.chosen()
+    other = next(token for token in "0123" if token != subject)
+    visitor.click('[data-action="add-row"]')
+    assert visitor.find(".builder-slot").get_attribute("aria-pressed") == "true"
+    visitor.click(f'[data-chip="{other}"]')
+    assert visitor.chosen() == subject and ", also with concept" in visitor.asked
+    assert visitor.query["find"].split("~")[1] == f"also:{FIRST}.{other}"
+    assert len(visitor.find('[data-hits] .hit canvas').all()) == visitor.hits.count()
+    for relation, words in (("not", "but not"), ("left_of", "left of"), ("inside", "inside"), ("minus", "less like")):
+        visitor.find("[data-relation]").select_option(relation)
+        visitor.settle()
+        assert words in visitor.asked and visitor.query["find"].split("~")[1].startswith(f"{relation}:")
+    visitor.find("[data-relation]").select_option("covers")
+    visitor.settle()
+    assert "covering at least 20 % of the photo" in visitor.asked
+
+    # of another photo, and of a hit
+    visitor.click('[data-action="add-row"]')
+    visitor.click(f'[data-example="{SECOND}"]')
+    visitor.click('[data-chip="1"]')
+    assert visitor.find(f'[data-example="{FIRST}"]').get_attribute("aria-pressed") == "true"
+    assert visitor.query["find"].split("~")[2] == f"also:{SECOND}.1"
+    visitor.click('[data-action="add-row"]')
+    visitor.click(".hit-picture")
+    assert re.fullmatch(r"also:\d+\.\d", visitor.query["find"].split("~")[3])
+    assert visitor.find(".trail").is_hidden()  # a hit was picked, not opened
+    visitor.page.keyboard.press("Escape")
+    link = visitor.page.url
+    said = visitor.asked
+
+    again = visit(query=link[len(visitor.url):])
+    assert again.asked == said and again.query["find"] == visitor.query["find"]
+    again.click(".builder-end .quiet-button")
+    assert again.find(".builder-row").count() == 1
+
+
+def test_words_find_named_concepts(visit):
+    visitor = visit(query="?tab=retrieve&collection=mine")
+    offered = visitor.find("datalist option").evaluate_all("(all) => all.map((one) => one.value)")
+    assert offered and set(offered) <= {"cat", "dog", "grass", "sky", "wheel", "window", "animal", "mammal"}
+    field = visitor.find('[data-control="word"]')
+    field.fill(offered[0])
+    field.press("Enter")
+    visitor.settle()
+    assert visitor.asked == f"Photos with “{offered[0]}”." and visitor.hits.count() > 0
+    assert visitor.query["find"] == f'"{offered[0]}"'
+    field.fill("no such thing")
+    field.press("Enter")
+    visitor.settle()
+    assert visitor.hits.count() == 0 and "Words that find something here" in visitor.find("[data-instead]").inner_text()
+    visitor.click(".trail-step", 1)
+    assert visitor.asked == f"Photos with “{offered[0]}”."
+
+
+def test_thumbs_refine_and_can_be_forgotten(visit):
+    visitor = visit()
+    before = visitor.scores()
+    photo = visitor.hits.nth(3).get_attribute("data-photo")
+    visitor.hits.nth(3).locator('[data-mark="good"]').click()
+    visitor.settle()
+    assert "1 liked" in visitor.asked
+    liked = visitor.find(f'.hit[data-photo="{photo}"]')
+    assert liked.get_attribute("data-mark") == "good" and visitor.scores() != before
+    bad = visitor.hits.nth(6).get_attribute("data-photo")
+    bad_concept = "(all) => all.map((one) => one.dataset.photo)"
+    visitor.hits.nth(6).locator('.hit-mark[data-mark="bad"]').click()
+    visitor.settle()
+    assert "1 disliked" in visitor.asked and bad is not None and visitor.hits.evaluate_all(bad_concept)
+    visitor.click('[data-action="unrefine"]')
+    assert visitor.scores() == before and visitor.find('[data-action="unrefine"]').is_hidden()
+
+
+def test_narrowing_down(visit):
+    visitor = visit(query="?tab=retrieve&collection=mine")
+    visitor.click("[data-filters] summary")
+    visitor.find('[data-control="label"]').select_option("=dog")
+    visitor.settle()
+    assert visitor.query["label"] == "dog"
+    assert all(words.startswith("dog") for words in visitor.hits.locator(".hit-title").all_inner_texts())
+    visitor.click('[data-control="size"] [data-option="large"]')
+    assert visitor.query["size"] == "large"
+    visitor.find('[data-control="fold"]').check()
+    visitor.settle()
+    assert visitor.query["alike"] == "folded" and visitor.find(".retrieve-count").inner_text() == "3"
+    visitor.click(".retrieve-checks .quiet-button")
+    assert not {"label", "size", "alike"} & set(visitor.query) and visitor.hits.count() == 9
+
+
+# From elsewhere, and by address
+
+
+def test_explore_hands_the_photo_over(visit):
+    visitor = visit(query=f"?photo={SECOND}", waits=False)
+    page = visitor.page
+    page.wait_for_selector('[data-stage][data-state="ready"][data-frame]')
+    page.locator('[data-stage] [data-chip="2"]').click()
+    button = page.locator('[data-action="find"]')
+    assert button.inner_text() == "Find this in other photos"
+    button.click()
+    visitor.settle()
+    assert visitor.chosen() == "2" and visitor.query["find"] == f"{SECOND}.2"
+    assert visitor.find(".retrieve-title").inner_text() == examples()[SECOND].title
+
+    # back in Explore all is as it was; another concept goes the same way, an upload at another resolution too
+    page.get_by_role("tab", name="Explore").click()
+    assert page.locator("[data-stage]").get_attribute("data-pinned") == "2"
+    page.locator('[data-stage] [data-chip="1"]').click()
+    button.click()
+    visitor.settle()
+    assert visitor.chosen() == "1" and visitor.find(".trail-step").count() == 1
+    page.get_by_role("tab", name="Explore").click()
+    page.locator('[data-stage] [data-control="resolution"] [data-option="224"]').click()
+    page.set_input_files('[data-stage] [data-control="file"]', files=[
+        {"name": "mine.png", "mimeType": "image/png", "buffer": photo_bytes(11, (360, 240))}])
+    page.wait_for_function(
+        """() => document.querySelector("[data-stage] [data-status]").textContent.startsWith("mine.png")""")
+    page.wait_for_selector('[data-stage][data-state="ready"][data-resolution="224"]')
+    page.locator('[data-stage] [data-chip="3"]').click()
+    button.click()
+    visitor.settle()
+    assert visitor.chosen() == "3" and visitor.find(".retrieve-title").inner_text() == "mine.png"
+    assert "find" not in visitor.query  # an upload is in no link
+
+
+def test_a_link_brings_the_question_back(visit):
+    visitor = visit(query=f"?tab=retrieve&find={SECOND}.1&least=0.30&photo={FIRST}")
+    assert visitor.chosen() == "1"
+    assert visitor.find(f'[data-example="{SECOND}"]').get_attribute("aria-pressed") == "true"
+    assert min(visitor.scores()) >= 0.3
+    visitor.page.locator('[data-retrieve] [data-action="link"]').click()
+    link = visitor.page.evaluate("navigator.clipboard.readText()")
+    assert "photo=" not in link and f"find={SECOND}.1" in link and "least=0.30" in link
+    visitor.go(link)
+    assert visitor.chosen() == "1" and visitor.query["find"] == f"{SECOND}.1"
+
+
+@pytest.mark.parametrize("query", [
+    "find=nobody.3&collection=..%2F..&least=9&label=%24%7Balert(1)%7D", f"find={FIRST}.99", "find=999.0",
+    "find=%22%22~~~:::", f"find={FIRST}%40.9,.9,.1,.1", "find=" + "~also:x" * 500,
+    f"find={FIRST}.1~sum:{FIRST}.2~covers:7"])
+def test_an_address_of_nonsense_does_no_harm(visit, query):
+    visit.expected += ["400", "404"]
+    visitor = visit(query=f"?tab=retrieve&{query}")
+    assert visitor.hits.count() > 0 or visitor.find("[data-alert]").is_visible()
+    visitor.click(f'[data-example="{SECOND}"]')
+    assert visitor.find(".retrieve-title").inner_text() == examples()[SECOND].title
+
+
+def test_nothing_that_an_index_says_is_evaluated(visit):
+    visitor = visit(query="?tab=retrieve&collection=hostile")
+    words = visitor.hits.first.locator(".hit-title").inner_text()
+    assert "${alert(1)}{{x}}<img src=x" in words
+    visitor.click(".hit-picture")
+    assert "${alert(1)}" in visitor.find(".retrieve-title").inner_text()
+    assert visitor.page.locator('[data-retrieve] img[src="x"]').count() == 0
+
+
+def test_browsing_a_collection(visit):
+    visitor = visit()
+    visitor.click('[data-action="browse"]')
+    tiles = visitor.find("[data-browse] .hit")
+    assert tiles.count() == len(examples()) and visitor.find("[data-hits]").is_hidden()
+    tiles.nth(5).locator("button").click()
+    visitor.settle()
+    assert visitor.hits.count() == len(examples()) - 1 and visitor.query["find"].startswith("5.")
+    visitor.find('[data-control="collection"]').select_option("mine")
+    visitor.settle()
+    assert visitor.hits.count() == 9  # the same question elsewhere
+
+
+# A visitor's own photos
+
+
+def test_own_photos_are_added_searched_and_removed(visit):
+    visit.expected += ["400"]  # one file is no photo
+    visitor = visit()
+    files = [(f"photo {seed}.png", photo_bytes(seed, (240, 160))) for seed in range(4)]
+    visitor.add_own([*files, ("broken.png", b"hello"), ("notes.txt", b"hello"), ("again.png", files[0][1])])
+    told = visitor.find("[data-own]").inner_text()
+    assert "4 photos added, 1 there already, 1 could not be opened, 1 other file left out." in told
+    assert "broken.png: " in told
+    assert visitor.find('[data-control="collection"] option:checked').inner_text() == "Your photos"
+    assert visitor.hits.count() == 4 and "own-" not in visitor.page.url and "find" not in visitor.query
+    visitor.click(".hit-picture")
+    assert visitor.find(".retrieve-title").inner_text().startswith("photo ") and visitor.hits.count() == 3
+
+    # they outlive a reload, and nobody else sees them
+    visitor.page.reload()
+    visitor.settle()
+    visitor.find('[data-control="collection"]').select_option(label="Your photos")
+    visitor.settle()
+    assert visitor.hits.count() == 4
+    other = visit()
+    assert "Your photos" not in other.find('[data-control="collection"] option').all_inner_texts()
+
+    visitor.click('[data-action="remove-own"]')
+    assert visitor.find('[data-control="collection"] option:checked').inner_text() == "Example photos"
+    assert "Your photos" not in visitor.find('[data-control="collection"] option').all_inner_texts()
+
+
+DRAG = """([kind, across, files]) => {
+  const data = new DataTransfer();
+  for (const [name, bytes] of files) data.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+  const place = { clientX: innerWidth * across, clientY: 300 };
+  window.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true, ...place }));
+}"""
+
+
+def test_what_is_dropped_asks_or_is_kept(visit):
+    visitor = visit()
+    one = [["mine.png", list(photo_bytes(21, (240, 160)))]]
+    visitor.page.evaluate(DRAG, ["dragenter", 0.2, one])
+    assert visitor.find("[data-veil]").is_visible()
+    assert visitor.find('[data-half="ask"]').get_attribute("data-over") is not None
+    visitor.page.evaluate(DRAG, ["dragover", 0.8, one])
+    assert visitor.find('[data-half="keep"]').get_attribute("data-over") is not None
+    visitor.page.evaluate(DRAG, ["drop", 0.2, one])
+    visitor.settle()
+    assert visitor.find(".retrieve-title").inner_text() == "mine.png" and visitor.find("[data-own]").is_hidden()
+
+    visitor.page.evaluate(DRAG, ["drop", 0.8, one])
+    visitor.page.wait_for_function("""() => /1 photo added/.test(document.querySelector("[data-own]").textContent)""")
+    many = [[f"{seed}.png", list(photo_bytes(seed, (240, 160)))] for seed in (30, 31)]
+    visitor.page.evaluate(DRAG, ["dragenter", 0.2, many])
+    assert visitor.find('[data-half="ask"]').is_hidden()  # a search has one photo
+    visitor.page.evaluate(DRAG, ["drop", 0.2, many])
+    visitor.page.wait_for_function("""() => /2 photos added/.test(document.querySelector("[data-own]").textContent)""")
+    visitor.settle()
+    assert visitor.find('[data-control="collection"] option:checked').inner_text() == "Your photos"
+
+
+# What goes wrong
+
+
+def test_a_file_that_is_no_photo_is_refused_in_words(visit):
+    visit.expected += ["400"]
+    visitor = visit()
+    visitor.page.set_input_files('[data-retrieve] [data-control="file"]', files=[
+        {"name": "x.png", "mimeType": "image/png", "buffer": b"hello"}])
+    visitor.find("[data-alert]").wait_for()
+    visitor.settle()
+    assert visitor.find("[data-alert]").inner_text().strip() and visitor.hits.count() == len(examples()) - 1
+
+
+def test_what_the_server_has_forgotten_comes_back(visit, explorer):
+    visit.expected += ["404"]
+    visitor = visit()
+    before = visitor.asked
+    explorer._studies._entries.clear()
+    token = next(one for one in "0123" if one != visitor.chosen())
+    visitor.click(f'[data-chip="{token}"]')
+    assert visitor.chosen() == token and visitor.find("[data-alert]").is_hidden()
+    assert visitor.asked != before and visitor.hits.count() == len(examples()) - 1
+
+
+def test_a_collection_that_is_being_prepared(visit, collections):
+    shelf = collections._examples
+    index, shelf.index, shelf.progress = shelf.index, None, 0.4
+    try:
+        visit.expected += ["400"]
+        visitor = visit(waits=False)
+        bar = visitor.find("[data-instead] [role=progressbar]")
+        bar.wait_for()
+        assert bar.get_attribute("aria-valuenow") == "40"
+    finally:
+        shelf.index = index
+    visitor.page.wait_for_function(
+        "(count) => Number(document.querySelector('[data-retrieve]').dataset.hits) === count", arg=len(examples()) - 1)
+    assert collections.get(EXAMPLES).num_photos == len(examples())
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_phone(visit, theme):
+    visitor = visit(width=390, query=f"?tab=retrieve&__theme={theme}")
+    page = visitor.page
+    visitor.click('[data-action="add-row"]')
+    visitor.click('[data-chip="1"]')
+    visitor.click("[data-filters] summary")
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
+    for selector in (".retrieve-frame", "[data-chips]", ".builder", ".retrieve-refining", "[data-hits]"):
+        box = visitor.find(selector).first.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 390, selector
+    assert visitor.find(".retrieve-frame").bounding_box()["y"] < visitor.find("[data-hits]").bounding_box()["y"]
+    for mark in visitor.find(".hit-mark").all()[:4]:
+        assert mark.bounding_box()["height"] >= 34
+    sizes = page.locator("[data-retrieve] :is(p, span, button, label)").evaluate_all(
+        "(all) => all.filter((one) => one.checkVisibility()).map((one) => parseFloat(getComputedStyle(one).fontSize))")
+    assert min(sizes) >= 11

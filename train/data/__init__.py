@@ -1,0 +1,1 @@
+"""Photos into batches: cropped and coloured, on the CPU or on the device."""
