@@ -1,18 +1,10 @@
-"""Edit, a tab: a photo's concepts moved, erased, swapped and morphed by hand, and the picture decoded of them."""
+"""Edit, a tab: concepts of a photo moved, copied and removed; below, what moves with a photo and what stays."""
 
 from __future__ import annotations
 
-import gradio as gr
-
-# Constant, as on the stage: names and sentences reach the page as JSON from routes, and are written as text.
-TEMPLATE = '<div class="stellar-stage stellar-edit" data-edit></div>'
-ON_LOAD = """
-const root = window.gradio_config?.root ?? new URL(".", document.baseURI).href;
-const address = new URL("stellar/web/edit/edit.js", root.endsWith("/") ? root : root + "/");
-import(address.href).then(({ mountEdit }) => mountEdit({ element }));
-"""
+from stellar_explorer.page.panel import panel
 
 
 def build() -> None:
-    """Inside a gr.Tab. All it shows comes from the addresses of `stellar_explorer.edit.routes`."""
-    gr.HTML(html_template=TEMPLATE, css_template="", js_on_load=ON_LOAD, elem_id="edit", apply_default_css=False)
+    """Inside a gr.Blocks. All it shows comes from the addresses of `stellar_explorer.edit.routes`."""
+    panel("edit", script="edit/edit.js", styles=["edit/edit.css", "equivariance/equivariance.css"])

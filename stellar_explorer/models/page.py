@@ -7,27 +7,13 @@ from typing import Any
 import gradio as gr
 
 from stellar_explorer.models.library import Library
-
-# Constant, as on the stage: names, recipes and scores reach the page as JSON from routes, and are written as text.
-LIST = '<div class="stellar-stage stellar-models" data-models-list></div>'
-RECORD = '<div class="stellar-stage stellar-models" data-models-record></div>'
-# The name in quotes is how gr.HTML learns which events the list sends.
-ON_LOAD = """
-const events = ["choose"];
-const root = window.gradio_config?.root ?? new URL(".", document.baseURI).href;
-const address = new URL("stellar/web/models/models.js", root.endsWith("/") ? root : root + "/");
-import(address.href).then(({ mountModels }) => mountModels({ element, trigger }));
-"""
+from stellar_explorer.page.panel import panel
 
 
 def build(library: Library) -> None:
-    """Inside a gr.Tab."""
-    with gr.Row(elem_id="models", equal_height=False):
-        with gr.Column(scale=0, min_width=236, elem_id="models-side"):
-            chooser = gr.HTML(html_template=LIST, css_template="", js_on_load=ON_LOAD, apply_default_css=False)
-        with gr.Column(scale=1, min_width=300, elem_id="models-main"):
-            gr.HTML(html_template=RECORD, css_template="", js_on_load=ON_LOAD, apply_default_css=False)
-            card = gr.Markdown(elem_id="models-card", elem_classes="prose", latex_delimiters=[])
+    """Inside a gr.Blocks."""
+    chooser = panel("models", script="models/models.js", styles=["models/models.css"], events=["choose"])
+    card = gr.Markdown(elem_id="models-card", elem_classes="prose", latex_delimiters=[])
 
     def show_card(event: gr.EventData) -> str:
         return card_of(library, event._data)

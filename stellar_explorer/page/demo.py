@@ -16,7 +16,6 @@ from stellar_explorer.atlas.atlases import Atlases
 from stellar_explorer.atlas.routes import atlas_routes
 from stellar_explorer.edit import page as edit
 from stellar_explorer.edit.routes import edit_routes
-from stellar_explorer.equivariance import page as equivariance
 from stellar_explorer.equivariance.measuring import Equivariance
 from stellar_explorer.equivariance.routes import equivariance_routes
 from stellar_explorer.explore import page as explore
@@ -27,7 +26,7 @@ from stellar_explorer.models.routes import library_routes
 from stellar_explorer.page import endpoints
 from stellar_explorer.page.blocks import ExplorerBlocks
 from stellar_explorer.page.blocks import endpoints as named_endpoints
-from stellar_explorer.page.theme import CSS, MASTHEAD, theme
+from stellar_explorer.page.theme import CSS, theme
 from stellar_explorer.photo import MAX_BYTES
 from stellar_explorer.reconstruct import page as reconstruct
 from stellar_explorer.reconstruct.reconstructions import Reconstructions
@@ -48,14 +47,11 @@ ASSETS = Path(__file__).resolve().parent.parent.parent / "assets"
 MOST_EVENTS = 2 * MOST_WAITING
 HEAD = """
 <meta name="description" content="Drop in a photo and see the concepts a STELLAR vision model finds, and where.">
-<link rel="stylesheet" href="stellar/web/explore/stage.css">
-<link rel="stylesheet" href="stellar/web/models/models.css">
-<link rel="stylesheet" href="stellar/web/retrieve/retrieve.css">
-<link rel="stylesheet" href="stellar/web/teach/teach.css">
-<link rel="stylesheet" href="stellar/web/atlas/atlas.css">
-<link rel="stylesheet" href="stellar/web/reconstruct/reconstruct.css">
-<link rel="stylesheet" href="stellar/web/edit/edit.css">
-<link rel="stylesheet" href="stellar/web/equivariance/equivariance.css">
+<link rel="stylesheet" href="stellar/web/shared/tokens.css">
+<link rel="stylesheet" href="stellar/web/shared/frame.css">
+<link rel="stylesheet" href="stellar/web/shared/controls.css">
+<link rel="stylesheet" href="stellar/web/drawing/drawing.css">
+<script type="module" src="stellar/web/shared/frame.js"></script>
 """
 
 
@@ -66,23 +62,26 @@ def build(explorer: Explorer, library: Library | None = None) -> ExplorerBlocks:
     """
     library = library or Library(explorer.models)
     with ExplorerBlocks(title="STELLAR Explorer", fill_width=True, analytics_enabled=False) as demo:
-        gr.HTML(MASTHEAD, apply_default_css=False)
-        with gr.Tabs():
-            with gr.Tab("Explore", id="explore"):
-                explore.build(explorer, demo.uploads, first=explore.first_manifest(explorer))
-            with gr.Tab("Retrieve", id="retrieve"):
+        with gr.Column(elem_id="stellar-panels"):
+            with place("explore"):
+                explore.build(first=explore.first_manifest(explorer))
+            with place("retrieve"):
                 retrieve.build()
-            with gr.Tab("Atlas", id="atlas"):
+            with place("atlas"):
                 atlas.build()
-            with gr.Tab("Reconstruct", id="reconstruct"):
+            with place("reconstruct"):
                 reconstruct.build()
-            with gr.Tab("Edit", id="edit"):
+            with place("edit"):
                 edit.build()
-                equivariance.build()
-            with gr.Tab("Models", id="models"):
+            with place("models"):
                 models.build(library)
         endpoints.build(explorer, demo.uploads)
     return demo
+
+
+def place(tab: str) -> gr.Column:
+    """Of a tab, under the frame's own list of tabs: web/shared/frame.css shows the one that is open."""
+    return gr.Column(elem_id=f"tab-panel-{tab}", elem_classes="stellar-tab")
 
 
 def launch(

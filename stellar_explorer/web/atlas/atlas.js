@@ -7,7 +7,7 @@
 import { choice } from "../shared/controls.js";
 import { icon, make, uniqueId, write } from "../shared/elements.js";
 import { findInRetrieve } from "../shared/handover.js";
-import { ask } from "../shared/line.js";
+import { ask } from "../shared/requests.js";
 import { sentenceOf } from "../shared/package.js";
 import { ConceptCard, PICTURE } from "./card.js";
 import { ClusterTable } from "./clusters.js";
@@ -476,4 +476,11 @@ class AtlasTab {
       this.complain(`The picture could not be made. ${problem.message}`);
     }
   }
+}
+
+/** TODO: the page as it was, in the new frame. */
+export function mount({ root, trigger }) {
+  root.removeAttribute("data-mounted");
+  root.setAttribute("data-atlas", "");
+  mountAtlas({ element: root });
 }

@@ -1,6 +1,6 @@
 /** Crops of concepts: the part of a photo's thumbnail where a concept is, with the rest dimmed. */
 
-import { ask } from "../shared/line.js";
+import { ask } from "../shared/requests.js";
 import { resolveAddress } from "../shared/package.js";
 
 const MOST_ASKED = 200;

@@ -2,7 +2,7 @@
 
 import { icon, make, write } from "../shared/elements.js";
 import { save } from "./picture.js";
-import { ask } from "../shared/line.js";
+import { ask } from "../shared/requests.js";
 
 const PAGE = 60;
 const PAGE_NARROW = 24;

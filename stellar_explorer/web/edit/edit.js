@@ -3,6 +3,7 @@
  * This file arranges; the parts are in edit_*.js. The server is asked for the photo once, and then for each state of the edits.
  */
 
+import { mountEquivariance } from "../equivariance/equivariance.js";
 import { Chips, percentOf } from "../drawing/chips.js";
 import { choice } from "../shared/controls.js";
 import { EditCanvas, tokensTogether } from "./canvas.js";
@@ -115,7 +116,7 @@ class EditTab {
         make("div", { class: "section-head" }, make("h3", {}, "Concepts"), make("span", { class: "hint" }, "with their shares of the edited picture")), this.chips.element),
       make("div", { class: "edit-lower" }, this.tools.element, this.other.element, this.list.element),
       make("p", { class: "unseen", id: help }, KEYS), this.copyDialog.element);
-    listenToKeys({ isShown: () => this.isShown() && this.study !== null, step: (by) => this.step(by), letGo: () => this.update({ tokens: [] }), hold: () => {} });
+    listenToKeys({ isShown: () => this.isShown() && this.study !== null, step: (by) => this.step(by), unpin: () => this.update({ tokens: [] }), hold: () => {} });
     document.addEventListener("keydown", (event) => this.key(event));
   }
 
@@ -804,4 +805,13 @@ function deliver(blob, name) {
   link.click();
   link.remove();
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
+/** TODO: the page as it was, in the new frame. */
+export function mount({ root }) {
+  root.removeAttribute("data-mounted");
+  const [edit, equivariance] = ["data-edit", "data-equivariance"].map((name) => make("div", { [name]: "", class: `stellar-stage stellar-${name.slice(5)}` }));
+  root.replaceChildren(edit, equivariance);
+  mountEdit({ element: edit });
+  mountEquivariance({ element: equivariance });
 }

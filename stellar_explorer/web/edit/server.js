@@ -1,7 +1,7 @@
 /** What the Edit tab asks of the server: photos to edit, and what the edits make of them. The encoder runs for the first only. */
 
 import { strongestTokens } from "../drawing/factorization.js";
-import { ask } from "../shared/line.js";
+import { ask } from "../shared/requests.js";
 import { Gone, decodeArrays, fetchPackage, fetchPhoto } from "../shared/package.js";
 
 /** Requests follow one another no faster, however fast somebody drags. */

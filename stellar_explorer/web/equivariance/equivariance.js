@@ -10,7 +10,7 @@ import { icon, make, write } from "../shared/elements.js";
 import { AmountCurve } from "./curve.js";
 import { ConceptPicture, MovingPhoto, sceneOf } from "./maps.js";
 import { Numbers, cosineInWords, percentInWords } from "./numbers.js";
-import { ask } from "../shared/line.js";
+import { ask } from "../shared/requests.js";
 import { fetchPhoto, fetchSettings, sentenceOf } from "../shared/package.js";
 
 const ROOT = "[data-equivariance]";

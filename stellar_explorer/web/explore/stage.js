@@ -127,7 +127,7 @@ class Stage {
     listenToKeys({
       isShown: () => this.isShown() && this.shown !== null,
       step: (by) => this.step(by),
-      letGo: () => this.letGo(),
+      unpin: () => this.letGo(),
       hold: (held) => held !== this.state.held && this.change({ held }),
     });
     this.redrawOnNewScreen();

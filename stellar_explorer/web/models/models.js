@@ -335,3 +335,11 @@ function recipeTable(recipe) {
 }
 
 const tab = new ModelsTab();
+
+/** TODO: the page as it was, in the new frame. */
+export function mount({ root, trigger }) {
+  const [list, record] = ["data-models-list", "data-models-record"].map((name) => make("div", { [name]: "", class: "stellar-stage stellar-models" }));
+  root.replaceChildren(list, record);
+  mountModels({ element: list, trigger });
+  mountModels({ element: record, trigger });
+}

@@ -534,3 +534,10 @@ class ReconstructTab {
     this.say(this.study.photo.example ? "Link copied." : "Link copied, without the photo: uploads are never in a link.");
   }
 }
+
+/** TODO: the page as it was, in the new frame. */
+export function mount({ root, trigger }) {
+  root.removeAttribute("data-mounted");
+  root.setAttribute("data-reconstruct", "");
+  mountReconstruct({ element: root });
+}

@@ -2,7 +2,7 @@
 
 import { icon, make, write } from "../shared/elements.js";
 import { refusal } from "../shared/gather.js";
-import { ask } from "../shared/line.js";
+import { ask } from "../shared/requests.js";
 import { Gone, resolveAddress } from "../shared/package.js";
 import { collectionAddress, fetchJson } from "./photo.js";
 

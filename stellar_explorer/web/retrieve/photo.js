@@ -1,7 +1,7 @@
 /** QueryPhoto: the photo that is asked about, whether it was analysed just now or lies in a collection. */
 
 import { isInside, openGrid, patchAt, tokensByMass } from "../drawing/factorization.js";
-import { ask } from "../shared/line.js";
+import { ask } from "../shared/requests.js";
 import { nameOf } from "../shared/names.js";
 import { Gone, fetchPackage, fetchPhoto, sentenceOf } from "../shared/package.js";
 import { gridOfMasks } from "./masks.js";

@@ -134,7 +134,7 @@ class RetrieveTab {
       introduction(INTRODUCTION, INTRODUCTION_SEEN), this.gather.element, this.alertBar, this.toolbar(), this.own.element, this.own.chooser,
       make("div", { class: "retrieve-body" }, this.asking(), this.found()), this.copyDialog.element, veil);
     listenToKeys({
-      isShown: () => this.isShown() && this.photo !== null, step: (by) => this.step(by), letGo: () => this.letGo(), hold: () => {},
+      isShown: () => this.isShown() && this.photo !== null, step: (by) => this.step(by), unpin: () => this.letGo(), hold: () => {},
     });
   }
 
@@ -868,4 +868,11 @@ function countIn(shown, { results, num_photos: all, k }, least) {
   const hits = least > 0 && shown < results.length ? `${shown} of ${isAll ? number : `the best ${number}`} hits`
     : isAll ? `${number} ${results.length === 1 ? "hit" : "hits"}` : `The best ${number} hits`;
   return `${hits} in ${all.toLocaleString("en")} ${all === 1 ? "photo" : "photos"}, the best at ${best.score.toFixed(2)}`;
+}
+
+/** TODO: the page as it was, in the new frame. */
+export function mount({ root, trigger }) {
+  root.removeAttribute("data-mounted");
+  root.setAttribute("data-retrieve", "");
+  mountRetrieve({ element: root });
 }

@@ -21,14 +21,14 @@ export function panelKeys(on) {
   };
 }
 
-/** Keys of the whole stage. on: {isShown(), step(by), letGo(), hold(held)} */
+/** Keys of the whole stage. on: {isShown(), step(by), unpin(), hold(held)} */
 export function listenToKeys(on) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (!(event.target instanceof Element) || isTyping(event.target)) return;
     if (document.querySelector("dialog[open]") || !on.isShown()) return;
     if (event.key === "[" || event.key === "]") on.step(event.key === "]" ? 1 : -1);
-    else if (event.key === "Escape") on.letGo();
+    else if (event.key === "Escape") on.unpin();
     else if (event.key.toLowerCase() === "s" && !event.repeat) on.hold(true);
   });
   document.addEventListener("keyup", (event) => {

@@ -1,6 +1,6 @@
 /** What this page shows, told to the server now and then, so that it is kept for as long as somebody looks at it. */
 
-import { resolveAddress } from "./package.js";
+import { resolveAddress } from "./requests.js";
 
 const BEAT = 30_000; // a third of how long the server keeps what it was told
 const MOST = 24;

@@ -1,0 +1,47 @@
+/** A dialog that takes a photo with this device's camera. */
+
+import { make } from "./elements.js";
+
+export class Camera {
+  /** @param {(file: File) => void} take @param {(sentence: string) => void} refuse */
+  constructor(take, refuse) {
+    this.take = take;
+    this.refuse = refuse;
+    /** @type {MediaStream | null} */
+    this.stream = null;
+    this.video = make("video", { class: "camera-video", autoplay: true, playsinline: true, "aria-label": "Camera picture" });
+    this.video.muted = true;
+    this.element = make("dialog", { class: "dialog", "aria-label": "Take a photo", "data-dialog": "camera", onclose: () => this.stop() },
+      this.video, make("div", { class: "dialog-actions" },
+        make("button", { type: "button", class: "button", onclick: () => this.element.close() }, "Cancel"),
+        make("button", { type: "button", class: "button button-first", "data-action": "snap", onclick: () => this.snap() }, "Take photo")));
+  }
+
+  stop() {
+    for (const track of this.stream?.getTracks() ?? []) track.stop();
+    this.stream = null;
+    this.video.srcObject = null;
+  }
+
+  async open() {
+    try {
+      this.stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1920 } } });
+    } catch (error) {
+      const isDenied = error instanceof DOMException && error.name === "NotAllowedError";
+      this.refuse(isDenied ? "The browser did not allow the camera; choose a photo instead." : "No camera can be used here; choose a photo instead.");
+      return;
+    }
+    this.video.srcObject = this.stream;
+    this.element.showModal();
+  }
+
+  snap() {
+    if (!this.video.videoWidth) return;
+    const still = make("canvas", { width: this.video.videoWidth, height: this.video.videoHeight });
+    still.getContext("2d")?.drawImage(this.video, 0, 0);
+    still.toBlob((blob) => {
+      this.element.close();
+      if (blob) this.take(new File([blob], "camera.jpg", { type: "image/jpeg" }));
+    }, "image/jpeg", 0.92);
+  }
+}
