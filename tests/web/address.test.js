@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { THRESHOLDS, readAddress, writeAddress } from "../../stellar_explorer/web/address.js";
+import { THRESHOLDS, readAddress, writeAddress } from "../../stellar_explorer/web/shared/address.js";
 
 const SITE = "http://stellar.test/";
 const SETTINGS = {
