@@ -23,7 +23,6 @@ from index.atlas.distinct import common_of, distinct
 from index.atlas.map import lay_out, place
 from index.errors import ConceptIndexError
 from model.checkpoints.files import write_whole
-from model.startup import start_command
 from model.targets import TakenError, check_free
 
 if TYPE_CHECKING:
@@ -244,8 +243,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ConceptIndexError, TakenError) as error:
         print(error, file=sys.stderr)
         return 2
-
-
-if __name__ == "__main__":
-    start_command()
-    sys.exit(main())
