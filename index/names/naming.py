@@ -198,7 +198,8 @@ def words_of(descriptions: Sequence[str]) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m index.names.naming", description="Makes the file of concepts' names.")
+    parser = argparse.ArgumentParser(prog="python -m index.names.naming",
+                                     description="Makes the file of concepts' names.")
     parser.add_argument("weights", help=f"safetensors of {STEM} in timm's names, with its classifier")
     parser.add_argument("--out", type=Path, default=NAMES_FILE, metavar="FILE", help=f"default: {NAMES_FILE}")
     parser.add_argument("--overwrite", action="store_true", help="replace a file that is there already")

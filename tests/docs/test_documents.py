@@ -18,8 +18,8 @@ DOCUMENTS = sorted(path for folder in (ROOT, ROOT / "docs", ROOT / "index", ROOT
 SUBCOMMANDS = {"index", "stellar_explorer"}  # python -m PACKAGE COMMAND
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
-COMMAND = re.compile(r"(?:^ {4}(?!\s)|`)((?:\S*python3? |accelerate launch .*?-m |torchrun .*?-m )[^`\n]*(?:\\\n[^\n]*)*)",
-                     re.MULTILINE)
+COMMAND = re.compile(r"(?:^ {4}(?!\s)|`)"
+                     r"((?:\S*python3? |accelerate launch .*?-m |torchrun .*?-m )[^`\n]*(?:\\\n[^\n]*)*)", re.MULTILINE)
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
