@@ -26,8 +26,8 @@ from PIL import Image, ImageEnhance, ImageOps
 from tqdm import tqdm
 
 from benchmarks.retrieval import some_a_class
-from index.build.building import load
 from index.build.encoding import encode
+from index.build.models import load
 from index.query.folding import picture
 from model.checkpoints.checkpoint import resolve
 from model.operations.thresholds import ConceptThresholds, beside, save

@@ -11,22 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from index.errors import ConceptIndexError
 from index.query import query_checks as check
+from index.query.filters import Filter
 from index.query.folding import folded, picture
 from index.query.parts import Plan
 from index.query.pool import Pool
 from index.query.query_language import Query
+from index.query.searchable import Searchable
 from index.query.sight import Block, FullSight, NearSight, Sight, Vectors
 from index.records import Concept
-
-if TYPE_CHECKING:
-    from index.concept_index import ConceptIndex
-    from index.query.filters import Filter
 
 __all__ = ["PhotoResult", "Query", "QueryHit", "run"]
 
@@ -71,7 +68,7 @@ class PhotoResult:
 
 
 def run(
-    index: ConceptIndex,
+    index: Searchable,
     query: Query,
     *,
     k: int = 60,
@@ -101,7 +98,7 @@ def run(
     raise ConceptIndexError("The index is changing too fast to be searched; try again.")
 
 
-def _run(index: ConceptIndex, query: Query, k: int, least_score: float, where: Filter | None, fold: bool
+def _run(index: Searchable, query: Query, k: int, least_score: float, where: Filter | None, fold: bool
          ) -> list[PhotoResult]:
     pool = Pool(index, where)
     plan = Plan(pool, query)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from index.names.taxonomy import plain, taxonomy
+from index.query.searchable import Searchable
 from photos.text import printable
-
-if TYPE_CHECKING:
-    from index.concept_index import ConceptIndex
 
 # The classes of a kind are all told where they are so few, so that nobody expects others.
 FEW_CLASSES = 3
@@ -66,7 +63,7 @@ def counted(words: Sequence[str], codes: np.ndarray) -> dict[str, int]:
     return dict(sorted(count.items(), key=lambda pair: -pair[1]))
 
 
-def advice(word: str, index: ConceptIndex) -> str:
+def advice(word: str, index: Searchable) -> str:
     """Of a word that finds nothing in an index: why, and which words would, in a sentence or two."""
     tree, asked = taxonomy(), f'"{printable(word)}"'
     codes = index.columns("names")["names"]

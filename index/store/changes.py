@@ -16,9 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from index.errors import ConceptIndexError
-from index.query.taught import TaughtWord
 from index.records import AddReport, EncodedPhoto, Photo
-from index.search.segments import NAME
 from index.store import thumbnails
 from index.store.catalogue import (
     Catalogue,
@@ -32,14 +30,16 @@ from index.store.catalogue import (
 )
 from index.store.places import Place, Root, key_of, new_root, place_of
 from index.store.rows import FULL, Rows, check, merge, rows_of, split
+from index.store.searcher import SEGMENT_NAME, MakeSearcher
 from index.store.shards import Shard, content_of, damaged, paths_of
-from index.store.snapshot import SEGMENTS, SearchKind, Snapshot, open_shards, vectors_of
+from index.store.snapshot import SEGMENTS, Snapshot, open_shards, vectors_of
+from index.taught_word import TaughtWord
 from model.checkpoints.files import sha256_of, write_whole
 from photos.sources.source import SourceFile
 
 FOLDERS = ("shards", "thumbnails", SEGMENTS)
 # What a writer calls its files there. Anything else is somebody else's, and stays.
-OURS = re.compile(rf"\d{{6,}}\.(npy|safetensors|jpegs)|\..+\.part|{NAME.pattern}")
+OURS = re.compile(rf"\d{{6,}}\.(npy|safetensors|jpegs)|\..+\.part|{SEGMENT_NAME.pattern}")
 # A shard of fewer concepts is small. So many small ones at the end become larger ones with the next addition: each
 # that is mapped keeps two files open.
 SMALL = FULL // 2
@@ -110,7 +110,7 @@ def settle(catalogue: Catalogue, snapshot: Snapshot, *, removed: Iterable[int], 
         change.put_places(catalogue, files)
 
 
-def compact(catalogue: Catalogue, snapshot: Snapshot, kind: SearchKind) -> None:
+def compact(catalogue: Catalogue, snapshot: Snapshot, searcher: MakeSearcher) -> None:
     with _change(catalogue, snapshot.contents) as change:
         for run in _untidy_runs(snapshot):
             shards = [snapshot.shards[place] for place in run]
@@ -119,12 +119,12 @@ def compact(catalogue: Catalogue, snapshot: Snapshot, kind: SearchKind) -> None:
                 for place in run))
         _repack(catalogue, change)
         change.forget_removed = len(snapshot.contents.removed_photos) > 0
-        _write_segments(snapshot, change, kind)
+        _write_segments(snapshot, change, searcher)
 
 
-def segment(catalogue: Catalogue, snapshot: Snapshot, kind: SearchKind) -> None:
+def segment(catalogue: Catalogue, snapshot: Snapshot, searcher: MakeSearcher) -> None:
     with _change(catalogue, snapshot.contents) as change:
-        _write_segments(snapshot, change, kind)
+        _write_segments(snapshot, change, searcher)
 
 
 def teach(catalogue: Catalogue, snapshot: Snapshot, word: TaughtWord) -> None:
@@ -146,12 +146,12 @@ def spelt_as(word: str, snapshot: Snapshot) -> list[str]:
     return [taught.word for taught in snapshot.contents.taught if taught.word.casefold() == wanted]
 
 
-def restore_segments(catalogue: Catalogue, snapshot: Snapshot, kind: SearchKind) -> bool:
+def restore_segments(catalogue: Catalogue, snapshot: Snapshot, searcher: MakeSearcher) -> bool:
     """What FAISS made of the shards is made again where a file of it is missing or not what it was -> whether."""
     segments = [file for file in snapshot.contents.files if file.path.startswith(f"{SEGMENTS}/")]
     if all(is_sound(catalogue.folder, file) for file in segments):
         return False
-    segment(catalogue, snapshot, kind)
+    segment(catalogue, snapshot, searcher)
     return True
 
 
@@ -382,13 +382,13 @@ def _repack(catalogue: Catalogue, change: _Change) -> None:
     change.dropped_files += [*untidy, *(files.keys() - live.keys())]
 
 
-def _write_segments(snapshot: Snapshot, change: _Change, kind: SearchKind) -> None:
+def _write_segments(snapshot: Snapshot, change: _Change, searcher: MakeSearcher) -> None:
     """What FAISS makes of the shards as they will be."""
     folder, contents = change.folder, change.contents
     entries = [entry for entry in contents.shards if entry.number not in change.dropped_shards] + change.shards
     shards = open_shards(folder, contents, sorted(entries, key=lambda entry: entry.first_photo), snapshot.shards)
     named = {file for file in contents.files if file.path.startswith(f"{SEGMENTS}/")}
-    segments = kind(folder / SEGMENTS, vectors_of(shards)).build()
+    segments = searcher(folder / SEGMENTS, vectors_of(shards)).build()
     needed = {FileEntry(f"{SEGMENTS}/{segment.name}", segment.nbytes, segment.sha256) for segment in segments}
     change.files += needed - named
     change.dropped_files += {file.path for file in named} - {file.path for file in needed}

@@ -39,17 +39,18 @@ ROWS_AT_ONCE = 8192
 Tables = Iterator[pa.Table]
 
 
-def export(catalogue: Catalogue, snapshot: Snapshot, path: Path, *, kind: str, overwrite: bool = False) -> list[Path]:
-    """Writes both tables into a folder, which is made -> what was written. kind: "parquet" or "lance".
+def export(catalogue: Catalogue, snapshot: Snapshot, path: Path, *, file_format: str, overwrite: bool = False
+           ) -> list[Path]:
+    """Writes both tables into a folder, which is made -> what was written. file_format: "parquet" or "lance".
 
     Raises ConceptIndexError where they are there already, unless `overwrite`, where a file of the index is damaged,
     where the disk refuses, and for Lance where it is not installed.
     """
-    write = writer_of(kind)
+    write = writer_of(file_format)
     model = snapshot.contents.model
     tables = {"concepts": (concept_schema(model.width), concept_tables),
               "photos": (photo_schema(model.summary_width), photo_tables)}
-    targets = [path / f"{name}.{kind}" for name in tables]
+    targets = [path / f"{name}.{file_format}" for name in tables]
     if snapshot.folder.resolve() in (path.resolve(), *path.resolve().parents):
         raise ConceptIndexError(f"{path} is in the index's own folder, where only an index is kept; choose another "
                                 "folder.")
@@ -71,17 +72,17 @@ def export(catalogue: Catalogue, snapshot: Snapshot, path: Path, *, kind: str, o
     return targets
 
 
-def writer_of(kind: str) -> Callable[[Path, pa.Schema, Tables, bool], None]:
-    if kind == "parquet":
+def writer_of(file_format: str) -> Callable[[Path, pa.Schema, Tables, bool], None]:
+    if file_format == "parquet":
         return write_parquet
-    if kind == "lance":
+    if file_format == "lance":
         try:
             import lance  # noqa: F401
         except ImportError:
             raise ConceptIndexError("Lance is not installed; install it (pip install pylance), or export Parquet, "
                                     "which Lance reads too.") from None
         return write_lance
-    raise ConceptIndexError(f"There is no export to {kind}; choose parquet or lance.")
+    raise ConceptIndexError(f"There is no export to {file_format}; choose parquet or lance.")
 
 
 def write_parquet(target: Path, schema: pa.Schema, tables: Tables, overwrite: bool) -> None:

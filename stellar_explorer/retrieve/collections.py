@@ -284,7 +284,7 @@ class Collections:
     @cached_property
     def identity(self) -> ModelIdentity:
         """Of the collections that are made here: by the Explorer's first model."""
-        from index.build.building import identity_of
+        from index.build.models import identity_of
 
         model = self._explorer.models[0]
         return identity_of(model, self._explorer.stellar(model), self._hash(model), resolution=RESOLUTION)

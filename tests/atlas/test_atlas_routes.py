@@ -16,10 +16,11 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from index.atlas import atlas as atlas_module
-from index.atlas.atlas import FILE, atlas_of
+from index.atlas.atlas import atlas_of
 from index.atlas.map import _main_directions
 from index.names.hedging import is_certain, shown
 from index.records import EncodedPhoto
+from index.store.atlas_file import FILE
 from stellar_explorer.atlas import atlases as atlases_module
 from stellar_explorer.atlas.atlases import MOST_ASKED, Atlases, make_apart
 from stellar_explorer.atlas.package import NONE, atlas_package, cluster_colours, source_groups

@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks.retrieval import same_token_hits
-from index.build.building import build, identity_of, load, model_of
+from index.build.building import build
+from index.build.models import identity_of, load, model_of
 from index.concept_index import ConceptIndex
 from index.errors import ConceptIndexError
 from model.checkpoints import identity

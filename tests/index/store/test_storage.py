@@ -18,7 +18,7 @@ from index.records import EncodedPhoto
 from index.store import changes, rows
 from tests.fakes.index import FAKE_MODEL, fake_encoded
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from model.stellar import Stellar
 from photos.sources.open import open_source, open_sources
 from tests.weights import write_tiny
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
 
 
 @pytest.fixture(scope="module")
