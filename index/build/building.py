@@ -14,7 +14,7 @@ from index.build.report import BuildReport, Stale
 from index.errors import ConceptIndexError
 from index.records import EncodedPhoto
 from index.store import staging
-from index.store.places import Place, Root, Standing, key_of, standing
+from index.store.places import FileState, Place, Root, key_of, state_of
 from index.store.searcher import MakeSearcher
 from photos.sources.source import BadPhoto, Source, SourceFile, SourcePhoto
 from photos.text import printable
@@ -169,7 +169,7 @@ def stale(index: ConceptIndex, roots: Iterable[Path]) -> list[Stale]:
             places: dict[str, list[Place]] = {}
             for place in index.places(root=root):
                 places.setdefault(place.path, []).append(place)
-            gone = sum(not os.path.lexists(folder / path) and standing(folder, path) is Standing.GONE
+            gone = sum(not os.path.lexists(folder / path) and state_of(folder, path) is FileState.GONE
                        for path in places)
             changed = sum(len(several) > 1 for several in places.values())
             found += [Stale(folder, gone, changed)] if gone or changed else []

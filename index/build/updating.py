@@ -23,7 +23,7 @@ from index.build.models import model_of
 from index.errors import ConceptIndexError
 from index.query.hit_table import plain
 from index.records import EncodedPhoto, Photo
-from index.store.places import UNKNOWN, Place, Root, Standing, key_of, size_of, standing
+from index.store.places import UNKNOWN, FileState, Place, Root, key_of, size_of, state_of
 from index.store.searcher import MakeSearcher
 from photos.sources.open import open_source
 from photos.sources.source import BadPhoto, ListedPhoto, Source, SourceFile, SourcePhoto
@@ -443,13 +443,13 @@ class Update:
         if place.path in self.bad:
             # What could be read and is no photo has taken the place of one that is gone.
             return Fate.REMOVED if self.bad[place.path].sha256 else Fate.HIDDEN
-        match standing(self.folder, place.path):
-            case Standing.HIDDEN:
+        match state_of(self.folder, place.path):
+            case FileState.HIDDEN:
                 return Fate.HIDDEN
-            case Standing.GONE if self.keep_missing:
+            case FileState.GONE if self.keep_missing:
                 return Fate.MISSING
             # It was listed when the index was built, with --hidden, say, or of another split: it is not gone.
-            case Standing.THERE if size_of(self.folder, place.path) == place.nbytes:
+            case FileState.THERE if size_of(self.folder, place.path) == place.nbytes:
                 return Fate.HIDDEN
         return Fate.REMOVED
 

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from index.errors import ConceptIndexError
-from index.search.exact import Rows, best_of, empty
+from index.search.vector_rows import VectorRows, best_of, empty
 from index.store.searcher import SegmentFile
 from index.store.shard_vectors import ShardVectors
 from model.checkpoints.files import write_whole
@@ -137,7 +137,7 @@ class MilvusVectors:
                  live: np.ndarray | None = None) -> None:
         self.milvus, self.index_path, self.live = milvus, index_path, None if live is None or live.all() else live
         self.collection = collection_of(index_path)
-        self.rows = Rows(shards)
+        self.rows = VectorRows(shards)
 
     @property
     def tail(self) -> int:

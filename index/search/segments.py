@@ -1,7 +1,7 @@
 """Segments: the codes of all rows up to some id in one file, made again from the shards where it is missing or damaged.
 
-A segment only proposes rows; their scores are the stored vectors' own (`index.search.exact`). It speaks of ids, which
-are never given twice, so it stays of use when shards are written anew, and what was removed since is passed over.
+A segment only proposes rows; their scores are the stored vectors' own (`index.search.vector_rows`). It speaks of ids,
+which are never given twice, so it stays of use when shards are written anew, and what was removed since is passed over.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from index.errors import ConceptIndexError
 from index.search.codes import parts_of
-from index.search.exact import Rows
+from index.search.vector_rows import VectorRows
 from index.store.searcher import SEGMENT_NAME, SegmentFile
 from model.checkpoints.files import sha256_of
 
@@ -81,7 +81,8 @@ class Segment:
         return faiss.read_index(str(folder / self.file.name))
 
 
-def open_segment(folder: Path, rows: Rows, index_types: tuple[IndexType, ...]) -> tuple[Segment | None, str | None]:
+def open_segment(folder: Path, rows: VectorRows, index_types: tuple[IndexType, ...]
+                 ) -> tuple[Segment | None, str | None]:
     """The segment that covers the most of these rows, of equal ones that of the first type; and why not, where a file
     is damaged."""
     fits = []
@@ -138,7 +139,7 @@ def write_segment(folder: Path, index: faiss.Index, index_type: IndexType, last_
     return SegmentFile(name, digest.hexdigest(), nbytes, index.ntotal)
 
 
-def _read(path: Path, index_type: IndexType, sha256: str, rows: Rows, num_rows: int) -> Segment:
+def _read(path: Path, index_type: IndexType, sha256: str, rows: VectorRows, num_rows: int) -> Segment:
     """Mapped where FAISS can. Raises RuntimeError, OSError, MemoryError or ValueError for a file that is not it."""
     import faiss
 

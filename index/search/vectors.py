@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from index.search.codes import Progress, append, flat, inverted, num_lists_for, retain
-from index.search.exact import Rows, best_of, empty, is_on_device
 from index.search.segments import IndexType, Segment, index_type_for, open_segment, write_segment
+from index.search.vector_rows import VectorRows, best_of, empty, is_on_device
 from index.store.searcher import SegmentFile
 from index.store.shard_vectors import ShardVectors
 
@@ -47,7 +47,8 @@ class VectorIndex:
         usable = [self.index_type, IndexType.IVF, IndexType.FLAT] if index_type == "auto" else [self.index_type]
         self._index_types = tuple(dict.fromkeys(usable))
         wants_gpu = device == "auto" and index_type == "auto" and self.index_type is not IndexType.EXACT
-        self.rows = Rows(shards, device=gpu_with_room(shards) if wants_gpu else "cpu" if device == "auto" else device)
+        on = gpu_with_room(shards) if wants_gpu else "cpu" if device == "auto" else device
+        self.rows = VectorRows(shards, device=on)
         self.segment: Segment | None = None
         self.fault: str | None = None
         self._take_up()

@@ -47,7 +47,7 @@ def open_shards(folder: Path, contents: Contents, entries: Iterable[ShardEntry],
         if shard is None:
             shard = open_shard(folder, entry.number, width=contents.model.width,
                                summary_width=contents.model.summary_width)
-            if (len(shard), len(shard.rows.photo_ids)) != (entry.num_concepts, entry.num_photos):
+            if (len(shard), len(shard.table.photo_ids)) != (entry.num_concepts, entry.num_photos):
                 raise damaged(shard.path, f"it holds {len(shard)} concepts, and the catalogue names "
                                           f"{entry.num_concepts}")
         shards.append(shard)
@@ -88,7 +88,7 @@ class Snapshot:
 
     def live_photos_of(self, shard: int) -> np.ndarray:
         """(photos of the shard,) bool."""
-        return ~np.isin(self.shards[shard].rows.photo_ids, self.contents.removed_photos)
+        return ~np.isin(self.shards[shard].table.photo_ids, self.contents.removed_photos)
 
     def searcher(self, make: MakeSearcher) -> Searcher:
         """Made when it is first asked for."""
@@ -113,7 +113,7 @@ class Snapshot:
     @property
     def ids(self) -> np.ndarray:
         """(n,) int64, rising: of all concepts that are there."""
-        ids = np.concatenate([np.empty(0, np.int64), *(shard.rows.ids for shard in self.shards)])
+        ids = np.concatenate([np.empty(0, np.int64), *(shard.table.ids for shard in self.shards)])
         return ids if self.live is None else ids[self.live]
 
     def cosines(self, vectors: np.ndarray, ids: np.ndarray) -> np.ndarray:
@@ -129,7 +129,7 @@ class Snapshot:
             return found.numpy()
         asked, done = torch.from_numpy(vectors), 0
         for shard in self.shards:
-            end = int(np.searchsorted(ids, shard.rows.ids[-1], "right")) if len(shard) else done
+            end = int(np.searchsorted(ids, shard.table.ids[-1], "right")) if len(shard) else done
             if end == done:
                 continue
             here = shard.find(ids[done:end])
@@ -138,7 +138,7 @@ class Snapshot:
             with warnings.catch_warnings():
                 # torch has no tensors that cannot be written. These are mapped for reading and nothing here writes.
                 warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-                stored = torch.from_numpy(shard.rows.vectors)
+                stored = torch.from_numpy(shard.table.vectors)
             for start in range(0, len(here), BLOCK):
                 some = here[start : start + BLOCK]
                 run = int(some[-1]) - int(some[0]) + 1
@@ -159,7 +159,7 @@ class Snapshot:
         firsts = np.array([entry.first_photo for entry in self.contents.shards], np.int64)
         for place, photo in enumerate(photo_ids):
             number = int(np.searchsorted(firsts, photo, "right")) - 1
-            ids = self.shards[number].rows.photo_ids if number >= 0 else np.empty(0, np.int64)
+            ids = self.shards[number].table.photo_ids if number >= 0 else np.empty(0, np.int64)
             row = int(np.searchsorted(ids, photo))
             if row == len(ids) or ids[row] != photo or photo in self.contents.removed_photos:
                 raise ConceptIndexError(f"Photo {photo} is not in the index in {self.folder}; it may have been "
@@ -172,11 +172,11 @@ class Snapshot:
         ids, scores = [np.empty(0, np.int64)], [np.empty((len(vectors), 0), np.float32)]
         for number, shard in enumerate(self.shards):
             kept = self.live_photos_of(number)
-            summaries = shard.rows.summaries
+            summaries = shard.table.summaries
             products = [vectors @ summaries[start : start + SUMMARIES_AT_ONCE].astype(np.float32).T
                         for start in range(0, len(summaries), SUMMARIES_AT_ONCE)]
             if products:
-                ids.append(shard.rows.photo_ids[kept])
+                ids.append(shard.table.photo_ids[kept])
                 scores.append(np.concatenate(products, axis=1)[:, kept])
         return np.concatenate(ids), np.concatenate(scores, axis=1)
 
@@ -186,7 +186,7 @@ class Snapshot:
         firsts = np.full(len(self.shards) + 1, np.iinfo(np.int64).max)
         for number in reversed(range(len(self.shards))):
             shard = self.shards[number]
-            firsts[number] = shard.rows.ids[0] if len(shard) else firsts[number + 1]
+            firsts[number] = shard.table.ids[0] if len(shard) else firsts[number + 1]
         return firsts[:-1]
 
     def _rows(self, ids: np.ndarray) -> np.ndarray:
@@ -217,5 +217,5 @@ class Snapshot:
 
 def vectors_of(shards: Sequence[Shard]) -> list[ShardVectors]:
     """What is searched, without the shards that hold no concepts."""
-    return [ShardVectors(int(shard.rows.ids[0]), shard.rows.vectors, shard.ids if shard.gaps else None)
+    return [ShardVectors(int(shard.table.ids[0]), shard.table.vectors, shard.ids if shard.gaps else None)
             for shard in shards if len(shard)]

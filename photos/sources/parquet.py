@@ -12,7 +12,7 @@ from photos.sources.columns import element, holds_images, holds_text, is_list, p
 from photos.sources.errors import SourceError
 from photos.sources.labels import label_column
 from photos.sources.report import NOTHING, Report
-from photos.sources.rows import Places, Rows, Stream, first_line, loaded, row_photos
+from photos.sources.rows import PathFolders, PhotoRows, Stream, first_line, loaded, row_photos
 from photos.sources.source import BadPhoto, Source, SourcePhoto
 from photos.text import printable
 
@@ -89,13 +89,13 @@ class ParquetTables:
     def has_paths(self) -> bool:
         return holds_text(element(self.features[self.picture_column]))
 
-    def by_number(self) -> Rows:
+    def by_number(self) -> PhotoRows:
         """By number: `datasets` keeps a copy of the table that can be read so."""
         _ = self.counts, self.picture_column  # what is wrong with the files is said first
         table = self.table(self.paths, streaming=False)
         firsts = tuple(sum(self.counts[:place]) for place in range(len(self.paths)))
-        return Rows(table, self.picture_column, left_out=self.left_out,
-                    places=Places(firsts, tuple(self.folders_of(path) for path in self.paths)))
+        return PhotoRows(table, self.picture_column, left_out=self.left_out,
+                         places=PathFolders(firsts, tuple(self.folders_of(path) for path in self.paths)))
 
     def stream(self) -> Stream:
         _ = self.counts, self.picture_column

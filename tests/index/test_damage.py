@@ -120,7 +120,7 @@ def test_a_vector_that_has_changed_is_no_hit_in_silence(path, distance, bit):
     """Far off or hardly moved, found by whatever filter, it is refused."""
     with ConceptIndex.open(path) as index:
         shard = index._snapshot.shards[0]
-        concept = int(shard.rows.ids[-1])
+        concept = int(shard.table.ids[-1])
     file = shard.path.with_suffix(".npy")
     flip(file, file.stat().st_size - 1 - distance, bit)
     with ConceptIndex.open(path) as index:
@@ -135,7 +135,7 @@ def test_a_vector_that_has_changed_is_no_hit_in_silence(path, distance, bit):
 def test_a_summary_that_has_changed_is_no_hit_in_silence(path):
     with ConceptIndex.open(path) as index:
         shard = index._snapshot.shards[0]
-        summary = shard.rows.summaries[3].tobytes()
+        summary = shard.table.summaries[3].tobytes()
     flip(shard.path, shard.path.read_bytes().index(summary) + 5, 3)
     with ConceptIndex.open(path) as index:
         with pytest.raises(ConceptIndexError, match="the summary of photo 3 has changed"):

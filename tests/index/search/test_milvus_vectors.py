@@ -8,8 +8,8 @@ from index.concept_index import ConceptIndex
 from index.errors import ConceptIndexError
 from index.query.filters import Filter
 from index.search import milvus_vectors
-from index.search.exact import ShardVectors
 from index.search.milvus_vectors import FILE, Milvus, MilvusVectors, collection_of
+from index.search.vector_rows import ShardVectors
 from index.search.vectors import VectorIndex
 from tests.fakes.index import FAKE_MODEL, fake_encoded
 

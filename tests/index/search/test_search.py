@@ -12,8 +12,8 @@ import torch
 from index.errors import ConceptIndexError
 from index.search import segments, vectors
 from index.search.codes import num_lists_for
-from index.search.exact import ShardVectors
 from index.search.segments import IndexType, index_type_for
+from index.search.vector_rows import ShardVectors
 from index.search.vectors import VectorIndex
 
 WIDTH, NUM_ROWS, K = 64, 12_000, 20
@@ -298,8 +298,8 @@ def test_threads_find_the_same(made, few):
     _, _, queries, shards, folders, _ = made
     index = VectorIndex(folders["ivf"], shards, index_type="ivf")
     _, expected = index.search(queries, k=K)
-    with ThreadPoolExecutor(4) as pool:
-        for _, found in pool.map(lambda _: index.search(queries, k=K), range(12)):
+    with ThreadPoolExecutor(4) as candidates:
+        for _, found in candidates.map(lambda _: index.search(queries, k=K), range(12)):
             assert np.array_equal(found, expected)
 
 

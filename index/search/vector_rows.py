@@ -1,4 +1,4 @@
-"""Rows: the vectors of many shards as one run of rows, scored exactly, on the processor or resident on a GPU."""
+"""VectorRows: the vectors of many shards as one run of rows, scored exactly, on the processor or resident on a GPU."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SPAN = 65536
 QUERIES = 256
 
 
-class Rows:
+class VectorRows:
     """All shards, one after the other: row numbers count through them. Nothing is read until it is searched.
 
     The shards' ids rise from one to the next, so the order of rows is the order of ids. On a GPU the vectors are copied

@@ -1,4 +1,4 @@
-"""Pool: the concepts that a query may find, photo by photo, and their cosines."""
+"""Candidates: the concepts that a query may find, photo by photo, and their cosines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from index.query.teaching import LEAST_FOUND
 from index.taught_word import TaughtWord
 
 
-class Pool:
+class Candidates:
     """What passes the filter, in the order of ids, so that a photo's concepts lie together: a filter is the same as an
     index of only what passes. Rows and places count in here: ids (n,) are the rows', photos (P,) the places', and the
     rows of place p are starts[p] to starts[p + 1]."""
