@@ -25,12 +25,15 @@ from index.query.scorers import (
 )
 from index.query.sets import mass_in_box
 from index.query.taught import brought
+from model.operations.thresholds import ConceptThresholds
 
 
 class Plan:
     """A query as a tree of scorers, and the vectors that they all ask by."""
 
-    def __init__(self, candidates: Candidates, query: Query) -> None:
+    def __init__(self, candidates: Candidates, query: Query, thresholds: ConceptThresholds | None = None) -> None:
+        """thresholds: those of the index's model as they are known now, which may be more than when it was made."""
+        self._thresholds = thresholds or candidates.index.model.thresholds
         self._candidates = candidates
         self._asked: list[np.ndarray] = []
         self._avoided: dict[int, np.ndarray] = {}
@@ -40,16 +43,15 @@ class Plan:
         self.vectors = QueryVectors(asked, self._avoided)
 
     def _scorer(self, query: Query) -> Scorer:
-        thresholds = self._candidates.index.model.thresholds
         match query:
             case And():
                 return AndScorer([self._scorer(part) for part in query.of])
             case Or():
                 return OrScorer([self._scorer(part) for part in query.of])
             case Not(of=Not() as inner):
-                return ThresholdScorer(self._scorer(inner.of), inner.reached_from(thresholds))
+                return ThresholdScorer(self._scorer(inner.of), inner.reached_from(self._thresholds))
             case Not():
-                return NotScorer(self._scorer(query.of), query.reached_from(thresholds))
+                return NotScorer(self._scorer(query.of), query.reached_from(self._thresholds))
             case Layout(b=None):
                 return CoversScorer(self._scorer(query.a), self._candidates, query.share)
             case Layout():
@@ -64,7 +66,7 @@ class Plan:
         rows = self._candidates.rows_of(np.array(sorted(avoided(query)), np.int64))
         if (rows >= 0).any():
             self._avoided[number] = rows[rows >= 0]
-        return VectorScorer(number, leaf, rivals(self._candidates.index, query))
+        return VectorScorer(number, leaf, rivals(self._candidates.index, query), self._match_of(1))
 
     def _ask(self, *vectors: np.ndarray) -> int:
         self._asked += vectors
@@ -88,6 +90,7 @@ class Plan:
         index = self._candidates.index
         if query.photo is None:
             vectors, weights = given(index, query.vectors), np.array(query.masses)
+            tokens = query.tokens
         else:
             concepts = index.concepts_of(query.photo)
             masses = [concept.mass if isinstance(query, PhotoQuery) else mass_in_box(concept, query.box)
@@ -98,5 +101,12 @@ class Plan:
                        else f"Photo {query.photo} has no concepts to ask by; choose another one")
             vectors = index.vectors([concepts[place].id for place in held])
             weights = np.array([masses[place] for place in held])
-        vectors, weights = vectors[weights > 0], weights[weights > 0]
-        return SetScorer(self._ask(*vectors), weights / weights.sum(), leaf)
+            tokens = [concepts[place].token for place in held]
+        held = np.flatnonzero(weights > 0)
+        vectors, weights = vectors[held], weights[held] / weights.sum()
+        match = self._match_of(1 / np.square(weights).sum())
+        tokens = [tokens[place] for place in held] if tokens else None
+        return SetScorer(self._ask(*vectors), weights, leaf, match, tokens)
+
+    def _match_of(self, num_concepts: float) -> float:
+        return self._thresholds.match_of(num_concepts, self._candidates.index.model.num_tokens)

@@ -24,6 +24,7 @@ from index.query.plan import Plan
 from index.query.query_language import Query
 from index.query.searchable import Searchable
 from index.records import Concept
+from model.operations.thresholds import ConceptThresholds
 
 __all__ = ["PhotoResult", "Query", "QueryHit", "run"]
 
@@ -47,24 +48,29 @@ class QueryHit:
 
     score: of the part of the query that it is of. part: the number of that leaf, in reading order. mutual: whether what
     was asked by and the hit are each the nearest in the other's photo; None where that cannot be said: of words, sums
-    and refinements, and where the other concepts of the query's photo are unknown.
+    and refinements, and where the other concepts of the query's photo are unknown. query_token: of a whole photo or a
+    box, the token there that it was paired with, where that is known.
     """
 
     concept: Concept
     score: float
     part: int
     mutual: bool | None
+    query_token: int | None = None
 
 
 @dataclass(frozen=True)
 class PhotoResult:
     """photo: its id. hits: in reading order of the query, those of a set by what they add; none where a photo was found
-    by what it lacks. folded: the ids of nearly the same photos with lower scores."""
+    by what it lacks. folded: the ids of nearly the same photos with lower scores. is_match: whether the score is more
+    than photos reach that have nothing to do with the query (`ConceptThresholds.match`); True where that was not
+    measured."""
 
     photo: int
     score: float
     hits: tuple[QueryHit, ...]
     folded: tuple[int, ...] = ()
+    is_match: bool = True
 
 
 def run(
@@ -75,12 +81,14 @@ def run(
     least_score: float = -1.0,
     where: Filter | None = None,
     fold: bool = False,
+    thresholds: ConceptThresholds | None = None,
 ) -> list[PhotoResult]:
     """The k best photos, the best first and of equal ones the older; fewer where there are no more.
 
     least_score: photos below it are left out. where: the query looks at the concepts that pass, as if there were no
-    others. fold: photos that are nearly the same (`index.query.folding`) are one result, the best of them. Raises
-    ConceptIndexError, one sentence, for a query of another width or of what is not in the index.
+    others. fold: photos that are nearly the same (`index.query.folding`) are one result, the best of them.
+    thresholds: of the index's model; None for those that the index keeps. Raises ConceptIndexError, one sentence, for a
+    query of another width or of what is not in the index.
     """
     if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MOST_RESULTS:
         check.refuse(f"From 1 to {MOST_RESULTS} photos can be asked for, found {check.shown(k)}")
@@ -88,7 +96,7 @@ def run(
     for _ in range(ATTEMPTS):
         version = index.version
         try:
-            found = _run(index, query, k, least_score, where, fold)
+            found = _run(index, query, k, least_score, where, fold, thresholds)
         except (ValueError, IndexError):
             if index.version == version:
                 raise
@@ -98,10 +106,10 @@ def run(
     raise ConceptIndexError("The index is changing too fast to be searched; try again.")
 
 
-def _run(index: Searchable, query: Query, k: int, least_score: float, where: Filter | None, fold: bool
-         ) -> list[PhotoResult]:
+def _run(index: Searchable, query: Query, k: int, least_score: float, where: Filter | None, fold: bool,
+         thresholds: ConceptThresholds | None) -> list[PhotoResult]:
     candidates = Candidates(index, where)
-    plan = Plan(candidates, query)
+    plan = Plan(candidates, query, thresholds)
     wanted = 2 * k if fold else k
     while True:
         places, scores, bounds = ranked(candidates, plan, wanted, least_score)
@@ -113,8 +121,9 @@ def _run(index: Searchable, query: Query, k: int, least_score: float, where: Fil
     firsts = [group[0] for group in groups]
     hits = hits_of(candidates, plan, places[firsts], bounds)
     photos = candidates.photos[places].tolist()
-    return [PhotoResult(photos[group[0]], float(scores[group[0]]), found, tuple(photos[other] for other in group[1:]))
-            for group, found in zip(groups, hits, strict=True)]
+    return [PhotoResult(photos[group[0]], float(scores[group[0]]), found, tuple(photos[other] for other in group[1:]),
+                        is_match)
+            for group, (found, is_match) in zip(groups, hits, strict=True)]
 
 
 def ranked(candidates: Candidates, plan: Plan, wanted: int, least_score: float
@@ -181,9 +190,12 @@ def groups_of(candidates: Candidates, places: np.ndarray) -> list[list[int]]:
                   index.model.thresholds)
 
 
-def hits_of(candidates: Candidates, plan: Plan, places: np.ndarray, bounds: Bounds) -> list[tuple[QueryHit, ...]]:
-    found = [plan.root.found(Block(candidates, places[[number]], bounds, len(plan.vectors)))
-             for number in range(len(places))]
+def hits_of(candidates: Candidates, plan: Plan, places: np.ndarray, bounds: Bounds
+            ) -> list[tuple[tuple[QueryHit, ...], bool]]:
+    """Of each photo the hits, and whether it is a match."""
+    shown = [Block(candidates, places[[number]], bounds, len(plan.vectors)) for number in range(len(places))]
+    found = [plan.root.found(block) for block in shown]
     rows = np.array([one.row for photo in found for one in photo], np.int64)
     concepts = iter(candidates.index.concepts(candidates.ids[rows]))
-    return [tuple(QueryHit(next(concepts), one.score, one.leaf, one.mutual) for one in photo) for photo in found]
+    return [(tuple(QueryHit(next(concepts), one.score, one.leaf, one.mutual, one.query_token) for one in photo),
+             bool(plan.root.matches(block)[0])) for photo, block in zip(found, shown, strict=True)]

@@ -1,16 +1,19 @@
 """Scorers: what each node of a query says of the candidates, by bounds, scores and what it found.
 
-Every scorer answers three questions. upper(bounds), lower(bounds): (P,), between which its score of each photo lies.
-scores(block): (C,), -inf for photos that are left out. found(block): the concepts to show of a block's only photo.
+Every scorer answers four questions. upper(bounds), lower(bounds): (P,), between which its score of each photo lies.
+scores(block): (C,), -inf for photos that are left out. matches(block): (C,) bool, which of them count as matches and
+not as something weaker. found(block): the concepts to show of a block's only photo.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from index.names.hedging import LIKELY
 from index.query import layout
 from index.query.bounds import Block, Bounds
 from index.query.candidates import Candidates
@@ -21,26 +24,30 @@ TIE = 5e-4  # cosines of float16 vectors this near are the same
 
 @dataclass(frozen=True)
 class Found:
-    """A concept by its row. leaf: the number of the query's leaf that it is of. mutual: None where nobody can say."""
+    """A concept by its row. leaf: the number of the query's leaf that it is of. mutual: None where nobody can say.
+    query_token: of a set, the token that it was paired with, where that is known."""
 
     row: int
     score: float
     leaf: int
     mutual: bool | None = None
+    query_token: int | None = None
 
 
 class Scorer(Protocol):
     def upper(self, bounds: Bounds) -> np.ndarray: ...
     def lower(self, bounds: Bounds) -> np.ndarray: ...
     def scores(self, block: Block) -> np.ndarray: ...
+    def matches(self, block: Block) -> np.ndarray: ...
     def found(self, block: Block) -> list[Found]: ...
 
 
 class VectorScorer:
-    """Scored by the best cosine. rivals: (m, D), the other concepts of the photo that is asked by, or None."""
+    """Scored by the best cosine. rivals: (m, D), the other concepts of the photo that is asked by, or None. match: the
+    cosine from which it is one."""
 
-    def __init__(self, number: int, leaf: int, rivals: np.ndarray | None) -> None:
-        self._number, self._leaf, self._rivals = number, leaf, rivals
+    def __init__(self, number: int, leaf: int, rivals: np.ndarray | None, match: float) -> None:
+        self._number, self._leaf, self._rivals, self._match = number, leaf, rivals, match
 
     def upper(self, bounds: Bounds) -> np.ndarray:
         return bounds.upper[self._number]
@@ -50,6 +57,12 @@ class VectorScorer:
 
     def concept_scores(self, block: Block) -> np.ndarray:
         return block.cosines[self._number]
+
+    def concept_matches(self, block: Block) -> np.ndarray:
+        return self.concept_scores(block) >= self._match
+
+    def matches(self, block: Block) -> np.ndarray:
+        return self.concept_matches(block).any(axis=1)
 
     def scores(self, block: Block) -> np.ndarray:
         return self.concept_scores(block).max(axis=1)
@@ -69,7 +82,8 @@ class VectorScorer:
 
 
 class WordScorer:
-    """Scored by the best name's score. row_scores: (n,), -inf where no name has the word."""
+    """Scored by the best name's score. row_scores: (n,), -inf where no name has the word. A match: what is called so,
+    if with a sign of doubt, and not what the word is only a guess behind another name of."""
 
     def __init__(self, row_scores: np.ndarray, candidates: Candidates, leaf: int) -> None:
         self._row_scores, self._leaf = row_scores, leaf
@@ -82,6 +96,12 @@ class WordScorer:
 
     def concept_scores(self, block: Block) -> np.ndarray:
         return np.where(block.held, self._row_scores[block.rows], -np.inf)
+
+    def concept_matches(self, block: Block) -> np.ndarray:
+        return self.concept_scores(block) >= LIKELY
+
+    def matches(self, block: Block) -> np.ndarray:
+        return self.concept_matches(block).any(axis=1)
 
     def scores(self, block: Block) -> np.ndarray:
         return self.concept_scores(block).max(axis=1)
@@ -97,11 +117,12 @@ ConceptScorer = VectorScorer | WordScorer
 
 
 class SetScorer:
-    """Scored by the one-to-one matching; first: the number of its first vector. weights: sum to 1."""
+    """Scored by the one-to-one matching; first: the number of its first vector. weights: sum to 1. match: the score
+    from which it is one; tokens: what the vectors are called, where that is known."""
 
-    def __init__(self, first: int, weights: np.ndarray, leaf: int) -> None:
+    def __init__(self, first: int, weights: np.ndarray, leaf: int, match: float, tokens: Sequence[int] | None) -> None:
         self._numbers = slice(first, first + len(weights))
-        self._weights, self._leaf = weights, leaf
+        self._weights, self._leaf, self._match, self._tokens = weights, leaf, match, tokens
 
     def upper(self, bounds: Bounds) -> np.ndarray:
         return self._weights @ np.maximum(bounds.upper[self._numbers], 0)
@@ -112,13 +133,17 @@ class SetScorer:
     def scores(self, block: Block) -> np.ndarray:
         return np.array([set_score(self._cosines(block, place), self._weights) for place in range(len(block.rows))])
 
+    def matches(self, block: Block) -> np.ndarray:
+        return self.scores(block) >= self._match
+
     def found(self, block: Block) -> list[Found]:
         """A hit a pair, that which adds most to the score first. Mutual: each is the other's nearest of its photo."""
         cosines = self._cosines(block, 0)
         asked, there = match(cosines, self._weights)
         order = np.argsort(-self._weights[asked] * cosines[asked, there], kind="stable")
         return [Found(int(block.rows[0, mine]), float(score := cosines[own, mine]), self._leaf,
-                      bool(score >= max(cosines[own].max(), cosines[:, mine].max()) - TIE))
+                      bool(score >= max(cosines[own].max(), cosines[:, mine].max()) - TIE),
+                      None if self._tokens is None else self._tokens[own])
                 for own, mine in zip(asked[order], there[order], strict=True)]
 
     def _cosines(self, block: Block, place: int) -> np.ndarray:
@@ -144,6 +169,9 @@ class CoversScorer:
     def found(self, block: Block) -> list[Found]:
         return [self._a.found_at(block, int(self._scores(block)[0].argmax()))]
 
+    def matches(self, block: Block) -> np.ndarray:
+        return ((self._scores(block) > -np.inf) & self._a.concept_matches(block)).any(axis=1)
+
     def _scores(self, block: Block) -> np.ndarray:
         return np.where(block.held & (block.column("mass") >= self._share), self._a.concept_scores(block), -np.inf)
 
@@ -168,6 +196,10 @@ class LayoutScorer:
         first, second = np.unravel_index(pairs.argmax(), pairs.shape)
         return [self._a.found_at(block, int(first)), self._b.found_at(block, int(second))]
 
+    def matches(self, block: Block) -> np.ndarray:
+        both = self._a.concept_matches(block)[:, :, None] & self._b.concept_matches(block)[:, None]
+        return ((self._pairs(block) > -np.inf) & both).any(axis=(1, 2))
+
     def _pairs(self, block: Block) -> np.ndarray:
         """(C, M, M)."""
         where = np.stack([block.column(name) for name in layout.COLUMNS], axis=-1)
@@ -190,6 +222,9 @@ class AndScorer:
     def scores(self, block: Block) -> np.ndarray:
         return np.min([scorer.scores(block) for scorer in self._scorers], axis=0)
 
+    def matches(self, block: Block) -> np.ndarray:
+        return np.all([scorer.matches(block) for scorer in self._scorers], axis=0)
+
     def found(self, block: Block) -> list[Found]:
         return [found for scorer in self._scorers for found in scorer.found(block)]
 
@@ -208,6 +243,9 @@ class OrScorer:
 
     def scores(self, block: Block) -> np.ndarray:
         return np.max([scorer.scores(block) for scorer in self._scorers], axis=0)
+
+    def matches(self, block: Block) -> np.ndarray:
+        return np.any([scorer.matches(block) for scorer in self._scorers], axis=0)
 
     def found(self, block: Block) -> list[Found]:
         best = int(np.argmax([scorer.scores(block)[0] for scorer in self._scorers]))
@@ -229,6 +267,9 @@ class NotScorer:
     def scores(self, block: Block) -> np.ndarray:
         return np.where(self._scorer.scores(block) >= self._threshold, -np.inf, 1.0)
 
+    def matches(self, block: Block) -> np.ndarray:
+        return self.scores(block) > -np.inf
+
     def found(self, block: Block) -> list[Found]:
         return []
 
@@ -247,6 +288,9 @@ class ThresholdScorer:
 
     def scores(self, block: Block) -> np.ndarray:
         return self._reached(self._scorer.scores(block))
+
+    def matches(self, block: Block) -> np.ndarray:
+        return self._scorer.matches(block) & (self.scores(block) > -np.inf)
 
     def found(self, block: Block) -> list[Found]:
         return self._scorer.found(block)

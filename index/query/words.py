@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from index.names.taxonomy import plain, taxonomy
 from index.query.searchable import Searchable
 from photos.text import printable
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 # The classes of a kind are all told where they are so few, so that nobody expects others.
 FEW_CLASSES = 3
@@ -19,6 +24,8 @@ NUM_ABOVE = 2  # kinds that hold what is asked for
 # How alike two words are of which one may be meant by the other, in difflib's ratio, which takes time with length.
 NEAR = 0.75
 LONGEST = 60
+# What a suggested word is.
+NAME, CATEGORY = "name", "category"
 TEACH_IT = "Or teach it: mark three concepts that show it, and one that does not."
 
 
@@ -61,6 +68,35 @@ def counted(words: Sequence[str], codes: np.ndarray) -> dict[str, int]:
         if len(times) > 1 or name in count:
             count[name] = max(count.get(name, 0), sum(times))
     return dict(sorted(count.items(), key=lambda pair: -pair[1]))
+
+
+def suggestions(words: tuple[str, ...], codes: np.ndarray, photos: np.ndarray, most: int) -> list[tuple[str, int, str]]:
+    """codes: (n, names), as `named` takes them; photos: (n,), of each concept -> words that find something, in how many
+    photos, and what each is, NAME or CATEGORY (a kind of things that is no name here); those in most photos first."""
+    asked = tuple(counted(words, codes))[:most]
+    if not asked:
+        return []
+    _, row = np.unique(photos, return_inverse=True)
+    row, column = np.repeat(row, codes.shape[1]), codes.ravel()
+    in_photo = csr_of(row[column >= 0], column[column >= 0], (int(row.max()) + 1, len(words)))
+    found = (in_photo @ _finding(asked, words)).tocsc()
+    counts, names = np.diff(found.indptr).tolist(), set(words)
+    return sorted(((word, count, NAME if word in names else CATEGORY)
+                   for word, count in zip(asked, counts, strict=True)), key=lambda one: (-one[1], one[0]))
+
+
+@lru_cache(maxsize=8)  # a page asks each time that it opens a collection, and a large one has a thousand words
+def _finding(asked: tuple[str, ...], words: tuple[str, ...]) -> csr_array:
+    """(words, asked): which names each word means."""
+    pairs = [(place, column) for column, word in enumerate(asked) for place in matching(word, words)]
+    place, column = np.array(pairs, np.int64).reshape(-1, 2).T
+    return csr_of(place, column, (len(words), len(asked)))
+
+
+def csr_of(row: np.ndarray, column: np.ndarray, shape: tuple[int, int]) -> csr_array:
+    from scipy.sparse import csr_array
+
+    return csr_array((np.ones(len(row), np.float32), (row, column)), shape=shape)
 
 
 def advice(word: str, index: Searchable) -> str:

@@ -8,7 +8,7 @@ import re
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock, RLock, Thread, Timer, main_thread
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from index.concept_index import ConceptIndex
     from index.query.queries import PhotoResult
     from index.records import ModelIdentity
+    from model.operations.thresholds import ConceptThresholds
     from stellar_explorer.retrieve.queries import Asked
 
 EXAMPLES = "examples"
@@ -97,6 +98,7 @@ class Collections:
         self._own: dict[str, OwnPhotos] = {}
         self._lock, self._starting = RLock(), Lock()
         self._hashes: dict[str, str] = {}
+        self._thresholds: dict[str, ConceptThresholds] = {}
         self._is_started, self._looked, self._sweeper = False, -LOOK_SECONDS, None
         self._is_closed, self._maker = False, None
         self._examples = Entry(EXAMPLES, "Example photos")
@@ -167,7 +169,27 @@ class Collections:
         index = self.get(name)
         asked = self.asked(name)
         found = asked.query(query)
-        return run(index, found, k=k, least_score=least_score, where=asked.where(where), fold=fold)
+        return run(index, found, k=k, least_score=least_score, where=asked.where(where), fold=fold,
+                   thresholds=self.thresholds(name))
+
+    def thresholds(self, name: str) -> ConceptThresholds:
+        """Those that the index keeps; of one that was made before its model's matches were measured, the model's."""
+        kept = self.get(name).model.thresholds
+        if kept.match is not None:
+            return kept
+        measured = self._thresholds.get(name)
+        if measured is None:  # without the lock: a whole file is read
+            measured = self._thresholds[name] = self._measured(self.facts(name).model)
+        return replace(kept, match=measured.match, match_photo=measured.match_photo)
+
+    @staticmethod
+    def _measured(model: str | None) -> ConceptThresholds:
+        from model.operations.thresholds import ConceptThresholds, thresholds_of
+
+        try:
+            return ConceptThresholds() if model is None else thresholds_of(model)
+        except (ValueError, OSError):  # what is beside the model cannot be read: then nothing was measured
+            return ConceptThresholds()
 
     def asked(self, name: str) -> Asked:
         """What reads a question to a collection."""

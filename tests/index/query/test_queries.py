@@ -583,11 +583,11 @@ def test_what_is_read_of_two_versions_is_thrown_away(tmp_path, monkeypatch):
     with ConceptIndex.create(path, model=FAKE_MODEL) as writer:
         writer.add([fake_encoded(seed) for seed in range(6)])
         with ConceptIndex.open(path) as reader:
-            def plan(candidates, query):
+            def plan(candidates, query, thresholds):
                 if writer.num_photos == 6:  # what another thread may do at any moment
                     writer.remove([0, 2])
                     reader.refresh()
-                return Plan(candidates, query)
+                return Plan(candidates, query, thresholds)
 
             monkeypatch.setattr(queries, "Plan", plan)
             query = Or((ConceptQuery(vector=tuple(np.ones(WIDTH))), NameQuery("dog")))
