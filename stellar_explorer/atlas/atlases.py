@@ -136,7 +136,7 @@ class Atlases:
             atlas = load(self._file(index))
             is_new = package is None or atlas is not None and atlas.version != package.atlas.version
             if atlas is not None and atlas.model == index.model.sha256 and is_new:
-                package = atlas_package(index, atlas)
+                package = atlas_package(index, atlas, name)
         if package is not None:
             self._packages[name] = package  # behind the others: the first is the one that was not asked for longest
             while len(self._packages) > MOST_KEPT:

@@ -39,6 +39,10 @@ def names_facts(names: Sequence[tuple[str, float]]) -> list[list[Any]]:
     return [[word, round(score, 3), is_certain(score)] for word, score in names]
 
 
+def thumbnail_address(name: str, photo: Photo) -> str:
+    return f"stellar/collections/{name}/thumbnails/{photo.id}.jpg?v={photo.sha256[:12]}"
+
+
 def photo_address(collections: Collections, name: str, photo: Photo) -> dict[str, Any]:
     """A photo without its concepts. The hash keeps an address apart from that of another index under the same name."""
     base, version = f"stellar/collections/{name}", photo.sha256[:12]
@@ -46,7 +50,7 @@ def photo_address(collections: Collections, name: str, photo: Photo) -> dict[str
     return {"photo": photo.id, "width": photo.size[0], "height": photo.size[1], "label": photo.label,
             "title": example.title if example else photo.name, "alt": example.alt if example else "",
             "source": photo.source, "folder": photo.folder, "example": example.id if example else None,
-            "thumbnail": f"{base}/thumbnails/{photo.id}.jpg?v={version}",
+            "thumbnail": thumbnail_address(name, photo),
             "picture": f"{base}/pictures/{photo.id}.jpg?v={version}"}
 
 
