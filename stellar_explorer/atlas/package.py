@@ -216,8 +216,8 @@ def _clusters(index: ConceptIndex, clusters: Sequence[Cluster], name: str) -> li
 
 def cluster_label(cluster: Cluster, number: int) -> str:
     """Never empty: of the names that many of its concepts have the one that says most of them ("turtle" of a fifth says
-    more than "animal" of a quarter), with a sign of doubt where these are not most or not sure themselves; "unnamed" and
-    its number where hardly any has a name."""
+    more than "animal" of a quarter), with a sign of doubt where these are not most or not sure themselves; "unnamed"
+    and its number where hardly any has a name."""
     from index.names.taxonomy import taxonomy
 
     tree = taxonomy()
