@@ -76,7 +76,7 @@ class Plan:
         candidates = self._candidates
         index, names = candidates.index, (candidates.column("names"), candidates.column("name_scores"))
         scores, taught = words.named(query.word, index.words, *names), index.taught
-        asked = [taught[place] for place in words.matching(query.word, [one.word for one in taught])]
+        asked = [taught[place] for place in words.names_meant(query.word, [one.word for one in taught])]
         if isinstance(query, TaughtQuery):
             asked.append(brought(index, query))
         for one in asked:

@@ -130,7 +130,7 @@ def ranked(candidates: Candidates, plan: Plan, wanted: int, least_score: float
            ) -> tuple[np.ndarray, np.ndarray, Bounds | None]:
     """The places of the best photos, the best first, their scores, and what was seen at last."""
     exact, num_scored, bounds = np.full(len(candidates.photos), np.nan), 0, None
-    for bounds in deepening(candidates, plan.vectors, wanted):
+    for bounds in deepening_bounds(candidates, plan.vectors, wanted):
         upper = plan.root.upper(bounds)
         most = max(num_scored + SCORED_A_ROUND, 2 * wanted, MOST_SCORED if bounds.is_all else 0)
         while len(some := promising(upper, exact, wanted, least_score)) and num_scored < most:
@@ -144,7 +144,7 @@ def ranked(candidates: Candidates, plan: Plan, wanted: int, least_score: float
     return best, exact[best], bounds
 
 
-def deepening(candidates: Candidates, vectors: QueryVectors, wanted: int) -> Iterator[Bounds]:
+def deepening_bounds(candidates: Candidates, vectors: QueryVectors, wanted: int) -> Iterator[Bounds]:
     """The exact ones, of candidates that are few enough; else those of searches that look deeper and deeper."""
     if not len(candidates):
         return

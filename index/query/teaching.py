@@ -65,8 +65,8 @@ def fit(yes: np.ndarray, no: np.ndarray, others: np.ndarray) -> tuple[np.ndarray
     share = NEGATIVE_SHARE if len(others) else 1.0
     weigh = np.concatenate([np.full(len(yes), 1.0), np.full(len(no), share * len(yes) / len(no)),
                             np.full(len(others), (1 - share) * len(yes) / max(len(others), 1))])
-    kinds = np.concatenate([np.ones(len(yes)), np.zeros(len(no) + len(others))])
-    fitted = LogisticRegression(C=STRENGTH, max_iter=300).fit(np.concatenate([yes, no, others]), kinds,
+    targets = np.concatenate([np.ones(len(yes)), np.zeros(len(no) + len(others))])
+    fitted = LogisticRegression(C=STRENGTH, max_iter=300).fit(np.concatenate([yes, no, others]), targets,
                                                              sample_weight=weigh)
     return fitted.coef_[0], float(fitted.intercept_[0])
 

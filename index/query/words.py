@@ -33,23 +33,23 @@ def named(word: str, words: Sequence[str], codes: np.ndarray, scores: np.ndarray
     """codes, scores: (n, names) of each concept, codes counting in `words` and -1 where there is none -> (n,) float32:
     the best score of a name that the word means, -inf where there is none."""
     wanted = np.zeros(len(words) + 1, bool)  # the last one, which -1 means, stays False
-    wanted[matching(word, words)] = True
+    wanted[names_meant(word, words)] = True
     return np.where(wanted[codes], scores, -np.inf).max(axis=1, initial=-np.inf).astype(np.float32)
 
 
-def matching(word: str, words: Sequence[str]) -> list[int]:
+def names_meant(word: str, words: Sequence[str]) -> list[int]:
     """The places of the names that a word means, whatever the case and in the singular or plural: of a kind of things
     all that lies under it ("dogs" means "beagle"). Of names that lie in no tree, and where the word is no kind, those
     that it is in: as whole words where there is such a name ("ant" is in "army ant" and not in "elephant"), else as
     letters ("hound" is in "bloodhound")."""
     tree = taxonomy()
-    kinds = tree.find(word)
-    under = tree.names_under(kinds) if kinds else set()
-    others = [place for place, name in enumerate(words) if not kinds or not tree.named(name)]
+    nodes = tree.find(word)
+    under = tree.names_under(nodes) if nodes else set()
+    others = [place for place, name in enumerate(words) if not nodes or not tree.named(name)]
     whole = re.compile(rf"(?<!\w){re.escape(plain(word))}(?!\w)")
     found = [place for place in others if whole.search(plain(words[place]))]
     found += [place for place, name in enumerate(words) if name in under]
-    return found or [place for place in others if not kinds and plain(word) in plain(words[place])]
+    return found or [place for place in others if not nodes and plain(word) in plain(words[place])]
 
 
 def counted(words: Sequence[str], codes: np.ndarray) -> dict[str, int]:
@@ -61,8 +61,8 @@ def counted(words: Sequence[str], codes: np.ndarray) -> dict[str, int]:
     firsts = np.unique(codes[codes[:, 0] >= 0, 0], return_counts=True)
     above: dict[str, list[int]] = {}
     for code, times in zip(*firsts, strict=True):
-        kinds = {one for place in tree.named(words[code]) for one in tree.above(place) if tree.shown[one]}
-        for name in {tree.names[one] for one in kinds} | {words[code]}:
+        nodes = {one for place in tree.named(words[code]) for one in tree.above(place) if tree.shown[one]}
+        for name in {tree.names[one] for one in nodes} | {words[code]}:
             above.setdefault(name, []).append(int(times))
     for name, times in above.items():
         if len(times) > 1 or name in count:
@@ -88,7 +88,7 @@ def suggestions(words: tuple[str, ...], codes: np.ndarray, photos: np.ndarray, m
 @lru_cache(maxsize=8)  # a page asks each time that it opens a collection, and a large one has a thousand words
 def _finding(asked: tuple[str, ...], words: tuple[str, ...]) -> csr_array:
     """(words, asked): which names each word means."""
-    pairs = [(place, column) for column, word in enumerate(asked) for place in matching(word, words)]
+    pairs = [(place, column) for column, word in enumerate(asked) for place in names_meant(word, words)]
     place, column = np.array(pairs, np.int64).reshape(-1, 2).T
     return csr_of(place, column, (len(words), len(asked)))
 
@@ -108,16 +108,16 @@ def advice(word: str, index: Searchable) -> str:
         return f"{asked} finds nothing: no concept of this collection has a name."
     offered = [index.words[code] for code in firsts[np.argsort(-times, kind="stable")][:NUM_OFFERED]]
     near: list[str] = []
-    kinds = tree.find(word)
-    if not kinds:
+    nodes = tree.find(word)
+    if not nodes:
         spoken = {plain(name): name for name in counted(index.words, codes)}
         near = [spoken[name] for name in get_close_matches(plain(word)[:LONGEST], spoken, 3, NEAR)]
         why = f"No class of the classifier is called {asked}"
-    elif tree.unnamed[kinds].all():
+    elif tree.unnamed[nodes].all():
         why = f"{asked} is never given as a name: what people wear and hold stands for people, who are no class"
     else:
-        classes = tree.classes_under(kinds)
-        above = sorted({one for kind in kinds for one in tree.above(kind)}, key=lambda one: -tree.information[one])
+        classes = tree.classes_under(nodes)
+        above = sorted({one for node in nodes for one in tree.above(node)}, key=lambda one: -tree.information[one])
         here = counted(index.words, codes)
         near = [tree.names[one] for one in above if tree.shown[one] and tree.names[one] in here][:NUM_ABOVE]
         why = f"Nothing here is named {asked}"

@@ -97,10 +97,10 @@ def no_match(index: ConceptIndex, said: Any, num_weaker: int) -> str:
 
 def word_advice(index: ConceptIndex, said: Any) -> str | None:
     """Of a query that found nothing, as the page asked it: what to say of the first word that nothing here has."""
-    from index.query.words import advice, matching
+    from index.query.words import advice, names_meant
 
     for word in asked_words(said):
-        if not matching(word, index.words):
+        if not names_meant(word, index.words):
             return advice(word, index)
     return None
 

@@ -476,11 +476,11 @@ def test_a_given_vector_is_mutual_by_its_photos_other_vectors(index):
 
 def test_a_word_is_found_whole_where_there_is_such_a_name_and_else_as_letters():
     names = ("army ant", "elephant", "Eskimo dog", "bloodhound", "jack-o'-lantern", "C++")
-    assert words.matching("ant", names) == [0]
-    assert sorted(words.matching("DOG", names)) == [2, 3]  # what lies under it too, by the tree
-    assert words.matching("hound", names) == [3]
-    assert words.matching("jack", names) == [4] and words.matching("c++", names) == [5]
-    assert words.matching("zebra", names) == [] and words.matching(".*", names) == []
+    assert words.names_meant("ant", names) == [0]
+    assert sorted(words.names_meant("DOG", names)) == [2, 3]  # what lies under it too, by the tree
+    assert words.names_meant("hound", names) == [3]
+    assert words.names_meant("jack", names) == [4] and words.names_meant("c++", names) == [5]
+    assert words.names_meant("zebra", names) == [] and words.names_meant(".*", names) == []
 
 
 def test_a_word_finds_named_concepts_by_their_best_name(index):
