@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from index.query.sets import mass_in_box
 from index.records import ModelIdentity
 from stellar_explorer.analysis import Explorer, GoneError
 from stellar_explorer.examples import examples
@@ -13,7 +14,7 @@ from stellar_explorer.retrieve import example_collection as of_examples
 from stellar_explorer.retrieve.collections import EXAMPLES, OWN, SHARED, Collections, free_name
 from stellar_explorer.retrieve.own_photos import OwnPhotos
 from stellar_explorer.retrieve.package import vocabulary
-from stellar_explorer.retrieve.queries import MOST_LEVELS, Asked, mass_inside, mass_of_mask
+from stellar_explorer.retrieve.queries import MOST_LEVELS, Asked, mass_inside
 from tests.fakes.collections import make_index, photo_bytes, tiny_explorer
 
 SESSION = "a-session-nobody-guesses"
@@ -302,9 +303,9 @@ def test_the_masses_in_a_box_are_shares_of_the_photo(asked, study):
 
 def test_a_mask_in_a_box(looking, asked):
     concept = looking.get("mine").concepts([0])[0]
-    assert mass_of_mask(concept, (0, 0, 1, 1)) == pytest.approx(concept.mass)
+    assert mass_in_box(concept, (0, 0, 1, 1)) == pytest.approx(concept.mass)
     left, top, _, _ = concept.box
-    assert mass_of_mask(concept, (0, 0, left, top)) == 0
+    assert mass_in_box(concept, (0, 0, left, top)) == 0
 
 
 def test_a_question_may_be_about_a_photo_of_another_collection(looking, asked, identity, tmp_path):
