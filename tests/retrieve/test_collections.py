@@ -8,6 +8,7 @@ import pytest
 
 from index.query.sets import mass_in_box
 from index.records import ModelIdentity
+from model.operations.thresholds import ConceptThresholds, save
 from stellar_explorer.analysis import Explorer, GoneError
 from stellar_explorer.examples import examples
 from stellar_explorer.retrieve import example_collection as of_examples
@@ -375,3 +376,15 @@ def test_a_folder_is_left_behind_by_nobody(explorer, identity):
     assert photos.index.photo(0).source and photos.picture(99) is None
     photos.close()
     assert not folder.exists()
+
+
+def test_an_index_from_before_matches_were_measured_has_those_of_its_model(tmp_path):
+    explorer = tiny_explorer(tmp_path)
+    looking = Collections(explorer, root=tmp_path / "root", cache=tmp_path / "cache")
+    (tmp_path / "root").mkdir()
+    make_index(tmp_path / "root" / "old", looking.identity)
+    looking._is_started = True
+    save(ConceptThresholds(has=0.2, match=0.6, match_photo=0.4), explorer.models[0])
+    found = looking.thresholds("old")
+    assert (found.match, found.match_photo) == (0.6, 0.4) and found.has == looking.get("old").model.thresholds.has
+    looking.close()
