@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.train.data.test_workers import no_larger_file_than
 from tests.train.test_loop import log, photos, tiny, unbroken, weights  # noqa: F401
-from tests.train.test_workers import no_larger_file_than
 from train.loop import run
 from train.run_folder import RunError, RunFolder
 from train.starts import heads_of_start

@@ -25,8 +25,8 @@ from model.config import DecoderConfig, StellarConfig, TokenizerConfig
 from model.stellar import Stellar
 from tests.weights import reference_state
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-SHAPES = json.loads((Path(__file__).resolve().parent.parent / "parity" / "encoder_p16.json").read_text())
+ROOT = Path(__file__).resolve().parents[3]
+SHAPES = json.loads((Path(__file__).resolve().parents[2] / "parity" / "encoder_p16.json").read_text())
 HEADS = {"num_heads": 4, "decoder_num_heads": 4}
 NARROW_TOKENIZER = TokenizerConfig(hidden_channels=32, channel_multipliers=(1, 1), num_res_blocks=1, code_width=16,
                                    num_codes=24)

@@ -21,7 +21,7 @@ from train.config import DataConfig, PrototypesConfig, TrainConfig, ViewsConfig
 from train.data.photos import Batch, DataError, Photos, Plan, batches, open_photos
 from train.data.views import Colours, crops_of
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 COUNT = 11
 
 

@@ -32,7 +32,7 @@ from train.optimization import parameter_groups
 from train.recipes import recipe
 from train.subjects import BaselineSubject, baseline_kind
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 TINY = TransformerConfig(width=32, depth=2, num_heads=2, mlp_width=64)
 KINDS = {"titok": TiTok, "mae": Mae}
 NARROW = TokenizerConfig(hidden_channels=32, channel_multipliers=(1, 1, 1), num_res_blocks=1, code_width=8,
