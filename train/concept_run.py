@@ -17,7 +17,7 @@ from model.encoder import COARSEST, HybridEmbedding
 from model.stellar import Stellar
 from train.concept_store import ConceptStore, build_concept_store
 from train.config import RecipeError, TrainConfig
-from train.data.photos import Plan, open_photos, seed_of, tell_left_out
+from train.data.photos import Plan, open_photos, report_left_out, seed_of
 from train.learners.teachers import Whitening
 from train.objective.relation import START_SCALE, relation_loss
 from train.optimization import set_learning_rate
@@ -42,7 +42,7 @@ def run_concepts(config: TrainConfig, out: Path, *, resume: bool = False, cache:
     folder.check(config, resume=resume)
     photos = open_photos(config.data, seed=config.seed)
     if not quiet:
-        tell_left_out(photos.left_out, verbose=verbose)
+        report_left_out(photos.left_out, verbose=verbose)
     stellar = Stellar.load(config.init, device=device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -93,7 +93,7 @@ def learn(head: ConceptHead, store: ConceptStore, config: TrainConfig, folder: R
 
     def relation(photos: Tensor) -> Tensor:
         seen, taught, numbers = (part.to(device) for part in concepts_of(store, photos))
-        wanted = beside_whole(whitening.of_rows(taught), numbers, config.relation_whole)
+        wanted = append_photo_mean(whitening.of_rows(taught), numbers, config.relation_whole)
         return relation_loss(head.of_inputs(seen), wanted, numbers, scale=scale.exp(),
                              temperature=config.relation_temperature)
 
@@ -136,7 +136,7 @@ def check_stem(head: ConceptHead, stellar: Stellar) -> None:
                           + (f"one of {found}" if found else "none; leave stem out of its inputs"))
 
 
-def beside_whole(taught: Tensor, photos: Tensor, share: float) -> Tensor:
+def append_photo_mean(taught: Tensor, photos: Tensor, share: float) -> Tensor:
     """(M, d), (M,) the photo of each -> (M, 2 d): what a teacher says of each concept, unit length, and beside it, of
     length `share`, what it says of the whole photo, the direction of its concepts' mean."""
     own = F.normalize(taught, dim=-1)

@@ -83,7 +83,7 @@ def build_concept_store(stellar: Stellar, head: ConceptHead, teacher_config: Tea
     in_width, num_tokens = head.config.in_width(stellar.config.width), stellar.num_tokens
     if not (folder / "grids.npy").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        look = partial(looked_at, stellar, head, teacher, resolution)
+        look = partial(concept_rows, stellar, head, teacher, resolution)
         grids = append_each(folder / "rows.part", photos, look, partial(progress, "concepts"))
         os.replace(folder / "rows.part", folder / "rows.f16")
         write_array(folder / "grids.npy", grids)
@@ -95,7 +95,7 @@ def build_concept_store(stellar: Stellar, head: ConceptHead, teacher_config: Tea
 
 
 @torch.no_grad()
-def looked_at(stellar: Stellar, head: ConceptHead, teacher: nn.Module, resolution: int, photo: Tensor) -> np.ndarray:
+def concept_rows(stellar: Stellar, head: ConceptHead, teacher: nn.Module, resolution: int, photo: Tensor) -> np.ndarray:
     """uint8 (3, H, W) -> (K, 1, 1 + F + d) float16: present or not, the head's inputs, what the teacher says."""
     image = fit(photo, resolution=resolution, patch_size=stellar.patch_size).to(stellar.device)
     factorization = stellar.factorize(image)

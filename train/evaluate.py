@@ -174,7 +174,7 @@ def run(options: argparse.Namespace, *, command: str) -> dict:
     if options.save_probe:
         check_free([beside(subject.stellar.path) for subject in subjects if subject.stellar is not None],
                    overwrite=options.overwrite, option=None)
-    tell_left_out(sets)
+    report_left_out(sets)
     models = [Scores(subject.name, subject.sha256) for subject in subjects]
     stem = shipped_stem(options.device) if "reconstruction" in sets else None
     with tqdm(total=len(subjects) * sum(len(photos) for photos in counted(sets)), unit="photo", file=sys.stderr,
@@ -307,7 +307,7 @@ def photos_of(data: Sequence[str], protocol: str | None, *, limit: int | None, b
     return sets
 
 
-def tell_left_out(sets: dict[str, PhotoSet]) -> None:
+def report_left_out(sets: dict[str, PhotoSet]) -> None:
     """On standard error: what of the data is not looked at, and how boxes were read."""
     for photos in {id(photos): photos for photos in sets.values()}.values():
         name = photos.root.resolve().name

@@ -33,18 +33,18 @@ from train.data.photos import (
     check_bad,
     lost_worker,
     open_photos,
+    report_left_out,
     seed_of,
-    tell_left_out,
 )
 from train.data.views import Colours
 from train.learners.registry import build, sample
 from train.learners.stellar import make_views
-from train.learners.teachers import OnlineTeacher, build_store, lessons
+from train.learners.teachers import OnlineTeacher, build_store, taught_photos
 from train.optimization import parameter_groups, set_learning_rate
 from train.run_evaluation import RunEvaluation
 from train.run_folder import RunError, RunFolder, last_good, step_of
 from train.run_log import Curves, log_line
-from train.starts import brings_heads, heads_from_lessons
+from train.starts import brings_heads, fit_teaching_heads
 
 PICTURED = 4
 
@@ -58,7 +58,7 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
     """
     # Said where there is no GPU too: accelerate would let each process of several train alone.
     accelerator = Accelerator(mixed_precision=precision(config, device), cpu=choose_device(device).type == "cpu")
-    check_together(accelerator.num_processes)
+    check_one_group(accelerator.num_processes)
     sharded = accelerator.distributed_type == DistributedType.FSDP
     if sharded:
         check_sharded(config)
@@ -69,7 +69,7 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
 
     photos = open_photos(config.data, seed=config.seed)
     if accelerator.is_main_process and not quiet:
-        tell_left_out(photos.left_out, verbose=verbose)
+        report_left_out(photos.left_out, verbose=verbose)
     steps = num_steps(config, photos, accelerator.num_processes)
     plan = Plan(config.seed, config.batch_size, accelerator.process_index, accelerator.num_processes,
                 config.views.resolutions)
@@ -78,7 +78,7 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
 
     learner = build(config, photos)
     if "distillation" in config.weights and last_saved is None and not brings_heads(learner, config.init):
-        heads_from_lessons(learner, lessons(config, photos, stores, online))
+        fit_teaching_heads(learner, taught_photos(config, photos, stores, online))
     held = on_device(config, photos, accelerator, quiet) if config.data.on_device else None
     first = 0 if last_saved is None else step_of(last_saved)
     loader = (device_batches(held, plan, config, first_step=first, last_step=steps) if held is not None else
@@ -91,7 +91,7 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
         for problem in damaged:
             tell(f"{problem}; its folder is set aside as .damaged, and the run goes on from {last_saved}")
         if not quiet:
-            tell(what_runs(config, accelerator))
+            tell(run_summary(config, accelerator))
     accelerator.wait_for_everyone()
     optimizer = torch.optim.AdamW(parameter_groups(learner, config.optimizer), lr=config.optimizer.learning_rate,
                                   betas=config.optimizer.betas,
@@ -214,7 +214,7 @@ def tell(sentence: str) -> None:
     tqdm.write(sentence, file=sys.stderr)
 
 
-def what_runs(config: TrainConfig, accelerator: Accelerator) -> str:
+def run_summary(config: TrainConfig, accelerator: Accelerator) -> str:
     """How many processes really train, where, and how many photos a step has."""
     world, device = accelerator.num_processes, accelerator.device
     kind = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
@@ -228,7 +228,7 @@ def what_runs(config: TrainConfig, accelerator: Accelerator) -> str:
     return said
 
 
-def check_together(world: int) -> None:
+def check_one_group(world: int) -> None:
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if started > world:
         raise RunError(f"{started} processes were started, and each would train alone in the same folder; start one "

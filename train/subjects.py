@@ -18,7 +18,7 @@ from model.baselines.titok import TiTok
 from model.checkpoints import checkpoint
 from model.checkpoints.tensor_files import INDEX_SUFFIX, CheckpointError, TensorFile, only_checkpoint
 from model.factorization import Factorization
-from model.operations.clustering import NUM_CENTROIDS, factorize_by_clusters
+from model.operations.kmeans import NUM_CENTROIDS, factorize_by_kmeans
 from model.stellar import Stellar, check_images, choose_device
 
 BASELINES = (titok, mae)
@@ -157,7 +157,7 @@ def open_peer(spec: str, *, device: str = "auto", seed: int = 0) -> Subject:
 
 class TimmSubject:
     """A timm model's or a peer's patch features; per photo K-means takes the place of concepts
-    (model/operations/clustering.py).
+    (model/operations/kmeans.py).
 
     A ViT gives the patch tokens of one block, after the model's last norm; a network of stages gives those of strides
     16 and 32 one behind the other, the second resized (bilinear) to the grid of the first.
@@ -196,7 +196,7 @@ class TimmSubject:
     def factorize(self, images: Tensor) -> Factorization:
         check_images(images, self.patch_size)
         patch_features, patch_grid = self.patch_features(images)
-        return factorize_by_clusters(patch_features, patch_grid, num_centroids=self.num_centroids, seed=self.seed)
+        return factorize_by_kmeans(patch_features, patch_grid, num_centroids=self.num_centroids, seed=self.seed)
 
 
 def parse_peer(spec: str) -> tuple[str, str | None, int | None]:

@@ -231,7 +231,7 @@ class Strengthen(Edit):
 
 
 @dataclass(frozen=True)
-class SwapWhat(Edit):
+class SwapAppearance(Edit):
     """The tokens say what tokens `others` of `photo` say, where they are; photo None: of this image as it is by now.
 
     The first says what the first of the others says, and so on; where `others` ends, its last serves the rest.
@@ -257,7 +257,7 @@ class SwapWhat(Edit):
 
 
 @dataclass(frozen=True)
-class Morph(Edit):
+class Blend(Edit):
     """Towards `photo`, along what and along where, 0 (as it is) to 1 (the other's).
 
     Tokens go to those that say the most alike, one to one (`match`); those left over, as clones are, stay as they are.
@@ -290,17 +290,17 @@ class Morph(Edit):
 
 
 @dataclass(frozen=True)
-class SwapWhere(Edit):
-    """This image's what at the other's where: Morph all the way along where, not at all along what."""
+class SwapPosition(Edit):
+    """This image's what at the other's where: Blend all the way along where, not at all along what."""
 
     name = "swap_where"
     photo: str
 
     def apply(self, canvas: Canvas, others: Mapping[str, Factorization]) -> Canvas:
-        return Morph(self.photo, what=0, where=1).apply(canvas, others)
+        return Blend(self.photo, what=0, where=1).apply(canvas, others)
 
 
-EDITS: tuple[type[Edit], ...] = (Move, Erase, Withdraw, Clone, Scale, Strengthen, SwapWhat, SwapWhere, Morph)
+EDITS: tuple[type[Edit], ...] = (Move, Erase, Withdraw, Clone, Scale, Strengthen, SwapAppearance, SwapPosition, Blend)
 
 
 # --- parts ---

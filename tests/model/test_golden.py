@@ -1,6 +1,6 @@
 """What nano says about one example photo, stored: whoever changes it sees so, and reviews the difference like code.
 
-    python -m tests.test_model_golden        stores it anew
+    python -m tests.model.test_golden       stores it anew
 
 The photo is stored too, as the model sees it, so that a decoder of JPEGs cannot move a number.
 """

@@ -132,7 +132,7 @@ def open_photos(config: DataConfig, *, seed: int = 0) -> Photos | StreamedPhotos
         raise DataError(str(error)) from error
 
 
-def tell_left_out(left_out: Report, *, verbose: bool) -> None:
+def report_left_out(left_out: Report, *, verbose: bool) -> None:
     """On standard error: what of the source is no photo, or each by its name."""
     if left_out:
         print(left_out.sentence + ("" if verbose else " (--verbose names each)"), file=sys.stderr)
@@ -241,7 +241,7 @@ def permutation(seed: int, epoch: int, length: int) -> Tensor:
 
 class Cropped(Dataset):
     """(position, step) -> Sample, or the DataError that ends the run. `targets`: teachers' stored features, a list of
-    train.teachers.TargetStore."""
+    train.learners.teachers.TargetStore."""
 
     def __init__(self, photos: Photos, plan: Plan, config: TrainConfig, targets: list) -> None:
         self.photos, self.plan, self.config, self.targets = photos, plan, config, targets

@@ -1,4 +1,4 @@
-"""Learner: a STELLAR with its training heads; a step's views in, named losses out."""
+"""StellarLearner: a STELLAR with its training heads; a step's views in, named losses out."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def make_views(batch: Batch, colours: Colours, *, patch_size: int, mask_ratio: f
     )
 
 
-class Learner(nn.Module):
+class StellarLearner(nn.Module):
     """The whole objective over one batch. What a recipe leaves out is neither built nor computed.
 
     forward(Views) -> (losses, metrics): unweighted scalars by the recipe's names, and figures worth a curve.
@@ -106,7 +106,7 @@ class Learner(nn.Module):
     def loss_weights(self) -> dict[str, float]:
         return self.config.weights
 
-    def train(self, mode: bool = True) -> Learner:
+    def train(self, mode: bool = True) -> StellarLearner:
         super().train(mode)
         for frozen in (self.stellar.tokenizer, self.guide):
             if frozen is not None:
@@ -179,7 +179,7 @@ class Learner(nn.Module):
                                                    self.config.explained)
         if "distillation" in self.weights:
             told = self.taught((features,), targets) + LOW_RANK_SHARE * self.taught((factorization.low_rank,), targets)
-            losses["distillation"] = told + self.taught_summary(factorization.summary, views.summaries)
+            losses["distillation"] = told + self.summary_distillation(factorization.summary, views.summaries)
         groups = self.config.token_groups
         if "granularity" in self.weights:
             parts = tuple(group_low_rank(factorization, groups))
@@ -226,7 +226,7 @@ class Learner(nn.Module):
             teacher.weight * sum(distillation_loss(head(feature), target) for feature in features) / len(features)
             for teacher, head, target in zip(self.config.teachers, self.teaching, targets, strict=True))
 
-    def taught_summary(self, summary: Tensor, targets: tuple[Tensor, ...]) -> Tensor:
+    def summary_distillation(self, summary: Tensor, targets: tuple[Tensor, ...]) -> Tensor:
         """(B, D) against what each teacher says of the whole photo, (B, d)."""
         return sum((self.config.teachers[int(i)].summary_weight * distillation_loss(head(summary), targets[int(i)])
                     for i, head in self.summary_teaching.items()), start=summary.new_zeros(()))

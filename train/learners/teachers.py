@@ -24,7 +24,7 @@ from train.config import TeacherConfig, TrainConfig
 from train.data.photos import StreamedPhotos
 
 WHITENING_PHOTOS = 256
-LESSONS = 400  # photos that teaching heads start from: more than a summary has channels
+HEAD_PHOTOS = 400  # that teaching heads are fitted to: more than a summary has channels
 WHITENING_PATCHES = 64  # of each
 # What a network of stages says of a whole photo is at its best near the size it was trained at.
 SUMMARY_RESOLUTION = 224
@@ -92,7 +92,7 @@ def autocast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=choose_dtype("auto", device) == torch.bfloat16)
 
 
-def look_at(teacher: Teacher, photo: Tensor, device: torch.device) -> Tensor:
+def teacher_features(teacher: Teacher, photo: Tensor, device: torch.device) -> Tensor:
     """uint8 (3, H, W) -> (num_features, rows, cols): the whole photo at the teacher's resolution."""
     image = fit(photo, resolution=teacher.resolution, patch_size=teacher.multiple).to(device)
     with autocast(device):
@@ -103,7 +103,7 @@ def fit_whitening(teacher: Teacher, photos: Iterable[Tensor], device: torch.devi
     """From up to WHITENING_PATCHES evenly spaced features of each photo."""
     samples = []
     for photo in photos:
-        features = look_at(teacher, photo, device).flatten(1).mT
+        features = teacher_features(teacher, photo, device).flatten(1).mT
         samples.append(features[:: max(1, len(features) // WHITENING_PATCHES)].cpu())
     if not samples:
         raise TeacherError(f"the teacher {teacher.name} has no photo to look at: none could be read")
@@ -194,7 +194,7 @@ def write_patches(teacher: Teacher, photos, folder: Path, device: torch.device,
     whitening = stored_whitening(teacher, photos, folder, device)
 
     def look(photo: Tensor) -> np.ndarray:
-        features = whitening(look_at(teacher, photo, device)[None])[0]
+        features = whitening(teacher_features(teacher, photo, device)[None])[0]
         return features.movedim(0, -1).cpu().numpy().astype(np.float16)
 
     grids = append_each(folder / "features.part", photos, look, partial(progress, teacher.name))
@@ -308,7 +308,7 @@ class OnlineTeacher:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TaughtPhoto:
     """A whole photo, image (1, 3, H, W) in 0..1, and what each timm teacher says of it: a (1, N, d), and a (1, d) that
     is 0 wide where the summary learns nothing of that teacher."""
 
@@ -317,9 +317,10 @@ class Lesson:
     summaries: tuple[Tensor, ...]
 
 
-def lessons(config: TrainConfig, photos, stores: list[TargetStore], online: list[OnlineTeacher]) -> Iterable[Lesson]:
-    """Of about LESSONS readable photos, evenly spaced; of a stream the first ones. Where there are teachers `online`,
-    they are asked."""
+def taught_photos(config: TrainConfig, photos, stores: list[TargetStore],
+                  online: list[OnlineTeacher]) -> Iterable[TaughtPhoto]:
+    """About HEAD_PHOTOS readable photos, evenly spaced; of a stream the first ones. Teachers that are `online` are run
+    on each."""
     patch_size = config.model.patch_size
 
     def image_of(photo: Tensor) -> tuple[Tensor, tuple[int, int]]:
@@ -327,20 +328,20 @@ def lessons(config: TrainConfig, photos, stores: list[TargetStore], online: list
         return image, (image.shape[2] // patch_size, image.shape[3] // patch_size)
 
     if online or isinstance(photos, StreamedPhotos):
-        for photo in photos.some() if isinstance(photos, StreamedPhotos) else some_photos(photos, LESSONS):
+        for photo in photos.some() if isinstance(photos, StreamedPhotos) else some_photos(photos, HEAD_PHOTOS):
             image, grid = image_of(photo)
-            yield Lesson(image, tuple(teacher.targets(image.to(teacher.device), grid).cpu() for teacher in online),
+            yield TaughtPhoto(image, tuple(teacher.targets(image.to(teacher.device), grid).cpu() for teacher in online),
                          tuple(teacher.summaries(image.to(teacher.device)).cpu() for teacher in online))
         return
     wholes = [store.whitened_summaries(teacher.summary_size)
               for store, teacher in zip(stores, config.timm_teachers, strict=True)]
     whole_photo = torch.tensor([0.0, 0.0, 1.0, 1.0])
-    for index in range(0, len(photos), max(1, len(photos) // LESSONS)):
+    for index in range(0, len(photos), max(1, len(photos) // HEAD_PHOTOS)):
         if not all(store.holds(index) for store in stores):
             continue
         try:
             image, grid = image_of(photos.read(index))
         except UNREADABLE:
             continue
-        yield Lesson(image, tuple(store.crop(index, whole_photo, grid)[None].float() for store in stores),
+        yield TaughtPhoto(image, tuple(store.crop(index, whole_photo, grid)[None].float() for store in stores),
                      tuple(whole[index][None] for whole in wholes))

@@ -11,7 +11,8 @@ from torch.func import functional_call
 from model.encoder import STEM_MEAN, STEM_STD, normalise
 from model.tokenizer import Tokenizer
 from train.config import RecipeError, TrainConfig
-from train.learners.moving_codebook import follow
+from train.learners.ema_codebook import follow
+from train.learners.patch_components import principal_components
 from train.learners.pictures import beside
 from train.learners.prototypes import perplexity
 from train.learners.stellar import Views
@@ -41,7 +42,7 @@ class Critic(nn.Module):
 
 
 class TokenizerLearner(nn.Module):
-    """forward(Views) -> (losses, metrics), as train.learner.Learner's. Only the clean view is looked at.
+    """forward(Views) -> (losses, metrics), as `registry.Learner`'s. Only the clean view is looked at.
 
     The critic learns in the same step as the tokenizer: its own loss sees decoded pictures detached, and the
     tokenizer's sees the critic's weights detached, so one backward pass serves both.
@@ -62,7 +63,7 @@ class TokenizerLearner(nn.Module):
         self.register_buffer("counts", torch.zeros(num_codes))  # patches a step; all dead: the first step sets them
         self.register_buffer("sums", torch.zeros(num_codes, code_width))
 
-    def start_from(self, tokenizer: Tokenizer) -> None:
+    def load_weights(self, tokenizer: Tokenizer) -> None:
         """Another tokenizer's weights, its codes alive."""
         if tokenizer.config != self.tokenizer.config:
             raise RecipeError(f"--init names a tokenizer of another architecture: {tokenizer.config}")
@@ -71,7 +72,7 @@ class TokenizerLearner(nn.Module):
         self.sums.copy_(self.tokenizer.codebook)
 
     @torch.no_grad()
-    def start_from_patches(self, images: list[Tensor]) -> None:
+    def initialize_from_patches(self, images: list[Tensor]) -> None:
         """(1, 3, H, W) photos in 0..1: the linear path starts as the principal components of their patches, the codes
         as K-means of those, the convolutions at zero: a run begins where classical vector quantization ends.
 
@@ -81,8 +82,7 @@ class TokenizerLearner(nn.Module):
         encoder, decoder = self.tokenizer.encoder, self.tokenizer.decoder
         stride = self.tokenizer.config.stride
         patches = torch.cat([F.unfold(image, stride, stride=stride)[0].mT for image in images])
-        mean = patches.mean(dim=0)
-        components = torch.linalg.svd(patches - mean, full_matrices=False)[2][: self.tokenizer.config.code_width]
+        mean, components = principal_components(patches, self.tokenizer.config.code_width)
         shape = (3, stride, stride)
         encoder.linear.weight[: len(components)] = components.unflatten(1, shape)
         encoder.linear.bias.copy_(-(encoder.linear.weight.flatten(1) @ mean))

@@ -7,7 +7,7 @@ from torch import Tensor
 
 START_SCALE = 10.0  # of cosines, before the first step: their softmax is then about as sharp as the teacher's
 # A logit that no softmax hears, and that float16 can hold.
-SILENT = -1e4
+MASKED_LOGIT = -1e4
 
 
 def relation_loss(concepts: Tensor, taught: Tensor, photos: Tensor, *, scale: Tensor, temperature: float) -> Tensor:
@@ -26,6 +26,6 @@ def relation_loss(concepts: Tensor, taught: Tensor, photos: Tensor, *, scale: Te
         return concepts.sum() * 0
     own = F.normalize(concepts.float(), dim=-1)
     said = F.normalize(taught.float(), dim=-1)
-    wanted = (said @ said.mT / temperature).masked_fill(same, SILENT).softmax(dim=-1)
-    found = (own @ own.mT * scale).masked_fill(same, SILENT).log_softmax(dim=-1)
+    wanted = (said @ said.mT / temperature).masked_fill(same, MASKED_LOGIT).softmax(dim=-1)
+    found = (own @ own.mT * scale).masked_fill(same, MASKED_LOGIT).log_softmax(dim=-1)
     return F.kl_div(found, wanted, reduction="batchmean")

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from train.objective.granularity import inside_groups
+from train.objective.granularity import within_groups
 
 
 def sharpness_loss(localization: Tensor, groups: tuple[int, ...]) -> Tensor:
@@ -21,7 +21,7 @@ def sharpness_loss(localization: Tensor, groups: tuple[int, ...]) -> Tensor:
     unlucky is never heard of again.
     """
     doubts = []
-    for shares in inside_groups(localization.float(), groups):
+    for shares in within_groups(localization.float(), groups):
         if shares.shape[-1] > 1:
             most = math.log(shares.shape[-1])
             undecided = torch.special.entr(shares).sum(dim=-1).mean() / most

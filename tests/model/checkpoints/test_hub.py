@@ -95,7 +95,7 @@ def test_a_process_killed_in_a_download_leaves_nothing_that_is_taken_for_the_fil
     """The process is told of the hub as a person would tell it: HF_ENDPOINT."""
     hub.stalls = len(weights) // 2
     child = subprocess.Popen(
-        [sys.executable, "-c", "from model.checkpoint import resolve; resolve('stellar-b16')"],
+        [sys.executable, "-c", "from model.checkpoints.checkpoint import resolve; resolve('stellar-b16')"],
         cwd=Path(__file__).resolve().parents[3], stderr=subprocess.DEVNULL,
         env={**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_HUB_CACHE": str(tmp_path / "cache"),
              "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0"})

@@ -25,8 +25,14 @@ from photos.fitting import pixels_of
 from train import loop
 from train.config import BaselineConfig, DataConfig, RecipeError, TrainConfig, TransformerConfig
 from train.evaluate import main as evaluate
-from train.learners.moving_codebook import follow
-from train.learners.places import PASSED, grid_places, look_nearby, pass_on, sincos_positions
+from train.learners.ema_codebook import follow
+from train.learners.positions import (
+    VALUE_OUT_GAIN,
+    grid_points,
+    initialize_local_attention,
+    initialize_value_projection,
+    sincos_positions,
+)
 from train.learners.registry import BUILDERS
 from train.optimization import parameter_groups
 from train.recipes import recipe
@@ -186,10 +192,10 @@ class Batch:
 
 
 def test_places_are_even_and_near_ones_are_alike():
-    places = grid_places(32)
+    places = grid_points(32)
     assert places.shape == (32, 2) and places.mean(dim=0).tolist() == pytest.approx([0.5, 0.5])
     assert len(places.unique(dim=0)) == 32
-    positions = sincos_positions(grid_places(196), 192, 14)
+    positions = sincos_positions(grid_points(196), 192, 14)
     likeness = positions @ positions[0]
     assert likeness.argmax() == 0 and likeness[1] > likeness[3] > likeness[7]
     assert positions.norm(dim=1).std() < 1e-4 * positions.norm(dim=1).mean()
@@ -199,15 +205,15 @@ def test_places_are_even_and_near_ones_are_alike():
 def test_attention_begins_by_looking_nearby():
     torch.manual_seed(0)
     query, key = torch.empty(64, 64), torch.empty(64, 64)
-    look_nearby(query, key)
-    seen = F.layer_norm(sincos_positions(grid_places(196), 64, 14), (64,))
+    initialize_local_attention(query, key)
+    seen = F.layer_norm(sincos_positions(grid_points(196), 64, 14), (64,))
     weights = ((seen @ query.mT) @ (seen @ key.mT).mT / 8).softmax(dim=-1)[7 * 14 + 7].view(14, 14)
     rows, cols = torch.meshgrid(torch.arange(14), torch.arange(14), indexing="ij")
     near = ((rows - 7).abs() <= 3) & ((cols - 7).abs() <= 3)
     assert weights[near].sum() > 0.8 and weights.argmax() == 7 * 14 + 7
     value, out = torch.empty(64, 64), torch.empty(64, 64)
-    pass_on(value, out)
-    torch.testing.assert_close(out @ value, PASSED * torch.eye(64), atol=1e-5, rtol=0)
+    initialize_value_projection(value, out)
+    torch.testing.assert_close(out @ value, VALUE_OUT_GAIN * torch.eye(64), atol=1e-5, rtol=0)
 
 
 def test_a_mae_has_places_and_its_tokens_are_not_zero(photos, tokenizer):

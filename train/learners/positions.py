@@ -9,10 +9,10 @@ from torch import Tensor, nn
 # The longest wave is this times the shortest, which is 2 pi patches: a grid has a dozen or two a side.
 WAVES = 20
 # At first a patch two away is seen about half as well, one at the other end not at all; and half of it is passed on.
-NEARNESS, PASSED = 1.5, 0.5
+QUERY_KEY_GAIN, VALUE_OUT_GAIN = 1.5, 0.5
 
 
-def grid_places(count: int) -> Tensor:
+def grid_points(count: int) -> Tensor:
     """(count, 2): x and y in 0..1 of so many places, evenly spread, row by row."""
     rows = max(divisor for divisor in range(1, int(count**0.5) + 1) if count % divisor == 0)
     y, x = torch.meshgrid((torch.arange(rows) + 0.5) / rows, (torch.arange(count // rows) + 0.5) / (count // rows),
@@ -32,15 +32,15 @@ def sincos_positions(places: Tensor, width: int, side: int) -> Tensor:
 
 
 @torch.no_grad()
-def look_nearby(query: Tensor, key: Tensor) -> None:
+def initialize_local_attention(query: Tensor, key: Tensor) -> None:
     """(D, D) projections, in place: equal ones, so that what is alike attends to each other, and with the positions
     above that is what is near. Random ones would need many steps to find out."""
-    nn.init.orthogonal_(query, gain=NEARNESS)
+    nn.init.orthogonal_(query, gain=QUERY_KEY_GAIN)
     key.copy_(query)
 
 
 @torch.no_grad()
-def pass_on(value: Tensor, out: Tensor) -> None:
+def initialize_value_projection(value: Tensor, out: Tensor) -> None:
     """(D, D) projections, in place: what is attended to is added as it is, so that it can be read from the start."""
-    nn.init.orthogonal_(value, gain=PASSED**0.5)
+    nn.init.orthogonal_(value, gain=VALUE_OUT_GAIN**0.5)
     out.copy_(value.mT)
