@@ -53,7 +53,7 @@ class Stellar(nn.Module):
 
         dtype "auto" is bfloat16 where the device multiplies it faster, else float32; localizer and concept head are
         always float32.
-        num_heads, decoder_num_heads: for foreign files only, whose tensors do not tell; else width / 64.
+        num_heads, decoder_num_heads: for foreign files only, whose tensors do not show it; else width / 64.
         tokenizer: a file, or "published", for checkpoints whose decoder predicts codes and that carry no tokenizer.
         Raises CheckpointError (a ValueError) that names the file and what is wrong with it.
         """

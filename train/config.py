@@ -284,30 +284,34 @@ def is_part(name: str, part: str) -> bool:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One run. `weights` names the losses in use and how much each counts; a loss that is not there is not computed.
-    Clustering at weight 0 is computed for the alignment loss whose targets its assignments are, and counts for nothing.
+    """One run.
 
-    Give `steps`, or `epochs` for data whose length is known. `init` is where the weights start: None (from scratch), a
-    timm ViT ("timm:NAME", or a safetensors file of one), or a STELLAR (a name, file or folder that `Stellar.load`
-    takes; a run's folder brings its training heads along). `stem_weights`: timm names in a safetensors file, "nano" for
-    the stem inside the shipped model, None for timm's download. `token_groups` are the sizes of the groups of tokens of
-    the granularity and sharpness losses, `group_shares` how much of a patch each group is to hold. `explained` is the
-    share of X's variance, 0..1, up to which the simplicity loss makes X give way to L S, and `simplicity_from` the
-    share of the run, 0..1, after which it begins. `precision` "auto" is bf16 where the device multiplies bfloat16
-    faster, else "no" (float32). `frozen` names what keeps its weights, by the beginnings of parameters' names:
-    `--set 'frozen=["encoder","localizer"]'` with the reconstruction alone trains a decoder on what is there,
-    "encoder.blocks.0" is one block. `relation_temperature` is that of the relation loss, `relation_share` how much of
-    its gradient, 0..1, reaches what a concept head sees; without a head all of it does. In a concepts run
-    `relation_whole` is how much the teacher's word on the whole photo counts beside a concept. `reconstruction_reaches`
-    is "both", or "semantics" for a reconstruction from which the localization learns nothing. `guide` is a STELLAR of
-    the same tokens and width, whose masks the localization loss teaches and whose summary the summary loss. `trains`
-    says what: a STELLAR, the concept head alone of a finished one, a tokenizer, or what STELLAR is compared with, whose
-    sizes are then `baseline` instead of `model`. `compile` compiles the transformer blocks where the machine can
-    (train/compilation.py).
-
-    Every `evaluate_every` steps, and before the first, a run of a STELLAR measures itself by its `evaluations`;
-    `keep_best` names the measure whose best step is kept beside the last one: "objects/mean_best_iou" for the highest,
-    "lowest:mass/dead" for the lowest.
+    weights: the losses in use and how much each counts; one that is not there is not computed. Clustering at weight 0
+        is computed for the alignment loss whose targets its assignments are, and counts for nothing.
+    trains: what is trained: a STELLAR, the concept head alone of a finished one, a tokenizer, or what STELLAR is
+        compared with, whose sizes are then `baseline` instead of `model`.
+    init: where the weights start: None (from scratch), a timm ViT ("timm:NAME", or a safetensors file of one), or a
+        STELLAR (what `Stellar.load` takes; a run's folder brings its training heads along).
+    stem_weights: a safetensors file in timm's names, "nano" for the stem inside the shipped model, None for timm's
+        download.
+    frozen: what keeps its weights, by the beginnings of parameters' names. `--set 'frozen=["encoder","localizer"]'`
+        with the reconstruction alone trains a decoder on what is there; "encoder.blocks.0" is one block.
+    token_groups, group_shares: sizes of the groups of tokens of the granularity and sharpness losses, and how much of a
+        patch each group is to hold.
+    explained, simplicity_from: the share of X's variance, 0..1, up to which the simplicity loss moves X towards L S,
+        and the share of the run, 0..1, after which it begins.
+    relation_temperature, relation_share: of the relation loss; how much of its gradient, 0..1, reaches the inputs of a
+        concept head. Without a head all of it does.
+    relation_whole: in a concepts run, how much the teacher's feature of the whole photo counts beside a concept's.
+    reconstruction_reaches: "both", or "semantics" for a reconstruction without a gradient to the localization.
+    guide: a STELLAR of the same tokens and width, whose masks are the localization loss's targets and whose summary is
+        the summary loss's.
+    steps, epochs: give one; epochs only for data whose length is known.
+    precision: "auto" is bf16 where the device multiplies bfloat16 faster, else "no" (float32).
+    compile: the transformer blocks, where the machine can (train/compilation.py).
+    evaluate_every, evaluations: every so many steps, and before the first, a run of a STELLAR measures itself.
+    keep_best: the measure whose best step is kept beside the last one: "objects/mean_best_iou" for the highest,
+        "lowest:mass/dead" for the lowest.
     """
 
     recipe: str

@@ -124,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m train.evaluate", formatter_class=argparse.RawDescriptionHelpFormatter,
         description="How good checkpoints are, and beside them timm models and the slides' systems, with K-means in "
                     "the place of concepts.",
-        epilog="protocols:\n" + "".join(f"  {name:<16}{in_short(protocol)}\n"
+        epilog="protocols:\n" + "".join(f"  {name:<16}{summary_line(protocol)}\n"
                                         for name, protocol in PROTOCOLS.items()))
     parser.add_argument("checkpoints", metavar="CHECKPOINT", nargs="*",
                         help="a name, a file or a folder, of a STELLAR or of what it is compared with (titok, mae); "
@@ -150,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
                         help="at most about N photos a protocol, spread over the data")
     parser.add_argument("--boxes", choices=[kind.value for kind in Boxes],
                         help="what the four numbers of a box in a file of outlines are: two corners, or centre, width "
-                             "and height (default: seen from the whole set, where it tells)")
+                             "and height (default: seen from the whole set, where they show it)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps (default: the best there is)")
     parser.add_argument("--batch-size", type=int, default=8, metavar="N", help="photos at a time (default: 8)")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn (default: 0)")
@@ -321,7 +321,7 @@ def report_left_out(sets: dict[str, PhotoSet]) -> None:
             print(f"{readable(name)}: {sentence}", file=sys.stderr)
 
 
-def in_short(protocol: Protocol) -> str:
+def summary_line(protocol: Protocol) -> str:
     """The first line of the evaluator's file, without its name."""
     return sys.modules[protocol.evaluate.__module__].__doc__.splitlines()[0].partition(": ")[2]
 
@@ -423,9 +423,9 @@ def protocol_report(name: str, photos: PhotoSet, options: argparse.Namespace) ->
 
 def command_line(arguments: Sequence[str]) -> str:
     """As it was typed, but absolute paths keep their last name alone: where things lie here is nobody's business."""
-    told = [re.sub(r"(^|=)(/[^=]*)", lambda found: found[1] + PurePosixPath(found[2]).name, argument)
+    shown_arguments = [re.sub(r"(^|=)(/[^=]*)", lambda found: found[1] + PurePosixPath(found[2]).name, argument)
             for argument in arguments]
-    return shlex.join(["python", "-m", "train.evaluate", *map(readable, told)])
+    return shlex.join(["python", "-m", "train.evaluate", *map(readable, shown_arguments)])
 
 
 def markdown(report: dict) -> str:

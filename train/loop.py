@@ -89,9 +89,9 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
         folder.open(config, {"photos": getattr(photos, "fingerprint", None), "processes": accelerator.num_processes})
         folder.go_on_from(last_saved)
         for problem in damaged:
-            tell(f"{problem}; its folder is set aside as .damaged, and the run goes on from {last_saved}")
+            report(f"{problem}; its folder is set aside as .damaged, and the run goes on from {last_saved}")
         if not quiet:
-            tell(run_summary(config, accelerator))
+            report(run_summary(config, accelerator))
     accelerator.wait_for_everyone()
     optimizer = torch.optim.AdamW(parameter_groups(learner, config.optimizer), lr=config.optimizer.learning_rate,
                                   betas=config.optimizer.betas,
@@ -174,7 +174,7 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
                     picture(learner, batch, folder, curves, done)
             if done % config.save_every == 0 or done == steps:
                 if main:
-                    curves.flush()  # as the log: what is told of the steps up to here is there if a kill comes
+                    curves.flush()  # as the log: the curves up to here survive a kill
                 save(accelerator, folder, done)
         accelerator.wait_for_everyone()
         finished = out / "model.safetensors"
@@ -204,12 +204,12 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
         if curves is not None:
             curves.close()
     if main and bad:
-        tell(f"{len(bad)} photos could not be read: {', '.join(sorted(bad)[:10])}")
+        report(f"{len(bad)} photos could not be read: {', '.join(sorted(bad)[:10])}")
     accelerator.end_training()
     return finished
 
 
-def tell(sentence: str) -> None:
+def report(sentence: str) -> None:
     """Beside the progress line; standard output is for where the weights are."""
     tqdm.write(sentence, file=sys.stderr)
 
@@ -276,14 +276,14 @@ def teachers(config: TrainConfig, photos, cache: Path, accelerator: Accelerator)
     if isinstance(photos, StreamedPhotos) or config.data.on_device:
         return [], [OnlineTeacher(teacher, sample(photos), accelerator.device) for teacher in config.timm_teachers]
 
-    def tell(name: str, done: int, count: int) -> None:
+    def report(name: str, done: int, count: int) -> None:
         tqdm.write(f"{name}: {done} of {count} photos looked at")
 
     stores: list = []
     # One process after the other: the first builds, those that see its disk find.
     for turn in range(accelerator.num_processes):
         if turn == accelerator.process_index:
-            stores = [build_store(teacher, photos, cache, device=accelerator.device, progress=tell)
+            stores = [build_store(teacher, photos, cache, device=accelerator.device, progress=report)
                       for teacher in config.timm_teachers]
         accelerator.wait_for_everyone()
     return stores, []
@@ -293,12 +293,12 @@ def on_device(config: TrainConfig, photos, accelerator: Accelerator, quiet: bool
     """This process's share of the photos, decoded."""
     hidden = quiet or not accelerator.is_main_process
     with tqdm(desc="photos decoded", unit="photo", disable=hidden, leave=False) as progress:
-        def tell(done: int, count: int) -> None:
+        def report(done: int, count: int) -> None:
             progress.total = count
             progress.update(done - progress.n)
 
         return DevicePhotos.decoded(photos, config.data, accelerator.device, rank=accelerator.process_index,
-                                    world=accelerator.num_processes, progress=tell)
+                                    world=accelerator.num_processes, progress=report)
 
 
 def online_targets(online: list[OnlineTeacher], images: Tensor, patch_size: int) -> dict[str, tuple[Tensor, ...]]:

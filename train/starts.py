@@ -86,7 +86,7 @@ def is_vit(source: str) -> bool:
 
 def load_stellar(stellar: Stellar, source: str) -> None:
     config = stellar.config
-    # The heads that a foreign file does not tell are taken to be the recipe's.
+    # The heads that a foreign file does not record are taken to be the recipe's.
     other = Stellar.load(source, device="cpu", dtype="float32", num_heads=config.num_heads,
                          decoder_num_heads=config.decoder.num_heads if config.decoder is not None else None)
     check_heads(source, other.config.num_heads, config.num_heads)
@@ -334,7 +334,7 @@ def initialize_summary_projection(stellar: Stellar, images: list[Tensor], *, see
     means = torch.cat([embedding.normed(embedding.stem_features(image))["32"].mean(dim=1) for image in images]).float()
     apart = (means - means.mean(dim=0)).square().sum(dim=1).mean().sqrt()
     if apart < 1e-4 * means.norm(dim=1).mean():
-        return  # one photo, or the same one again: nothing tells them apart
+        return  # one photo, or the same one again: nothing separates them
     width = stellar.config.width
     whitening = Whitening.of(means, min(SUMMARY_DIRECTIONS, width))
     with torch.random.fork_rng(devices=[]):

@@ -215,7 +215,7 @@ class Scale(Edit):
 
 @dataclass(frozen=True)
 class Strengthen(Edit):
-    """by: what is added to the tokens' logits everywhere, -20..20; below 0 it silences."""
+    """by: what is added to the tokens' logits everywhere, -20..20; below 0 it weakens."""
 
     name = "strengthen"
     tokens: tuple[int, ...]

@@ -133,7 +133,7 @@ def compare(before: Factorization, after: Factorization, motion: Tensor) -> dict
 
 
 def predicted_share(before: Tensor, predicted: Tensor, found: Tensor, visible: Tensor) -> float:
-    """(N, C) three times -> the share of a change that moving foretells: 1 if what moved is what was found, 0 if that
+    """(N, C) three times -> the share of a change that moving predicts: 1 if what moved is what was found, 0 if that
     is no better than to say that nothing changed. NaN where nothing did, or no patch is visible.
     """
     change = (found - before)[visible].square().sum()

@@ -28,7 +28,7 @@ DESCRIPTION = (
     "means over pairs of a photo and the changed photo (two crops that share 60 % of it; a shift of at most an eighth "
     "of a side; a flip; a rotation of at most 10 degrees), tokens matched by cosine, one to one; from_localization, "
     "from_semantics and remainder: |dL S|, |L dS| and |dL dS| relative to |dZ|, Z = L S on a fixed grid; unpredicted: "
-    "what moving L alone does not foretell of the changed Z, relative to its deviation from its mean; invariance: "
+    "what moving L alone does not predict of the changed Z, relative to its deviation from its mean; invariance: "
     "cosine of matched semantics (plain, and weighted by mass) and of L S at the same places of the photo")
 
 

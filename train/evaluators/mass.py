@@ -1,4 +1,4 @@
-"""Mass: whether it follows the photo, whether any token is dead, and how much of X the product L S tells."""
+"""Mass: whether it follows the photo, whether any token is dead, and how much of X the product L S explains."""
 
 from __future__ import annotations
 

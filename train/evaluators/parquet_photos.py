@@ -104,14 +104,14 @@ class ParquetPhotos(PhotoSet):
 
     def label_by(self, found: list, names: list[str] | None) -> None:
         """Two classes or more, each photo of one; else there are none."""
-        told = [str(value) if not isinstance(value, int) or names is None or not 0 <= value < len(names)
+        labels = [str(value) if not isinstance(value, int) or names is None or not 0 <= value < len(names)
                 else names[value] for value in found if value is not None]
-        classes = sorted(set(told))
-        whole = len(told) == len(self.paths) and len(classes) > 1
+        classes = sorted(set(labels))
+        whole = len(labels) == len(self.paths) and len(classes) > 1
         number = {name: index for index, name in enumerate(classes)}
         # In the place of what PhotoSet sees by folders.
         self.__dict__["class_names"] = classes if whole else []
-        self.__dict__["labels"] = [number[name] for name in told] if whole else []
+        self.__dict__["labels"] = [number[name] for name in labels] if whole else []
 
     def row(self, index: int) -> int:
         return int(self.paths[index].name.removeprefix(ROW))

@@ -15,7 +15,7 @@ from train.learners.stellar import Views
 
 
 class MaeLearner(nn.Module):
-    """forward(Views) -> (losses, metrics), as `registry.Learner`'s. Only the clean view is looked at.
+    """forward(Views) -> (losses, metrics), as `registry.Learner`'s. Only the clean view is used.
 
     A step's patches are drawn from torch's generator, which the loop seeds.
     """
@@ -27,8 +27,8 @@ class MaeLearner(nn.Module):
 
     @torch.no_grad()
     def initialize_positions(self) -> None:
-        """Positions are sines and cosines of where a patch is, for good, as published, and attention begins by looking
-        nearby. transformers leaves positions and learnt tokens of a network that it does not load at zero."""
+        """Positions are fixed sines and cosines of a patch's coordinates, as published, and attention starts out local.
+        transformers leaves positions and learnt tokens of a network that it does not load at zero."""
         network, grid = self.mae.network, self.mae.native_grid
         encoder, decoder = network.vit, network.decoder
         for positions in (encoder.embeddings.position_embeddings, decoder.decoder_pos_embed):
@@ -54,7 +54,7 @@ class MaeLearner(nn.Module):
         return self.config.weights
 
     def sheet(self, images: Tensor) -> Tensor:
-        """The photos, and what the MAE makes of some of their patches: those as they are, and by its word."""
+        """The photos, and what the MAE makes of some of their patches, those pasted in or as it predicts them."""
         count = self.config.baseline.num_tokens
         images = images.float()
         with torch.autocast(images.device.type, enabled=False):  # pixels are pasted into what is predicted

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from model.baselines.titok import TiTok, TiTokConfig, TiTokDecoder, TransformerConfig
 from model.tokenizer import Tokenizer
 from train.config import BaselineConfig, RecipeError, TrainConfig
-from train.learners.ema_codebook import follow
+from train.learners.ema_codebook import update_codebook
 from train.learners.patch_components import initialize_from_patches
 from train.learners.pictures import beside
 from train.learners.positions import (
@@ -33,7 +33,7 @@ TILT = 2.0  # of the first logits, by codes one standard deviation apart
 
 
 class TiTokLearner(nn.Module):
-    """forward(Views) -> (losses, metrics), as `registry.Learner`'s. Only the clean view is looked at.
+    """forward(Views) -> (losses, metrics), as `registry.Learner`'s. Only the clean view is used.
 
     As published, but that codes follow by moving averages: with a few thousand steps they would lag behind.
     """
@@ -61,14 +61,14 @@ class TiTokLearner(nn.Module):
 
     @torch.no_grad()
     def initialize_positions(self) -> None:
-        """Positions start as sines and cosines of where a patch is, each token's as those of a place of its own, evenly
-        spread, and attention looks nearby: what a token says begins as what is about it. All of it may move."""
+        """Positions start as sines and cosines of coordinates, the tokens' evenly spread over the photo, and attention
+        starts out local: a token begins as a summary of what surrounds its position. All of it is trained."""
         grid = self.titok.config.native_grid
         for part in (self.titok.encoder, self.titok.decoder):
             width = part.positions.shape[1]
             part.positions[1:] = sincos_positions(grid_points(grid * grid), width, grid)
             part.token_positions.copy_(sincos_positions(grid_points(self.titok.num_tokens), width, grid))
-            if isinstance(part, TiTokDecoder):  # what a token says is as loud as where it is
+            if isinstance(part, TiTokDecoder):  # a token's content is as long as its position
                 nn.init.orthogonal_(part.input_proj.weight, gain=part.token_positions.norm(dim=1).mean().item())
             for block in part.blocks:
                 query, key, value = block.attn.qkv.weight.chunk(3)
@@ -104,8 +104,8 @@ class TiTokLearner(nn.Module):
         self.initialize_code_head(torch.cat([self.tokenizer.encode(part).flatten() for part in images.split(16)]))
 
     def initialize_code_head(self, codes: Tensor) -> None:
-        """(M,) codes of some photos: the decoder's head starts by giving each its share, and tilts it by likeness:
-        codes that lie close to each other in the tokenizer's codebook, and look so, begin with like logits."""
+        """(M,) codes of some photos: the decoder's head starts with each code's frequency as bias and its codebook
+        entry, projected, as weights: codes close to each other in the codebook begin with similar logits."""
         head, codebook = self.titok.decoder.head[-1], self.tokenizer.codebook
         shares = torch.bincount(codes, minlength=len(codebook)) + 1.0
         shares = shares / shares.sum()
@@ -141,7 +141,7 @@ class TiTokLearner(nn.Module):
         latents = self.titok.latents(views.image).float()
         if self.training:
             found = latents.detach()
-            follow(self.titok.codebook, self.counts, self.sums, found.flatten(0, 1),
+            update_codebook(self.titok.codebook, self.counts, self.sums, found.flatten(0, 1),
                    lambda: self.titok.quantize(found)[1].flatten(), alive=ALIVE, revived=REVIVED)
         chosen, codes = self.titok.quantize(latents)
         logits = self.titok.predict(straight_through(latents, chosen)).float()

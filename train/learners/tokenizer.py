@@ -1,4 +1,4 @@
-"""TokenizerLearner: a narrow MaskGIT-VQGAN with what teaches it: pixels, codes, a frozen stem's eyes and a critic."""
+"""TokenizerLearner: a narrow MaskGIT-VQGAN, trained on pixels, codes, a frozen stem's features and a critic."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.func import functional_call
 from model.encoder import STEM_MEAN, STEM_STD, normalise
 from model.tokenizer import Tokenizer
 from train.config import RecipeError, TrainConfig
-from train.learners.ema_codebook import follow
+from train.learners.ema_codebook import update_codebook
 from train.learners.patch_components import principal_components
 from train.learners.pictures import beside
 from train.learners.prototypes import perplexity
@@ -19,8 +19,8 @@ from train.learners.stellar import Views
 from train.objective.seams import seam_loss
 from train.objective.vector_quantization import codebook_loss, straight_through
 
-# A code whose moving average of patches a step is below this is dead, and is set to what the encoder says of some
-# patch now.
+# A code whose moving average of patches a step is below this is dead, and is set to some
+# patch's encoding.
 ALIVE = 0.03
 FITTED_PATCHES = 200_000  # that the codes are first fitted to
 
@@ -42,7 +42,7 @@ class Critic(nn.Module):
 
 
 class TokenizerLearner(nn.Module):
-    """forward(Views) -> (losses, metrics), as `registry.Learner`'s. Only the clean view is looked at.
+    """forward(Views) -> (losses, metrics), as `registry.Learner`'s. Only the clean view is used.
 
     The critic learns in the same step as the tokenizer: its own loss sees decoded pictures detached, and the
     tokenizer's sees the critic's weights detached, so one backward pass serves both.
@@ -52,10 +52,10 @@ class TokenizerLearner(nn.Module):
         super().__init__()
         self.config = config
         self.tokenizer = tokenizer.requires_grad_(True)
-        # The principal components that it starts as: codes then stand still while the decoder learns them.
+        # The principal components that it starts as: codes are then fixed while the decoder learns them.
         tokenizer.encoder.requires_grad_(not tokenizer.config.linear_encoder)
         # Those of another run may be what a STELLAR's decoder has learnt to predict: they stay what they mean.
-        self.codes_stand = tokenizer.config.linear_encoder and config.init is not None
+        self.codes_are_fixed = tokenizer.config.linear_encoder and config.init is not None
         self.stem = stem.eval().requires_grad_(False)
         self.critic = Critic(stem.feature_info.channels()) if "adversarial" in config.weights else None
         num_codes, code_width = tokenizer.config.num_codes, tokenizer.config.code_width
@@ -131,8 +131,8 @@ class TokenizerLearner(nn.Module):
     def forward(self, views: Views) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         image, weights = views.image, self.config.weights
         hidden = self.tokenizer.encoder(image).float()
-        if self.training and not self.codes_stand:
-            self.follow(hidden.detach())
+        if self.training and not self.codes_are_fixed:
+            self.update_codebook(hidden.detach())
         codes = self.tokenizer.quantize(hidden.detach())
         chosen = F.embedding(codes, self.tokenizer.codebook).movedim(-1, 1)
         decoded = self.tokenizer.decoder(straight_through(hidden, chosen)).float()
@@ -155,7 +155,7 @@ class TokenizerLearner(nn.Module):
                    "psnr": -10 * F.mse_loss(decoded.detach().clamp(0, 1), image).log10()}
         return {name: loss for name, loss in losses.items() if name in self.loss_weights}, metrics
 
-    def follow(self, hidden: Tensor) -> None:
-        """(B, code_width, h, w) encoded: the codes follow."""
-        follow(self.tokenizer.codebook, self.counts, self.sums, hidden.movedim(1, -1).flatten(0, -2),
+    def update_codebook(self, hidden: Tensor) -> None:
+        """(B, code_width, h, w) encoded: the codes move towards it."""
+        update_codebook(self.tokenizer.codebook, self.counts, self.sums, hidden.movedim(1, -1).flatten(0, -2),
                lambda: self.tokenizer.quantize(hidden).flatten(), alive=ALIVE)

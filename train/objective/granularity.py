@@ -1,4 +1,4 @@
-"""Granularity: groups of tokens each tell the whole photo, the few coarsely and the many finely."""
+"""Granularity: each group of tokens explains the whole photo, the few coarsely and the many finely."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from model.variance import sums_of_squares
 
 def low_rank_loss(patch_features: Tensor, low_rank: Tensor) -> Tensor:
     """(B, N, D) twice -> scalar: the share of the patch features' variance that the low-rank features leave, a mean
-    over photos; 0 when X = L S, 1 when L S tells no more than X's mean.
+    over photos; 0 when X = L S, 1 when L S explains no more than X's mean.
 
     Ours, not the paper's (which hopes that the other losses bring X and L S together). The learner gives it the patch
     features detached: L S follows X here, and objective/simplicity.py has the way back. The variance keeps its

@@ -1,4 +1,4 @@
-"""A declared table, measured: cell by cell, what failed told and passed by, beside the published figures."""
+"""A declared table, measured: cell by cell, failures named and skipped, beside the published figures."""
 
 from __future__ import annotations
 
@@ -167,8 +167,8 @@ def measured(item: Planned, columns: list[Column], table: Table, data: dict[str,
         except FAILURES as error:
             cells.put(row.name, column.name, {"failed": first_line(error), **stamp})
             continue
-        told = {"value": None, "reason": value.reason} if isinstance(value, Unavailable) else {"value": value}
-        cells.put(row.name, column.name, {**told, **stamp, "sha256": subject.sha256, "photos": len(photos),
+        found = {"value": None, "reason": value.reason} if isinstance(value, Unavailable) else {"value": value}
+        cells.put(row.name, column.name, {**found, **stamp, "sha256": subject.sha256, "photos": len(photos),
                                           "seconds": round(time.perf_counter() - begun, 1)})
     bar.update(max(expected - bar.n, 0))
 

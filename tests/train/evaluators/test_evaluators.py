@@ -132,7 +132,7 @@ def test_outlines_are_polygons_or_boxes(tmp_path):
 def test_what_the_numbers_of_boxes_are_is_seen_from_the_whole_set(tmp_path, lines, wanted):
     for number, line in enumerate(lines):
         (tmp_path / f"{number}.txt").write_text(f"{line}\n")
-    assert layout_of(sorted(tmp_path.glob("*.txt")), told="--boxes") == wanted
+    assert layout_of(sorted(tmp_path.glob("*.txt")), advice="--boxes") == wanted
 
 
 @pytest.mark.parametrize(("lines", "says"), [

@@ -25,7 +25,7 @@ from photos.fitting import pixels_of
 from train import loop
 from train.config import BaselineConfig, DataConfig, RecipeError, TrainConfig, TransformerConfig
 from train.evaluate import main as evaluate
-from train.learners.ema_codebook import follow
+from train.learners.ema_codebook import update_codebook
 from train.learners.positions import (
     VALUE_OUT_GAIN,
     grid_points,
@@ -245,7 +245,7 @@ def test_codes_follow_and_the_dead_come_back():
     found = centres.repeat(20, 1) + 0.01 * torch.randn(60, 4)
     codebook, counts, sums = torch.randn(8, 4), torch.zeros(8), torch.zeros(8, 4)
     for _ in range(200):
-        follow(codebook, counts, sums, found, lambda: torch.cdist(found, codebook).argmin(dim=1), alive=0.5)
+        update_codebook(codebook, counts, sums, found, lambda: torch.cdist(found, codebook).argmin(dim=1), alive=0.5)
     assert torch.cdist(centres, codebook).min(dim=1).values.max() < 0.05
     assert torch.cdist(codebook, centres).min(dim=1).values.max() < 0.1, "none is left where nothing is"
 

@@ -273,7 +273,7 @@ def test_a_photo_that_cannot_be_read_has_no_targets(photos, weights, tmp_path):
 def test_no_readable_photo_is_said(weights, tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.png").write_bytes(b"no photo")
-    with pytest.raises(TeacherError, match="test_vit has no photo to look at"):
+    with pytest.raises(TeacherError, match="test_vit has no photo to encode"):
         store_of(config(weights), photos_in(tmp_path / "photos"), tmp_path)
 
 
@@ -330,7 +330,7 @@ def test_an_online_teacher_says_of_a_photo_what_the_store_says(photos, weights, 
 def test_an_online_teacher_without_a_summary_has_none_and_without_photos_is_said(photos, weights):
     teacher = OnlineTeacher(config(weights, summary_weight=0.0), [photos.read(0)], CPU)
     assert teacher.summaries(torch.rand(2, 3, 32, 32)).shape == (2, 0)
-    with pytest.raises(TeacherError, match="no photo to look at"):
+    with pytest.raises(TeacherError, match="no photo to encode"):
         OnlineTeacher(config(weights), [], CPU)
 
 
