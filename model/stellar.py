@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.checkpoints import checkpoint
+from model.checkpoints import checkpoint, writing
 from model.concept_head import ConceptHead
 from model.config import StellarConfig
 from model.decoder import Decoder
@@ -72,7 +72,7 @@ class Stellar(nn.Module):
 
         eight_bit: the matrices of the encoder's blocks as integers of eight bits with a scale a row, half of float16.
         """
-        checkpoint.write(path, self.config, self.state_dict(), dtype=dtype, eight_bit=eight_bit)
+        writing.write(path, self.config, self.state_dict(), dtype=dtype, eight_bit=eight_bit)
 
     @property
     def patch_size(self) -> int:

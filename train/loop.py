@@ -7,7 +7,8 @@ import math
 import os
 import shutil
 import sys
-import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,7 +44,7 @@ from train.learners.teachers import OnlineTeacher, build_store, taught_photos
 from train.optimization import parameter_groups, set_learning_rate
 from train.run_evaluation import RunEvaluation
 from train.run_folder import RunError, RunFolder, last_good, step_of
-from train.run_log import Curves, log_line
+from train.run_log import Curves, Pace
 from train.starts import brings_heads, fit_teaching_heads
 
 PICTURED = 4
@@ -114,7 +115,7 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
     if main:
         folder.status("running")
     progress = tqdm(total=steps, initial=first, disable=quiet or not main, desc=config.recipe, unit="step")
-    waited, began, seen, since_log = 0.0, time.monotonic(), 0, []
+    pace = Pace()
 
     def evaluate(step: int) -> None:
         if main and evaluation.due(step, steps):
@@ -122,14 +123,13 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
             folder.log(line)
             curves.line(line)
 
-    try:
+    with stops_said(folder, main), closing(progress), closing(curves) if curves else nullcontext():
         if first == 0:
             evaluate(0)
-            began = time.monotonic()
+            pace = Pace()
         for step in range(first, steps):
-            asked = time.monotonic()
-            batch = next(loader)
-            waited += time.monotonic() - asked
+            with pace.waiting():
+                batch = next(loader)
             if batch.bad:
                 bad.update(batch.bad)
                 check_bad(bad, (step + 1 - first) * config.batch_size, config.data)
@@ -152,22 +152,21 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
             optimizer.zero_grad()
             if average is not None:
                 average.update_parameters(learner.exported)
-            seen += config.batch_size * accelerator.num_processes
-            since_log.append(({"total": total.detach(), **detached(losses)}, detached(metrics)))
+            pace.add(config.batch_size * accelerator.num_processes,
+                     {"total": total.detach(), **detached(losses)}, detached(metrics))
             progress.update()
 
             done = step + 1
             if main and (done % config.log_every == 0 or done == steps):
-                elapsed = time.monotonic() - began
-                line = log_line(done, steps, since_log, rate, norm, seen / elapsed, waited / elapsed)
+                line = pace.line(done, steps, rate, norm)
                 folder.log(line)
                 folder.status("running")
                 curves.line(line)
-                progress.set_postfix(loss=f"{line['losses']['total']:.3f}", photos_s=f"{seen / elapsed:.1f}",
-                                     waiting=f"{waited / elapsed:.0%}", bad=len(bad))
+                progress.set_postfix(loss=f"{line['losses']['total']:.3f}", bad=len(bad),
+                                     photos_s=f"{line['photos_per_second']:.1f}", waiting=f"{line['waiting']:.0%}")
             evaluate(done)
             if done % config.log_every == 0:
-                waited, began, seen, since_log = 0.0, time.monotonic(), 0, []
+                pace = Pace()
             pictured = done % config.picture_every == 0 or done == steps
             if main and pictured and not sharded:
                 with accelerator.autocast():
@@ -179,16 +178,22 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
         accelerator.wait_for_everyone()
         finished = out / "model.safetensors"
         if sharded:
-            prefix = f"{config.trains}."
-            whole = {name.removeprefix(prefix): tensor for name, tensor in accelerator.get_state_dict(model).items()
-                     if name.startswith(prefix)}
-            exported = type(exported)(exported.config)
-            if main:
-                exported.load_state_dict(whole)
+            exported = gathered(accelerator, model, exported, prefix=f"{config.trains}.")
         if main:
             with folder.writing(finished.name):
                 exported.save(finished)
             folder.status("finished")
+    if main and bad:
+        report(f"{len(bad)} photos could not be read: {', '.join(sorted(bad)[:10])}")
+    accelerator.end_training()
+    return finished
+
+
+@contextmanager
+def stops_said(folder: RunFolder, main: bool) -> Iterator[None]:
+    """What stops a run is in its status, and a sentence where a person can mend it."""
+    try:
+        yield
     except KeyboardInterrupt:
         if main:
             folder.stopped("interrupted")
@@ -199,14 +204,16 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
         if main:
             folder.stopped(str(error) or type(error).__name__)
         raise error
-    finally:
-        progress.close()
-        if curves is not None:
-            curves.close()
-    if main and bad:
-        report(f"{len(bad)} photos could not be read: {', '.join(sorted(bad)[:10])}")
-    accelerator.end_training()
-    return finished
+
+
+def gathered(accelerator: Accelerator, model: nn.Module, exported: nn.Module, *, prefix: str) -> nn.Module:
+    """What is exported of sharded weights: whole on the main process, as it was built on the others."""
+    whole = {name.removeprefix(prefix): tensor for name, tensor in accelerator.get_state_dict(model).items()
+             if name.startswith(prefix)}
+    made = type(exported)(exported.config)
+    if accelerator.is_main_process:
+        made.load_state_dict(whole)
+    return made
 
 
 def report(sentence: str) -> None:
@@ -217,11 +224,11 @@ def report(sentence: str) -> None:
 def run_summary(config: TrainConfig, accelerator: Accelerator) -> str:
     """How many processes really train, where, and how many photos a step has."""
     world, device = accelerator.num_processes, accelerator.device
-    kind = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
+    hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
     photos = f"{config.batch_size} photos a step"
     if world > 1:
         photos = f"{config.batch_size} photos each, {config.batch_size * world} a step"
-    said = f"{world} process{'es' if world > 1 else ''} on {kind}: {photos}"
+    said = f"{world} process{'es' if world > 1 else ''} on {hardware}: {photos}"
     if world == 1 and os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("true", "1", "yes"):
         said += ("; accelerate launch --cpu starts one process, whatever --num_processes says: for N of them, torchrun "
                  "--nproc_per_node N -m train ... --device cpu")

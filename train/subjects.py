@@ -82,12 +82,12 @@ class BaselineSubject:
     @classmethod
     def open(cls, source: str, *, device: str = "auto") -> BaselineSubject:
         """"titok", "mae" or a published name, a file or folder of one, or `label=` in front of either; see
-        `baseline_kind`. A TiTok without a tokenizer of its own gets nano's. Raises CheckpointError (a ValueError)."""
+        `baseline_module`. A TiTok without a tokenizer of its own gets nano's. Raises CheckpointError (a ValueError)."""
         label, place = labelled(source)
-        kind = baseline_kind(source)
-        path = published.locate(place, shipped=kind.SHIPPED, repositories=kind.REPOSITORIES)
+        module = baseline_module(source)
+        path = published.locate(place, shipped=module.SHIPPED, repositories=module.REPOSITORIES)
         device = choose_device(device)
-        baseline = (Mae.load(place, device=device) if kind is mae
+        baseline = (Mae.load(place, device=device) if module is mae
                     else TiTok.load(place, device=device, tokenizer=TITOK_TOKENIZER))
         return cls(label or name_of(place), baseline,
                    sha256_of(only_checkpoint(path) if path.is_dir() else path))
@@ -126,19 +126,19 @@ class BaselineSubject:
         raise ValueError(f"{self.name} has no concepts, it only reconstructs: give --protocol reconstruction.")
 
 
-def baseline_kind(source: str) -> ModuleType | None:
+def baseline_module(source: str) -> ModuleType | None:
     """The module of model/baselines/ that a source is of, by its name, its label or its file's metadata, else None."""
     label, place = labelled(source)
-    for kind in BASELINES:
-        if place in (*kind.SHIPPED, *kind.REPOSITORIES) or label in kind.SHIPPED:
-            return kind
+    for module in BASELINES:
+        if place in (*module.SHIPPED, *module.REPOSITORIES) or label in module.SHIPPED:
+            return module
     path = Path(place)
     try:
         path = only_checkpoint(path) if path.is_dir() else path
         metadata = TensorFile(path).metadata if path.suffix == ".safetensors" and path.is_file() else {}
     except CheckpointError:  # whoever loads it says what is wrong
         return None
-    return next((kind for kind in BASELINES if kind.CONFIG_KEY in metadata), None)
+    return next((module for module in BASELINES if module.CONFIG_KEY in metadata), None)
 
 
 def open_peer(spec: str, *, device: str = "auto", seed: int = 0) -> Subject:
@@ -219,7 +219,7 @@ def labelled(source: str) -> tuple[str | None, str]:
 def name_of(source: str) -> str:
     """What to call a checkpoint that came without a label: runs/a/model.safetensors is "a"."""
     path, known = Path(source), [*checkpoint.SHIPPED, *checkpoint.PUBLISHED]
-    known += [name for kind in BASELINES for name in (*kind.SHIPPED, *kind.REPOSITORIES)]
+    known += [name for module in BASELINES for name in (*module.SHIPPED, *module.REPOSITORIES)]
     if source in known or not path.exists():
         return source
     path = path.resolve()

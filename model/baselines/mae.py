@@ -16,8 +16,9 @@ from transformers import ViTMAEConfig, ViTMAEForPreTraining
 from model.baselines import at_native_size, check_num_tokens
 from model.baselines.published import locate
 from model.baselines.serialized import halves, pack_patches
-from model.checkpoints.checkpoint import ASSETS, translate, write_tensors
+from model.checkpoints.checkpoint import ASSETS, translate
 from model.checkpoints.tensor_files import DAMAGE, CheckpointError, TensorFile, first_line, only_checkpoint
+from model.checkpoints.writing import write_tensors
 from model.encoder import IMAGENET_MEAN, IMAGENET_STD, normalise
 from model.stellar import check_images
 

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from model.baselines import at_native_size, check_num_tokens
 from model.baselines.published import locate
 from model.baselines.serialized import pack_codes
-from model.checkpoints.checkpoint import ASSETS, translate, write_tensors
+from model.checkpoints.checkpoint import ASSETS, translate
 from model.checkpoints.tensor_files import CheckpointError, TensorFile, first_line, only_checkpoint
+from model.checkpoints.writing import write_tensors
 from model.config import TokenizerConfig, check_heads
 from model.encoder import transformer
 from model.stellar import check_images

@@ -9,13 +9,12 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
 import torch.nn.functional as F
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from model.factorization import Factorization
 from model.operations.motion import move_patches
+from model.operations.pairing import pair_tokens
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ class Comparison:
 
 def pair(before: Factorization, after: Factorization, motion: Tensor) -> Comparison:
     """Two of one photo each, on one patch grid; the motion leads from after's places to before's."""
-    tokens = match(before.semantics[0], after.semantics[0])
+    tokens = pair_tokens(before.semantics, after.semantics)[1][0]
     predicted, visible = move_patches(before.localization[0], before.patch_grid, motion)
     return Comparison(
         semantics=before.semantics[0], changed_semantics=after.semantics[0, tokens],
@@ -145,12 +144,6 @@ def relative(part: Tensor, whole: Tensor) -> float:
     if whole <= 1e-9:
         return 0.0 if part <= 1e-6 else math.nan
     return (part / whole).item()
-
-
-def match(semantics: Tensor, changed: Tensor) -> Tensor:
-    """(K, D), (K, D) -> (K,): for each token one of the changed photo, one to one; the sum of cosines is largest."""
-    cosine = F.normalize(semantics, dim=1) @ F.normalize(changed, dim=1).T
-    return torch.from_numpy(linear_sum_assignment(cosine.numpy(), maximize=True)[1])
 
 
 def one_of(factorization: Factorization, row: int) -> Factorization:

@@ -86,7 +86,7 @@ class ParquetPhotos(PhotoSet):
             if image is None:
                 raise ValueError(f"{place} has no column of photos (it has {', '.join(schema.names)}); it must be "
                                  f"called {' or '.join(IMAGES)} and hold the bytes of files")
-            label = column_of(schema, LABELS, lambda kind: pa.types.is_integer(kind) or pa.types.is_string(kind))
+            label = column_of(schema, LABELS, lambda found: pa.types.is_integer(found) or pa.types.is_string(found))
             found = rows.column(label) if label else []
         except (pa.ArrowException, OSError) as error:
             raise ValueError(f"{place} cannot be read as Parquet ({str(error).splitlines()[0]}); fetch it again") \
@@ -170,10 +170,10 @@ def column_of(schema: pa.Schema, names: tuple[str, ...], fits: Callable[[pa.Data
     return next((name for name in names if name in schema.names and fits(schema.field(name).type)), None)
 
 
-def holds_bytes(kind: pa.DataType) -> bool:
+def holds_bytes(arrow_type: pa.DataType) -> bool:
     """As `datasets` stores a photo (bytes and path), or the bytes alone."""
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or (
-        pa.types.is_struct(kind) and "bytes" in [part.name for part in kind])
+    return pa.types.is_binary(arrow_type) or pa.types.is_large_binary(arrow_type) or (
+        pa.types.is_struct(arrow_type) and "bytes" in [part.name for part in arrow_type])
 
 
 def bytes_of(cell: object) -> bytes:

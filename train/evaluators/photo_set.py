@@ -103,7 +103,7 @@ class PhotoSet:
     @property
     def num_captions(self) -> int:
         """Text files beside photos that are no outlines."""
-        return sum(kind is False for kind in self.texts.values())
+        return sum(is_outlines is False for is_outlines in self.texts.values())
 
     @property
     def others(self) -> Report:
@@ -116,7 +116,7 @@ class PhotoSet:
         """Raises ValueError where the boxes beside the photos do not show how they are written."""
         if self.whole is not None:
             return self.whole.layout
-        files = (path.with_suffix(".txt") for path, kind in self.texts.items() if kind)
+        files = (path.with_suffix(".txt") for path, is_outlines in self.texts.items() if is_outlines)
         return self.boxes or layout_of(files, advice=ADVICE) or Boxes.CORNERS
 
     def outlines(self, index: int) -> list[Outline] | None:

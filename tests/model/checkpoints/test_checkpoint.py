@@ -19,7 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from model.checkpoints import checkpoint
+from model.checkpoints import checkpoint, writing
 from model.checkpoints.checkpoint import CONFIG_KEY, PUBLISHED, CheckpointError
 from model.config import DecoderConfig, StellarConfig, TokenizerConfig
 from model.stellar import Stellar
@@ -325,7 +325,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
         Path(name).write_bytes(b"half a file")
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", torn)
+    monkeypatch.setattr(writing, "save_file", torn)
     with pytest.raises(OSError, match="No space left"):
         small().save(path)
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["ours.safetensors"]

@@ -22,12 +22,12 @@ from model.operations.editing import (
     Withdraw,
     canvas_of,
     edited,
-    match,
     odds,
     patches,
     shift,
     with_odds,
 )
+from model.operations.pairing import pair_tokens
 from model.stellar import Stellar
 
 GRID = (6, 9)
@@ -218,7 +218,7 @@ def test_swapping_what_takes_it_from_the_other_photo(image, others):
 def test_swapping_where_takes_the_matched_columns(image, others):
     swapped = edited(image, [SwapPosition("other")], others)
     assert torch.equal(swapped.semantics, image.semantics)
-    ours, theirs = match(image.semantics, others["other"].semantics)
+    ours, theirs = pair_tokens(image.semantics, others["other"].semantics)
     for number in range(2):
         assert sorted(theirs[number].tolist()) == list(range(NUM_TOKENS))
         expected = torch.empty_like(image.localization[number])
@@ -230,7 +230,7 @@ def test_swapping_where_takes_the_matched_columns(image, others):
 
 def test_tokens_in_another_order_match_themselves(image):
     order = torch.tensor([3, 0, 4, 1, 2])
-    ours, theirs = match(image.semantics, image.semantics[:, order])
+    ours, theirs = pair_tokens(image.semantics, image.semantics[:, order])
     assert torch.equal(order[theirs], ours)
     permuted = Factorization(image.semantics[:, order], image.localization[..., order], image.patch_features,
                              image.summary, GRID)

@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 
 from model.factorization import Factorization
-from model.operations.equivariance import compare, match, pair, predicted_share
+from model.operations.equivariance import compare, pair, predicted_share
 from model.operations.kmeans import factorize_by_kmeans
 from model.operations.motion import flip, move_patches, shift, still
+from model.operations.pairing import pair_tokens
 
 
 def factorization_of(localization, semantics, patch_grid):
@@ -71,7 +72,7 @@ def test_semantics_that_change_in_place_are_seen():
 
 def test_the_parts_add_up():
     before, after = one_photo(), one_photo(seed=1)
-    tokens = match(before.semantics[0], after.semantics[0])
+    tokens = pair_tokens(before.semantics, after.semantics)[1][0]
     assert sorted(tokens.tolist()) == [0, 1, 2, 3]
     partition = pair(before, after, flip()).partition
     assert torch.allclose(partition.total, after.low_rank[0] - before.low_rank[0], atol=1e-5)
