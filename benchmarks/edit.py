@@ -17,13 +17,13 @@ from torch import nn
 from benchmarks.encode import interleaved, random_stellar
 from model.config import DecoderConfig, StellarConfig, TokenizerConfig
 from model.factorization import Factorization
-from model.operations.editing import Clone, Edit, Erase, Morph, Move, Scale, Strengthen, SwapWhat, edited
+from model.operations.editing import Blend, Clone, Edit, Erase, Move, Scale, Strengthen, SwapAppearance, edited
 from model.stellar import Stellar, choose_device, choose_dtype
 
 SIDES = (224, 448)
 EDITS: tuple[Edit, ...] = (
     Move((0, 1), 0.2, 0.1), Clone((2,), 0.3, 0), Scale((3,), 1.5), Strengthen((4,), -3), Erase((5, 6)),
-    SwapWhat((7,), (2,), "other"), Morph("other", 0.5, 0.5))
+    SwapAppearance((7,), (2,), "other"), Blend("other", 0.5, 0.5))
 
 
 def multiplications(stellar: Stellar, factorization: Factorization) -> Callable[[], None]:

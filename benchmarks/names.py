@@ -165,10 +165,10 @@ class Measured:
 def calibrated(measured: Measured, tree: Taxonomy, temperature: float) -> Calibration:
     """By logistic regression over all kinds that a sample may be, every sample counting as much."""
     odds, information = features(measured.sums, tree)
-    looked_at = (measured.sums >= LEAST_LOOKED_AT) & tree.shown
-    weight = np.broadcast_to(1 / np.maximum(looked_at.sum(axis=1, keepdims=True), 1), looked_at.shape)
+    concept_rows = (measured.sums >= LEAST_LOOKED_AT) & tree.shown
+    weight = np.broadcast_to(1 / np.maximum(concept_rows.sum(axis=1, keepdims=True), 1), concept_rows.shape)
     given = np.stack([odds, information], axis=-1)
-    fitted = LogisticRegression(C=100).fit(given[looked_at], measured.right[looked_at], weight[looked_at])
+    fitted = LogisticRegression(C=100).fit(given[concept_rows], measured.right[concept_rows], weight[concept_rows])
     return Calibration(temperature, *(round(float(value), 3) for value in (fitted.intercept_[0], *fitted.coef_[0])))
 
 

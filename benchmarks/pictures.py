@@ -59,13 +59,13 @@ def tiles(stellar: Subject, mae: Subject, photos: PhotoSet, index: int, resoluti
                 yield photos.paths[index].stem[:24], as_picture(photo)
                 others = {label: pictures[name] for name, label in PICTURES.items() if name in pictures}
                 others[mae.name] = reconstruction.compared(mae, images, reconstruction.rebuild(mae, images))[1][""]
-            yield told(f"{resolution} px", pictures[""], photo), as_picture(pictures[""])
+            yield caption(f"{resolution} px", pictures[""], photo), as_picture(pictures[""])
     if one.skipped.get(photos.paths[index]) is None:
         for label, picture in others.items():
-            yield told(label, picture, images), as_picture(picture)
+            yield caption(label, picture, images), as_picture(picture)
 
 
-def told(label: str, picture: Tensor, photo: Tensor) -> str:
+def caption(label: str, picture: Tensor, photo: Tensor) -> str:
     size = tuple(picture.shape[2:])
     return f"{label}: {float(reconstruction.psnr(picture, reconstruction.resized(photo.to(picture), size))):.1f} dB"
 

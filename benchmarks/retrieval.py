@@ -147,8 +147,8 @@ def before_classifier(name: str, weights: str | None) -> Callable[[Tensor], Tens
     if weights is not None:
         network.load_state_dict({key: tensor.float() for key, tensor in load_file(weights).items()})
     network.eval().requires_grad_(False)
-    told = timm.data.resolve_model_data_config(network)
-    mean, std = (torch.tensor(told[part]).view(1, 3, 1, 1) for part in ("mean", "std"))
+    data_config = timm.data.resolve_model_data_config(network)
+    mean, std = (torch.tensor(data_config[part]).view(1, 3, 1, 1) for part in ("mean", "std"))
     return lambda image: network.forward_head(network.forward_features((image - mean) / std), pre_logits=True)
 
 

@@ -177,10 +177,10 @@ def parts_table(folder: str, *, name: str, batch: int | None, compiled: bool, st
     rate, (masked, local) = matrix_rate(device, dtype), num_views(config)
     crops = config.batch_size * (max(masked, 1) + local)
     whole = {way: statistics.median(times[way].steps) for way in ways}
-    told = "compiled" if compiled and not reasons else "not compiled"
+    mode = "compiled" if compiled and not reasons else "not compiled"
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU threads"
     print(f"### A step of {name}, {config.batch_size} photos at {config.model.native_size} px, {where}, "
-          f"{str(dtype).removeprefix('torch.')}, {told}\n")
+          f"{str(dtype).removeprefix('torch.')}, {mode}\n")
     for reason in reasons:
         print(f"{reason}\n")
     print("| | " + " | ".join(ways) + " |\n|---|" + "---|" * len(ways))

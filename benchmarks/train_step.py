@@ -38,7 +38,7 @@ from train.data.photos import Plan, batches, open_photos
 from train.learners.masking import kept_patches
 from train.learners.matching import match
 from train.learners.sinkhorn import assign
-from train.learners.stellar import Learner, Views
+from train.learners.stellar import StellarLearner, Views
 from train.objective.clustering import clustering_loss
 from train.objective.koleo import koleo_loss
 from train.objective.reconstruction import pixel_loss
@@ -80,9 +80,9 @@ def some_views(config: TrainConfig, side: int) -> Views:
 
 
 class Plain(nn.Module):
-    """A Learner's model and objective, written as one would write them first: forward(Views) -> named losses."""
+    """A StellarLearner's model and objective, written as one would write them first: forward(Views) -> named losses."""
 
-    def __init__(self, learner: Learner) -> None:
+    def __init__(self, learner: StellarLearner) -> None:
         super().__init__()
         stellar, config = learner.stellar, learner.stellar.config
         self.settings = learner.config.prototypes
@@ -174,7 +174,7 @@ class Step:
 
     def __init__(self, config: TrainConfig, views: Views, *, plain: bool) -> None:
         torch.manual_seed(0)
-        learner = Learner(Stellar(config.model), config).train()
+        learner = StellarLearner(Stellar(config.model), config).train()
         self.config, self.views, self.plain = config, views, plain
         self.model = Plain(learner) if plain else learner
         self.optimizer = torch.optim.AdamW([p for p in self.model.parameters() if p.requires_grad],

@@ -45,7 +45,7 @@ def usual_folder() -> Path | None:
 
 
 def can_write(folder: Path) -> bool:
-    """Tried, for rights, quotas and read-only disks are told alike only so; the folder is made if it does not exist."""
+    """Tried, for rights, quotas and read-only disks show alike only so; the folder is made if it does not exist."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -16,7 +16,7 @@ class ConceptHead(nn.Module):
     The published form is the predictor of the clustering head (paper, section 3.4), in whose space tokens are clustered
     and aligned. `mean` and `deviation`, one number a channel of the inputs, are measured and not learnt; they begin as
     the identity. Its arithmetic is float32 whatever the encoder's, as the localizer's is: concepts that differ a little
-    are what it tells apart.
+    are what it separates.
     """
 
     mean: Tensor

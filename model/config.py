@@ -42,7 +42,7 @@ class TokenizerConfig:
 
     `unshuffle` folds squares of that many pixels into channels before the first convolution and unfolds them after the
     last: the levels that cost most and say least are left out. With `linear_path` each code's pixels also pass a linear
-    map straight to and from the code, beside the convolutions, which then only add what neighbours tell; with
+    map straight to and from the code, beside the convolutions, which then only add the neighbourhood; with
     `linear_encoder` that map alone makes the code.
     """
 

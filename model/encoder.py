@@ -78,7 +78,7 @@ class HybridEmbedding(PatchEmbedding):
 
     Each stride is brought to the stride-16 grid, normed over its channels and projected to the width; all are summed.
     The stem has its own normalisation (mean and deviation 0.5), the patch embedding ImageNet's. Where it joins late
-    (`StellarConfig.join_block`), the summary is told the mean of the coarsest stride, by a projection of its own.
+    (`StellarConfig.join_block`), the mean of the coarsest stride is added to the summary, by a projection of its own.
     """
 
     def __init__(self, width: int, patch_size: int, stem: str, *, late: bool = False) -> None:

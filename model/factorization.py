@@ -52,7 +52,7 @@ class Factorization:
 
     @property
     def low_rank(self) -> Tensor:
-        """(B, N, D): localization @ semantics, the patch features as the tokens tell them."""
+        """(B, N, D): localization @ semantics, the patch features as the tokens rebuild them."""
         return self.localization @ self.semantics
 
     @property

@@ -8,7 +8,7 @@ from model.caches import settle_caches
 
 
 def start_command() -> None:
-    """Names of photos may hold what a terminal's encoding lacks: escaped, they end no command. And libraries are told
+    """Names of photos may hold what a terminal's encoding lacks: escaped, they end no command. And libraries are given
     where to keep things, or the command ends with what to set."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.checkpoints import checkpoint
+from model.checkpoints import checkpoint, writing
 from model.concept_head import ConceptHead
 from model.config import StellarConfig
 from model.decoder import Decoder
@@ -53,7 +53,7 @@ class Stellar(nn.Module):
 
         dtype "auto" is bfloat16 where the device multiplies it faster, else float32; localizer and concept head are
         always float32.
-        num_heads, decoder_num_heads: for foreign files only, whose tensors do not tell; else width / 64.
+        num_heads, decoder_num_heads: for foreign files only, whose tensors do not show it; else width / 64.
         tokenizer: a file, or "published", for checkpoints whose decoder predicts codes and that carry no tokenizer.
         Raises CheckpointError (a ValueError) that names the file and what is wrong with it.
         """
@@ -72,7 +72,7 @@ class Stellar(nn.Module):
 
         eight_bit: the matrices of the encoder's blocks as integers of eight bits with a scale a row, half of float16.
         """
-        checkpoint.write(path, self.config, self.state_dict(), dtype=dtype, eight_bit=eight_bit)
+        writing.write(path, self.config, self.state_dict(), dtype=dtype, eight_bit=eight_bit)
 
     @property
     def patch_size(self) -> int:

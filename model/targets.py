@@ -1,4 +1,4 @@
-"""What a command may write over: nothing that is there already, whoever made it, unless it is told to."""
+"""What a command may write over: nothing that is there already, whoever made it, unless it may."""
 
 from __future__ import annotations
 

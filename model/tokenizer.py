@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.checkpoints import checkpoint
+from model.checkpoints import checkpoint, writing
 from model.config import TokenizerConfig
 
 
@@ -140,7 +140,7 @@ class Tokenizer(nn.Module):
 
     def save(self, path: str | PathLike[str], *, dtype: torch.dtype | None = None) -> None:
         """One safetensors file with the architecture in its metadata."""
-        checkpoint.write_tokenizer(path, self.config, self.state_dict(), dtype=dtype)
+        writing.write_tokenizer(path, self.config, self.state_dict(), dtype=dtype)
 
     def encode(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) in 0..1, sides multiples of the stride -> codes (B, H / stride, W / stride)."""

@@ -48,7 +48,7 @@ DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "umap": "umap-learn
 # Asked for politely: there on a Space alone; of formats those that few want.
 OPTIONAL = {"spaces", "lance", "pillow_jxl"}
 
-# The words that STYLE's glossary retires and that have no second, innocent meaning as a part of an identifier.
+# Words that were given up for those of docs/GLOSSARY.md and have no second meaning in an identifier.
 # "dense", "slot", "feature" and the like have one, so a person has to watch over those.
 RETIRED = {
     "lowrank": "low_rank",

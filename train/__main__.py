@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
                            "best.safetensors: --keep-best objects/mean_best_iou")
     made.add_argument("--cache", type=Path, help="where teachers' features are kept; beside --out unless given")
     made.add_argument("--device", choices=("auto", "cpu"), default="auto")
-    made.add_argument("--show", action="store_true", help="print the recipe with these settings, and stop")
+    made.add_argument("--show", action="store_true", help="print the configuration that results, and stop")
     made.add_argument("--verbose", action="store_true", help="name every file of --data that is left out, and why")
     made.add_argument("--quiet", action="store_true", help="no progress line")
     return made
@@ -49,8 +49,8 @@ def configured(arguments: argparse.Namespace) -> TrainConfig:
         if not all(protocol and folder for protocol, _, folder in parts):
             raise ValueError("--evaluate is PROTOCOL=FOLDER, such as objects=photos, found "
                              f"{' '.join(arguments.evaluate)}")
-        told = [asdict(EvaluationConfig(protocol, folder)) for protocol, _, folder in parts]
-        settings.append(f"evaluations={json.dumps(told)}")
+        evaluations = [asdict(EvaluationConfig(protocol, folder)) for protocol, _, folder in parts]
+        settings.append(f"evaluations={json.dumps(evaluations)}")
     if arguments.evaluate_every is not None:
         settings.append(f"evaluate_every={arguments.evaluate_every}")
     if arguments.keep_best is not None:
@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def train(config: TrainConfig, given: argparse.Namespace) -> Path:
-    from torch import OutOfMemoryError  # torch and accelerate take seconds: a mistyped recipe is told at once
+    from torch import OutOfMemoryError  # torch and accelerate take seconds: a mistyped recipe fails at once
 
     if config.trains == "concepts":
         from train.concept_run import run_concepts as run

@@ -1,4 +1,4 @@
-"""The concept head alone, on a finished checkpoint: every photo is looked at once, then only the head learns."""
+"""The concept head alone, on a finished checkpoint: every photo is encoded once, then only the head learns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from model.encoder import COARSEST, HybridEmbedding
 from model.stellar import Stellar
 from train.concept_store import ConceptStore, build_concept_store
 from train.config import RecipeError, TrainConfig
-from train.data.photos import Plan, open_photos, seed_of, tell_left_out
+from train.data.photos import Plan, open_photos, report_left_out, seed_of
 from train.learners.teachers import Whitening
 from train.objective.relation import START_SCALE, relation_loss
 from train.optimization import set_learning_rate
@@ -32,7 +32,7 @@ def run_concepts(config: TrainConfig, out: Path, *, resume: bool = False, cache:
                  device: str = "auto", quiet: bool = False, verbose: bool = False) -> Path:
     """Trains `config.init`'s concept head into the folder `out` and returns the path of the model with its new head.
 
-    What was seen of the photos is kept in `cache`, so a run that was stopped goes on there; its steps, a matter of
+    The encoded photos are kept in `cache`, so a run that was stopped goes on there; its steps, a matter of
     minutes, are taken again from the first. One process, on one device. Raises RecipeError, DataError, RunError,
     BackboneError, TeacherError or CheckpointError (all ValueErrors) with one sentence.
     """
@@ -42,7 +42,7 @@ def run_concepts(config: TrainConfig, out: Path, *, resume: bool = False, cache:
     folder.check(config, resume=resume)
     photos = open_photos(config.data, seed=config.seed)
     if not quiet:
-        tell_left_out(photos.left_out, verbose=verbose)
+        report_left_out(photos.left_out, verbose=verbose)
     stellar = Stellar.load(config.init, device=device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -50,13 +50,13 @@ def run_concepts(config: TrainConfig, out: Path, *, resume: bool = False, cache:
     check_stem(head, stellar)
     stellar.concept_head = head  # so that a factorization brings what it sees
 
-    def tell(name: str, done: int, count: int) -> None:
+    def report(name: str, done: int, count: int) -> None:
         if not quiet:
             tqdm.write(f"{name}: {done} of {count} photos looked at")
 
     [resolution] = config.views.resolutions
     store = build_concept_store(stellar, head, config.teachers[0], photos, cache or out.parent / "cache",
-                                resolution=resolution, progress=tell)
+                                resolution=resolution, progress=report)
     folder.open(config, {"photos": photos.fingerprint, "processes": 1})
     (out / "log.jsonl").unlink(missing_ok=True)  # of steps that are taken again
     folder.status("running")
@@ -92,9 +92,9 @@ def learn(head: ConceptHead, store: ConceptStore, config: TrainConfig, folder: R
                                   weight_decay=config.optimizer.weight_decay)
 
     def relation(photos: Tensor) -> Tensor:
-        seen, taught, numbers = (part.to(device) for part in concepts_of(store, photos))
-        wanted = beside_whole(whitening.of_rows(taught), numbers, config.relation_whole)
-        return relation_loss(head.of_inputs(seen), wanted, numbers, scale=scale.exp(),
+        inputs, targets, numbers = (part.to(device) for part in concepts_of(store, photos))
+        wanted = append_photo_mean(whitening.of_rows(targets), numbers, config.relation_whole)
+        return relation_loss(head.of_inputs(inputs), wanted, numbers, scale=scale.exp(),
                              temperature=config.relation_temperature)
 
     plan = Plan(config.seed, config.batch_size, 0, 1, config.views.resolutions)
@@ -136,10 +136,10 @@ def check_stem(head: ConceptHead, stellar: Stellar) -> None:
                           + (f"one of {found}" if found else "none; leave stem out of its inputs"))
 
 
-def beside_whole(taught: Tensor, photos: Tensor, share: float) -> Tensor:
-    """(M, d), (M,) the photo of each -> (M, 2 d): what a teacher says of each concept, unit length, and beside it, of
-    length `share`, what it says of the whole photo, the direction of its concepts' mean."""
-    own = F.normalize(taught, dim=-1)
+def append_photo_mean(targets: Tensor, photos: Tensor, share: float) -> Tensor:
+    """(M, d), (M,) the photo of each -> (M, 2 d): a teacher's feature of each concept, unit length, and beside it, of
+    length `share`, of the whole photo, the direction of its concepts' mean."""
+    own = F.normalize(targets, dim=-1)
     _, place = photos.unique(return_inverse=True)
     wholes = torch.zeros_like(own).index_add_(0, place, own)
     return torch.cat([own, share * F.normalize(wholes, dim=-1)[place]], dim=-1)
@@ -149,16 +149,16 @@ def concepts_of(store: ConceptStore, photos: Tensor) -> tuple[Tensor, Tensor, Te
     """Numbers of photos -> what is present in them: (M, F), (M, d), float32, and (M,) the photo of each."""
     numbers = photos.numpy()
     present = torch.from_numpy(store.present[numbers])
-    seen, taught = (torch.from_numpy(part[numbers]).float()[present] for part in (store.seen, store.taught))
-    return seen, taught, photos[:, None].expand_as(present)[present]
+    inputs, targets = (torch.from_numpy(part[numbers]).float()[present] for part in (store.inputs, store.targets))
+    return inputs, targets, photos[:, None].expand_as(present)[present]
 
 
 def standardise(head: ConceptHead, store: ConceptStore, photos: Tensor, width: int) -> Whitening:
     """Sets the head's mean and deviation, where it has them, and returns the teacher's whitening, of some photos."""
     num_tokens = store.present.shape[1]
     every = -(-len(photos) * num_tokens // WHITENING_CONCEPTS)
-    seen, taught, _ = concepts_of(store, photos[::every])
+    inputs, targets, _ = concepts_of(store, photos[::every])
     if head.config.standardized:
-        head.mean.copy_(seen.mean(dim=0))
-        head.deviation.copy_(seen.std(dim=0).clamp_min(1e-6) if len(seen) > 1 else torch.ones_like(head.deviation))
-    return Whitening.of(taught, width)
+        head.mean.copy_(inputs.mean(dim=0))
+        head.deviation.copy_(inputs.std(dim=0).clamp_min(1e-6) if len(inputs) > 1 else torch.ones_like(head.deviation))
+    return Whitening.of(targets, width)

@@ -1,4 +1,4 @@
-"""ConceptStore: what a finished model says of photos' concepts, and a teacher under their masks, kept in a file."""
+"""ConceptStore: a concept head's inputs for photos, and a teacher's features under the same masks, kept in a file."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from train.learners.teachers import Teacher, append_each, resample
 class ConceptStore:
     """One row a photo and a row a token in it, in the order of the photos; opened by memory map.
 
-    seen:    (P, K, F) float16, the inputs of the concept head
-    taught:  (P, K, d) float16, the teacher's mean feature under the token's mask
+    inputs:  (P, K, F) float16, the inputs of the concept head
+    targets: (P, K, d) float16, the teacher's mean feature under the token's mask
     present: (P, K) bool; a photo that could not be read has none
     """
 
-    seen: np.ndarray
-    taught: np.ndarray
+    inputs: np.ndarray
+    targets: np.ndarray
     present: np.ndarray
 
     def __len__(self) -> int:
@@ -42,7 +42,7 @@ class ConceptStore:
 
 
 class StemTeacher(nn.Module):
-    """A hybrid's own stem, looked at as `Teacher` is: nothing but the checkpoint is needed, and it sees the photo
+    """A hybrid's own stem as a `Teacher`: nothing but the checkpoint is needed, and it sees the photo
     larger than the model does."""
 
     def __init__(self, config: TeacherConfig, embedding: nn.Module) -> None:
@@ -83,8 +83,8 @@ def build_concept_store(stellar: Stellar, head: ConceptHead, teacher_config: Tea
     in_width, num_tokens = head.config.in_width(stellar.config.width), stellar.num_tokens
     if not (folder / "grids.npy").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        look = partial(looked_at, stellar, head, teacher, resolution)
-        grids = append_each(folder / "rows.part", photos, look, partial(progress, "concepts"))
+        encode = partial(concept_rows, stellar, head, teacher, resolution)
+        grids = append_each(folder / "rows.part", photos, encode, partial(progress, "concepts"))
         os.replace(folder / "rows.part", folder / "rows.f16")
         write_array(folder / "grids.npy", grids)
     readable = np.load(folder / "grids.npy").all(axis=1)
@@ -95,13 +95,13 @@ def build_concept_store(stellar: Stellar, head: ConceptHead, teacher_config: Tea
 
 
 @torch.no_grad()
-def looked_at(stellar: Stellar, head: ConceptHead, teacher: nn.Module, resolution: int, photo: Tensor) -> np.ndarray:
-    """uint8 (3, H, W) -> (K, 1, 1 + F + d) float16: present or not, the head's inputs, what the teacher says."""
+def concept_rows(stellar: Stellar, head: ConceptHead, teacher: nn.Module, resolution: int, photo: Tensor) -> np.ndarray:
+    """uint8 (3, H, W) -> (K, 1, 1 + F + d) float16: present or not, the head's inputs, the teacher's features."""
     image = fit(photo, resolution=resolution, patch_size=stellar.patch_size).to(stellar.device)
     factorization = stellar.factorize(image)
     larger = fit(photo, resolution=teacher.resolution, patch_size=teacher.multiple).to(stellar.device)
     whole = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
-    said = resample(teacher.features(larger), whole, factorization.patch_grid)
-    taught = mean_under_masks(said, factorization.localization)
-    row = torch.cat([factorization.present[..., None].float(), head.inputs(factorization), taught], dim=-1)
+    features = resample(teacher.features(larger), whole, factorization.patch_grid)
+    targets = mean_under_masks(features, factorization.localization)
+    row = torch.cat([factorization.present[..., None].float(), head.inputs(factorization), targets], dim=-1)
     return row[0, :, None].cpu().numpy().astype(np.float16)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-import math
-import types
-import typing
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 
 from model.config import ConceptHeadConfig, DecoderConfig, StellarConfig, TokenizerConfig
+from train.settings import (
+    RecipeError,
+    build,
+    require,
+    require_least,
+    require_positive,
+    require_range,
+    require_share,
+    set_value,
+    suggestion,
+)
 
 STELLAR_LOSSES = ("reconstruction", "clustering", "summary_clustering", "set_alignment", "summary_alignment", "koleo",
                   "distillation", "low_rank", "granularity", "sharpness", "simplicity", "relation",
@@ -27,39 +35,6 @@ LOWEST = "lowest:"  # in front of a measure of which less is better
 
 # Whose assignments are another loss's targets. Such a loss can count for nothing and still be computed.
 TARGETS = {"clustering": "set_alignment", "summary_clustering": "summary_alignment"}
-
-
-class RecipeError(ValueError):
-    """An unknown key or an impossible combination; says which."""
-
-
-def require(holds: bool, sentence: str) -> None:
-    if not holds:
-        raise RecipeError(sentence)
-
-
-def require_least(part: object, prefix: str, least: float, *names: str) -> None:
-    for name in names:
-        value = getattr(part, name)
-        require(value >= least, f"{prefix}{name} must be at least {least}, found {value}")
-
-
-def require_positive(part: object, prefix: str, *names: str) -> None:
-    for name in names:
-        value = getattr(part, name)
-        require(value > 0, f"{prefix}{name} must be above 0, found {value}")
-
-
-def require_share(part: object, prefix: str, *names: str) -> None:
-    for name in names:
-        value = getattr(part, name)
-        require(0 <= value <= 1, f"{prefix}{name} must be in 0..1, found {value}")
-
-
-def require_range(part: object, prefix: str, name: str, highest: float = math.inf) -> None:
-    low, high = getattr(part, name)
-    ends = f"0 < low <= high <= {highest:g}" if math.isfinite(highest) else "0 < low <= high"
-    require(0 < low <= high <= highest, f"{prefix}{name} must have {ends}, found {low} and {high}")
 
 
 @dataclass(frozen=True)
@@ -284,30 +259,34 @@ def is_part(name: str, part: str) -> bool:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One run. `weights` names the losses in use and how much each counts; a loss that is not there is not computed.
-    Clustering at weight 0 is computed for the alignment loss whose targets its assignments are, and counts for nothing.
+    """One run.
 
-    Give `steps`, or `epochs` for data whose length is known. `init` is where the weights start: None (from scratch), a
-    timm ViT ("timm:NAME", or a safetensors file of one), or a STELLAR (a name, file or folder that `Stellar.load`
-    takes; a run's folder brings its training heads along). `stem_weights`: timm names in a safetensors file, "nano" for
-    the stem inside the shipped model, None for timm's download. `token_groups` are the sizes of the groups of tokens of
-    the granularity and sharpness losses, `group_shares` how much of a patch each group is to hold. `explained` is the
-    share of X's variance, 0..1, up to which the simplicity loss makes X give way to L S, and `simplicity_from` the
-    share of the run, 0..1, after which it begins. `precision` "auto" is bf16 where the device multiplies bfloat16
-    faster, else "no" (float32). `frozen` names what keeps its weights, by the beginnings of parameters' names:
-    `--set 'frozen=["encoder","localizer"]'` with the reconstruction alone trains a decoder on what is there,
-    "encoder.blocks.0" is one block. `relation_temperature` is that of the relation loss, `relation_share` how much of
-    its gradient, 0..1, reaches what a concept head sees; without a head all of it does. In a concepts run
-    `relation_whole` is how much the teacher's word on the whole photo counts beside a concept. `reconstruction_reaches`
-    is "both", or "semantics" for a reconstruction from which the localization learns nothing. `guide` is a STELLAR of
-    the same tokens and width, whose masks the localization loss teaches and whose summary the summary loss. `trains`
-    says what: a STELLAR, the concept head alone of a finished one, a tokenizer, or what STELLAR is compared with, whose
-    sizes are then `baseline` instead of `model`. `compile` compiles the transformer blocks where the machine can
-    (train/compilation.py).
-
-    Every `evaluate_every` steps, and before the first, a run of a STELLAR measures itself by its `evaluations`;
-    `keep_best` names the measure whose best step is kept beside the last one: "objects/mean_best_iou" for the highest,
-    "lowest:mass/dead" for the lowest.
+    weights: the losses in use and how much each counts; one that is not there is not computed. Clustering at weight 0
+        is computed for the alignment loss whose targets its assignments are, and counts for nothing.
+    trains: what is trained: a STELLAR, the concept head alone of a finished one, a tokenizer, or what STELLAR is
+        compared with, whose sizes are then `baseline` instead of `model`.
+    init: where the weights start: None (from scratch), a timm ViT ("timm:NAME", or a safetensors file of one), or a
+        STELLAR (what `Stellar.load` takes; a run's folder brings its training heads along).
+    stem_weights: a safetensors file in timm's names, "nano" for the stem inside the shipped model, None for timm's
+        download.
+    frozen: what keeps its weights, by the beginnings of parameters' names. `--set 'frozen=["encoder","localizer"]'`
+        with the reconstruction alone trains a decoder on what is there; "encoder.blocks.0" is one block.
+    token_groups, group_shares: sizes of the groups of tokens of the granularity and sharpness losses, and how much of a
+        patch each group is to hold.
+    explained, simplicity_from: the share of X's variance, 0..1, up to which the simplicity loss moves X towards L S,
+        and the share of the run, 0..1, after which it begins.
+    relation_temperature, relation_share: of the relation loss; how much of its gradient, 0..1, reaches the inputs of a
+        concept head. Without a head all of it does.
+    relation_whole: in a concepts run, how much the teacher's feature of the whole photo counts beside a concept's.
+    reconstruction_reaches: "both", or "semantics" for a reconstruction without a gradient to the localization.
+    guide: a STELLAR of the same tokens and width, whose masks are the localization loss's targets and whose summary is
+        the summary loss's.
+    steps, epochs: give one; epochs only for data whose length is known.
+    precision: "auto" is bf16 where the device multiplies bfloat16 faster, else "no" (float32).
+    compile: the transformer blocks, where the machine can (train/compilation.py).
+    evaluate_every, evaluations: every so many steps, and before the first, a run of a STELLAR measures itself.
+    keep_best: the measure whose best step is kept beside the last one: "objects/mean_best_iou" for the highest,
+        "lowest:mass/dead" for the lowest.
     """
 
     recipe: str
@@ -490,7 +469,7 @@ class TrainConfig:
         """The same run less some losses, by their names; `override` says more."""
         return self.override([], without=losses)
 
-    def override(self, assignments: list[str], *, without: typing.Iterable[str] = ()) -> TrainConfig:
+    def override(self, assignments: list[str], *, without: Iterable[str] = ()) -> TrainConfig:
         """The same run with "dotted.name=value" set and some losses left out, all at once; values are JSON or words.
 
         Steps take the place of the recipe's epochs, and epochs of its steps. Clustering is left out alone: where an
@@ -513,100 +492,6 @@ class TrainConfig:
             if targets in without and alignment in weights:
                 weights[targets] = 0.0
         return build(type(self), values)
-
-
-def set_value(values: dict, assignment: str) -> str:
-    """Sets one "dotted.name=value" in a config's JSON values; returns its name."""
-    name, equals, text = assignment.partition("=")
-    if not equals:
-        raise RecipeError(f"{assignment!r} is no setting; write name=value")
-    *path, last = name.split(".")
-    part = values
-    for key in path:
-        if isinstance(part, list):  # teachers.0.weights
-            part = part[int(key)] if key.isdecimal() and int(key) < len(part) else None
-        else:
-            part = part.get(key) if isinstance(part, dict) else None
-    open_ended = path == ["weights"]
-    if not isinstance(part, dict) or (last not in part and not open_ended):
-        raise RecipeError(f"there is no setting {name!r}{suggestion(name, dotted_names(values))}; "
-                          "`python -m train --recipe NAME --show` lists them")
-    part[last] = parse(text)
-    return name
-
-
-def suggestion(name: str, known: typing.Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
-
-
-def dotted_names(values: dict, prefix: str = "") -> list[str]:
-    names = []
-    for key, value in values.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            value = dict(enumerate(value))
-        names += dotted_names(value, f"{prefix}{key}.") if isinstance(value, dict) else [f"{prefix}{key}"]
-    return names
-
-
-def parse(text: str) -> object:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return {"None": None, "True": True, "False": False}.get(text, text)
-
-
-def build(kind: type, values: object, prefix: str = "") -> typing.Any:
-    """JSON values -> a (nested) frozen dataclass; raises RecipeError for unknown keys and wrong types.
-
-    `prefix` is what comes before its settings' dotted names.
-    """
-    if not isinstance(values, dict):
-        raise RecipeError(f"{prefix.rstrip('.') or 'a recipe'} is made of named values, found {values!r}")
-    hints = typing.get_type_hints(kind)
-    names = [field.name for field in fields(kind)]
-    for key in values:
-        if key not in names:
-            raise RecipeError(f"there is no setting {prefix + key!r}{suggestion(key, names)}")
-    try:
-        return kind(**{key: convert(prefix + key, hints[key], value) for key, value in values.items()})
-    except TypeError as error:  # something without a default is missing
-        raise RecipeError(f"{prefix.rstrip('.') or 'a recipe'}: {error}") from error
-    except RecipeError:
-        raise
-    except ValueError as error:
-        raise RecipeError(str(error)) from error
-
-
-KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text (a number as text has quotes)"}
-
-
-def convert(name: str, hint: object, value: object) -> object:
-    """A JSON value -> the type that a field's hint asks for; `name` is the setting's, dotted."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        if value is None and type(None) in arguments:
-            return None
-        return convert(name, next(kind for kind in arguments if kind is not type(None)), value)
-    if is_dataclass(hint):
-        return build(hint, value, f"{name}.")
-    if origin is tuple:
-        if not isinstance(value, list | tuple):
-            value = [value]  # `views.resolutions=224` means one
-        if arguments[-1] is not ... and len(value) != len(arguments):
-            raise RecipeError(f"{name} has {len(arguments)} values, found {len(value)}")
-        kinds = [arguments[0]] * len(value) if arguments[-1] is ... else arguments
-        items = enumerate(zip(kinds, value, strict=True))
-        return tuple(convert(f"{name}.{i}", kind, item) for i, (kind, item) in items)
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise RecipeError(f"{name} is made of named values, found {value!r}")
-        return {key: convert(f"{name}.{key}", arguments[1], item) for key, item in value.items()}
-    if hint is float and type(value) is int:
-        value = float(value)
-    if type(value) is not hint or (hint is float and not math.isfinite(value)):
-        raise RecipeError(f"{name} must be {KINDS[hint]}, found {value!r}")
-    return value
 
 
 __all__ = ["BaselineConfig", "ConceptHeadConfig", "DataConfig", "DecoderConfig", "EvaluationConfig", "OptimizerConfig",

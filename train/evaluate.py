@@ -13,7 +13,7 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
@@ -30,51 +30,25 @@ from model.stellar import Stellar
 from model.targets import check_free
 from photos.sources.filenames import readable
 from train.concept_probe import learn_probe
-from train.evaluators import (
-    Unavailable,
-    Value,
-    equivariance,
-    knn,
-    linear_probe,
-    mass,
-    objects,
-    reconstruction,
-    segmentation,
-)
+from train.evaluators import Unavailable, Value
 from train.evaluators.outlines import Boxes
 from train.evaluators.photo_set import PhotoSet
 from train.evaluators.pooled import RESOLUTION, pool_photos
-from train.subjects import BaselineSubject, StellarSubject, Subject, baseline_kind, open_peer
+from train.evaluators.protocols import (
+    NEEDED,
+    POOLED_PROTOCOLS,
+    PROTOCOLS,
+    counted,
+    photos_of,
+    suits,
+    summary_line,
+)
+from train.subjects import BaselineSubject, StellarSubject, Subject, baseline_module, open_peer
 from train.tables import run as table_run
 from train.tables.run import TABLES
 
 BAD_INPUT = 2  # the exit status of anything a person can mend
 MOST_NAMED = 5  # bad photos named on standard error; the files name them all
-POOLED_PROTOCOLS = ("knn", "linear_probe")
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """measures: names of what it yields; needs: "classes", "outlines" or None; resolution: its own long side, None for
-    --resolution."""
-
-    evaluate: Callable[..., Iterator[tuple[str, Value]]]
-    description: str
-    measures: tuple[str, ...]
-    needs: str | None = None
-    resolution: int | None = None
-
-
-PROTOCOLS = {
-    "knn": Protocol(knn.evaluate, knn.DESCRIPTION, knn.MEASURES, "classes", RESOLUTION),
-    "linear_probe": Protocol(linear_probe.evaluate, linear_probe.DESCRIPTION, linear_probe.MEASURES, "classes",
-                             RESOLUTION),
-    "objects": Protocol(objects.evaluate, objects.DESCRIPTION, objects.MEASURES, "outlines"),
-    "segmentation": Protocol(segmentation.evaluate, segmentation.DESCRIPTION, segmentation.MEASURES, "outlines"),
-    "mass": Protocol(mass.evaluate, mass.DESCRIPTION, mass.MEASURES),
-    "equivariance": Protocol(equivariance.evaluate, equivariance.DESCRIPTION, equivariance.MEASURES),
-    "reconstruction": Protocol(reconstruction.evaluate, reconstruction.DESCRIPTION, reconstruction.MEASURES),
-}
 
 
 @dataclass
@@ -124,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m train.evaluate", formatter_class=argparse.RawDescriptionHelpFormatter,
         description="How good checkpoints are, and beside them timm models and the slides' systems, with K-means in "
                     "the place of concepts.",
-        epilog="protocols:\n" + "".join(f"  {name:<16}{in_short(protocol)}\n"
+        epilog="protocols:\n" + "".join(f"  {name:<16}{summary_line(protocol)}\n"
                                         for name, protocol in PROTOCOLS.items()))
     parser.add_argument("checkpoints", metavar="CHECKPOINT", nargs="*",
                         help="a name, a file or a folder, of a STELLAR or of what it is compared with (titok, mae); "
@@ -150,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
                         help="at most about N photos a protocol, spread over the data")
     parser.add_argument("--boxes", choices=[kind.value for kind in Boxes],
                         help="what the four numbers of a box in a file of outlines are: two corners, or centre, width "
-                             "and height (default: seen from the whole set, where it tells)")
+                             "and height (default: seen from the whole set, where they show it)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps (default: the best there is)")
     parser.add_argument("--batch-size", type=int, default=8, metavar="N", help="photos at a time (default: 8)")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn (default: 0)")
@@ -174,7 +148,7 @@ def run(options: argparse.Namespace, *, command: str) -> dict:
     if options.save_probe:
         check_free([beside(subject.stellar.path) for subject in subjects if subject.stellar is not None],
                    overwrite=options.overwrite, option=None)
-    tell_left_out(sets)
+    report_left_out(sets)
     models = [Scores(subject.name, subject.sha256) for subject in subjects]
     stem = shipped_stem(options.device) if "reconstruction" in sets else None
     with tqdm(total=len(subjects) * sum(len(photos) for photos in counted(sets)), unit="photo", file=sys.stderr,
@@ -260,54 +234,7 @@ def check_settings(options: argparse.Namespace) -> None:
             raise ValueError(f"the folder of --out, {options.out.parent}, does not exist; make it first.")
 
 
-def photos_of(data: Sequence[str], protocol: str | None, *, limit: int | None, boxes: str | None = None
-              ) -> dict[str, PhotoSet]:
-    """--data and --protocol -> the photos of each protocol that runs, in the order of PROTOCOLS.
-
-    Protocols that look at one folder share one PhotoSet.
-    """
-    asked = None if protocol is None else [name.strip() for name in protocol.split(",") if name.strip()]
-    for name in asked or ():
-        if name not in PROTOCOLS:
-            raise ValueError(f"there is no protocol {name!r}; choose from {', '.join(PROTOCOLS)}.")
-    if asked == []:
-        raise ValueError(f"--protocol names none; choose from {', '.join(PROTOCOLS)}.")
-    own, common = {}, []
-    for entry in data:
-        name, sign, folder = entry.partition("=")
-        if sign and name in PROTOCOLS:
-            own[name] = folder
-        else:
-            common.append(entry)
-    opened: dict[str, PhotoSet] = {}
-
-    def open_folder(folder: str) -> PhotoSet:
-        if folder not in opened:
-            opened[folder] = PhotoSet.open(folder, limit=limit, boxes=Boxes(boxes) if boxes else None)
-        return opened[folder]
-
-    sets = {}
-    for name, kind in PROTOCOLS.items():
-        if asked is not None and name not in asked:
-            continue
-        if name in own:
-            photos = open_folder(own[name])
-            if not suits(photos, kind):
-                raise ValueError(f"{own[name]} has no {kind.needs}; {name} needs {NEEDED[kind.needs]}.")
-            sets[name] = photos
-            continue
-        fitting = [photos for photos in map(open_folder, common) if suits(photos, kind)]
-        if fitting:
-            # What every photo will do for is measured where the outlines are: fewer photos, and of everyday scenes.
-            sets[name] = next((photos for photos in fitting if photos.has_outlines), fitting[0])
-        elif asked is not None:
-            folders = ", ".join(common) or "none"
-            needed = f": it needs {NEEDED[kind.needs]}" if kind.needs else ""
-            raise ValueError(f"no --data for {name}{needed}; found {folders}. Give --data {name}=FOLDER.")
-    return sets
-
-
-def tell_left_out(sets: dict[str, PhotoSet]) -> None:
+def report_left_out(sets: dict[str, PhotoSet]) -> None:
     """On standard error: what of the data is not looked at, and how boxes were read."""
     for photos in {id(photos): photos for photos in sets.values()}.values():
         name = photos.root.resolve().name
@@ -321,20 +248,8 @@ def tell_left_out(sets: dict[str, PhotoSet]) -> None:
             print(f"{readable(name)}: {sentence}", file=sys.stderr)
 
 
-def in_short(protocol: Protocol) -> str:
-    """The first line of the evaluator's file, without its name."""
-    return sys.modules[protocol.evaluate.__module__].__doc__.splitlines()[0].partition(": ")[2]
-
-
-NEEDED = {"classes": "a folder a class", "outlines": "files of outlines, NAME.txt beside NAME.jpg"}
-
-
-def suits(photos: PhotoSet, protocol: Protocol) -> bool:
-    return {"classes": bool(photos.class_names), "outlines": photos.has_outlines, None: True}[protocol.needs]
-
-
 def open_subjects(options: argparse.Namespace) -> list[Subject]:
-    subjects: list[Subject] = [(BaselineSubject if baseline_kind(source) else StellarSubject).open(
+    subjects: list[Subject] = [(BaselineSubject if baseline_module(source) else StellarSubject).open(
         source, device=options.device) for source in options.checkpoints]
     subjects += [open_peer(spec, device=options.device, seed=options.seed) for spec in options.peer]
     names: set[str] = set()
@@ -399,17 +314,6 @@ def save_probe(subject: Subject, photos: PhotoSet, options: argparse.Namespace) 
     print(f"{path}: {len(photos.class_names)} words for the concepts of {subject.name}", file=sys.stderr)
 
 
-def counted(sets: dict[str, PhotoSet]) -> Iterator[PhotoSet]:
-    """The photos that one subject passes, for the progress bar: k-NN and linear probe pass a folder once."""
-    pooled = set()
-    for name, photos in sets.items():
-        if name in POOLED_PROTOCOLS:
-            if id(photos) in pooled:
-                continue
-            pooled.add(id(photos))
-        yield photos.with_outlines() if PROTOCOLS[name].needs == "outlines" else photos
-
-
 def protocol_report(name: str, photos: PhotoSet, options: argparse.Namespace) -> dict:
     protocol = PROTOCOLS[name]
     used = photos.with_outlines() if protocol.needs == "outlines" else photos
@@ -423,9 +327,9 @@ def protocol_report(name: str, photos: PhotoSet, options: argparse.Namespace) ->
 
 def command_line(arguments: Sequence[str]) -> str:
     """As it was typed, but absolute paths keep their last name alone: where things lie here is nobody's business."""
-    told = [re.sub(r"(^|=)(/[^=]*)", lambda found: found[1] + PurePosixPath(found[2]).name, argument)
+    shown_arguments = [re.sub(r"(^|=)(/[^=]*)", lambda found: found[1] + PurePosixPath(found[2]).name, argument)
             for argument in arguments]
-    return shlex.join(["python", "-m", "train.evaluate", *map(readable, told)])
+    return shlex.join(["python", "-m", "train.evaluate", *map(readable, shown_arguments)])
 
 
 def markdown(report: dict) -> str:

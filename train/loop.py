@@ -7,7 +7,8 @@ import math
 import os
 import shutil
 import sys
-import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,18 +34,18 @@ from train.data.photos import (
     check_bad,
     lost_worker,
     open_photos,
+    report_left_out,
     seed_of,
-    tell_left_out,
 )
 from train.data.views import Colours
 from train.learners.registry import build, sample
 from train.learners.stellar import make_views
-from train.learners.teachers import OnlineTeacher, build_store, lessons
+from train.learners.teachers import OnlineTeacher, build_store, taught_photos
 from train.optimization import parameter_groups, set_learning_rate
 from train.run_evaluation import RunEvaluation
 from train.run_folder import RunError, RunFolder, last_good, step_of
-from train.run_log import Curves, log_line
-from train.starts import brings_heads, heads_from_lessons
+from train.run_log import Curves, Pace
+from train.starts import brings_heads, fit_teaching_heads
 
 PICTURED = 4
 
@@ -58,7 +59,7 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
     """
     # Said where there is no GPU too: accelerate would let each process of several train alone.
     accelerator = Accelerator(mixed_precision=precision(config, device), cpu=choose_device(device).type == "cpu")
-    check_together(accelerator.num_processes)
+    check_one_group(accelerator.num_processes)
     sharded = accelerator.distributed_type == DistributedType.FSDP
     if sharded:
         check_sharded(config)
@@ -69,7 +70,7 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
 
     photos = open_photos(config.data, seed=config.seed)
     if accelerator.is_main_process and not quiet:
-        tell_left_out(photos.left_out, verbose=verbose)
+        report_left_out(photos.left_out, verbose=verbose)
     steps = num_steps(config, photos, accelerator.num_processes)
     plan = Plan(config.seed, config.batch_size, accelerator.process_index, accelerator.num_processes,
                 config.views.resolutions)
@@ -78,7 +79,7 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
 
     learner = build(config, photos)
     if "distillation" in config.weights and last_saved is None and not brings_heads(learner, config.init):
-        heads_from_lessons(learner, lessons(config, photos, stores, online))
+        fit_teaching_heads(learner, taught_photos(config, photos, stores, online))
     held = on_device(config, photos, accelerator, quiet) if config.data.on_device else None
     first = 0 if last_saved is None else step_of(last_saved)
     loader = (device_batches(held, plan, config, first_step=first, last_step=steps) if held is not None else
@@ -89,9 +90,9 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
         folder.open(config, {"photos": getattr(photos, "fingerprint", None), "processes": accelerator.num_processes})
         folder.go_on_from(last_saved)
         for problem in damaged:
-            tell(f"{problem}; its folder is set aside as .damaged, and the run goes on from {last_saved}")
+            report(f"{problem}; its folder is set aside as .damaged, and the run goes on from {last_saved}")
         if not quiet:
-            tell(what_runs(config, accelerator))
+            report(run_summary(config, accelerator))
     accelerator.wait_for_everyone()
     optimizer = torch.optim.AdamW(parameter_groups(learner, config.optimizer), lr=config.optimizer.learning_rate,
                                   betas=config.optimizer.betas,
@@ -114,7 +115,7 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
     if main:
         folder.status("running")
     progress = tqdm(total=steps, initial=first, disable=quiet or not main, desc=config.recipe, unit="step")
-    waited, began, seen, since_log = 0.0, time.monotonic(), 0, []
+    pace = Pace()
 
     def evaluate(step: int) -> None:
         if main and evaluation.due(step, steps):
@@ -122,14 +123,13 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
             folder.log(line)
             curves.line(line)
 
-    try:
+    with stops_said(folder, main), closing(progress), closing(curves) if curves else nullcontext():
         if first == 0:
             evaluate(0)
-            began = time.monotonic()
+            pace = Pace()
         for step in range(first, steps):
-            asked = time.monotonic()
-            batch = next(loader)
-            waited += time.monotonic() - asked
+            with pace.waiting():
+                batch = next(loader)
             if batch.bad:
                 bad.update(batch.bad)
                 check_bad(bad, (step + 1 - first) * config.batch_size, config.data)
@@ -152,43 +152,48 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
             optimizer.zero_grad()
             if average is not None:
                 average.update_parameters(learner.exported)
-            seen += config.batch_size * accelerator.num_processes
-            since_log.append(({"total": total.detach(), **detached(losses)}, detached(metrics)))
+            pace.add(config.batch_size * accelerator.num_processes,
+                     {"total": total.detach(), **detached(losses)}, detached(metrics))
             progress.update()
 
             done = step + 1
             if main and (done % config.log_every == 0 or done == steps):
-                elapsed = time.monotonic() - began
-                line = log_line(done, steps, since_log, rate, norm, seen / elapsed, waited / elapsed)
+                line = pace.line(done, steps, rate, norm)
                 folder.log(line)
                 folder.status("running")
                 curves.line(line)
-                progress.set_postfix(loss=f"{line['losses']['total']:.3f}", photos_s=f"{seen / elapsed:.1f}",
-                                     waiting=f"{waited / elapsed:.0%}", bad=len(bad))
+                progress.set_postfix(loss=f"{line['losses']['total']:.3f}", bad=len(bad),
+                                     photos_s=f"{line['photos_per_second']:.1f}", waiting=f"{line['waiting']:.0%}")
             evaluate(done)
             if done % config.log_every == 0:
-                waited, began, seen, since_log = 0.0, time.monotonic(), 0, []
+                pace = Pace()
             pictured = done % config.picture_every == 0 or done == steps
             if main and pictured and not sharded:
                 with accelerator.autocast():
                     picture(learner, batch, folder, curves, done)
             if done % config.save_every == 0 or done == steps:
                 if main:
-                    curves.flush()  # as the log: what is told of the steps up to here is there if a kill comes
+                    curves.flush()  # as the log: the curves up to here survive a kill
                 save(accelerator, folder, done)
         accelerator.wait_for_everyone()
         finished = out / "model.safetensors"
         if sharded:
-            prefix = f"{config.trains}."
-            whole = {name.removeprefix(prefix): tensor for name, tensor in accelerator.get_state_dict(model).items()
-                     if name.startswith(prefix)}
-            exported = type(exported)(exported.config)
-            if main:
-                exported.load_state_dict(whole)
+            exported = gathered(accelerator, model, exported, prefix=f"{config.trains}.")
         if main:
             with folder.writing(finished.name):
                 exported.save(finished)
             folder.status("finished")
+    if main and bad:
+        report(f"{len(bad)} photos could not be read: {', '.join(sorted(bad)[:10])}")
+    accelerator.end_training()
+    return finished
+
+
+@contextmanager
+def stops_said(folder: RunFolder, main: bool) -> Iterator[None]:
+    """What stops a run is in its status, and a sentence where a person can mend it."""
+    try:
+        yield
     except KeyboardInterrupt:
         if main:
             folder.stopped("interrupted")
@@ -199,36 +204,38 @@ def run(config: TrainConfig, out: Path, *, resume: bool = False, cache: Path | N
         if main:
             folder.stopped(str(error) or type(error).__name__)
         raise error
-    finally:
-        progress.close()
-        if curves is not None:
-            curves.close()
-    if main and bad:
-        tell(f"{len(bad)} photos could not be read: {', '.join(sorted(bad)[:10])}")
-    accelerator.end_training()
-    return finished
 
 
-def tell(sentence: str) -> None:
+def gathered(accelerator: Accelerator, model: nn.Module, exported: nn.Module, *, prefix: str) -> nn.Module:
+    """What is exported of sharded weights: whole on the main process, as it was built on the others."""
+    whole = {name.removeprefix(prefix): tensor for name, tensor in accelerator.get_state_dict(model).items()
+             if name.startswith(prefix)}
+    made = type(exported)(exported.config)
+    if accelerator.is_main_process:
+        made.load_state_dict(whole)
+    return made
+
+
+def report(sentence: str) -> None:
     """Beside the progress line; standard output is for where the weights are."""
     tqdm.write(sentence, file=sys.stderr)
 
 
-def what_runs(config: TrainConfig, accelerator: Accelerator) -> str:
+def run_summary(config: TrainConfig, accelerator: Accelerator) -> str:
     """How many processes really train, where, and how many photos a step has."""
     world, device = accelerator.num_processes, accelerator.device
-    kind = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
+    hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
     photos = f"{config.batch_size} photos a step"
     if world > 1:
         photos = f"{config.batch_size} photos each, {config.batch_size * world} a step"
-    said = f"{world} process{'es' if world > 1 else ''} on {kind}: {photos}"
+    said = f"{world} process{'es' if world > 1 else ''} on {hardware}: {photos}"
     if world == 1 and os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("true", "1", "yes"):
         said += ("; accelerate launch --cpu starts one process, whatever --num_processes says: for N of them, torchrun "
                  "--nproc_per_node N -m train ... --device cpu")
     return said
 
 
-def check_together(world: int) -> None:
+def check_one_group(world: int) -> None:
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if started > world:
         raise RunError(f"{started} processes were started, and each would train alone in the same folder; start one "
@@ -276,14 +283,14 @@ def teachers(config: TrainConfig, photos, cache: Path, accelerator: Accelerator)
     if isinstance(photos, StreamedPhotos) or config.data.on_device:
         return [], [OnlineTeacher(teacher, sample(photos), accelerator.device) for teacher in config.timm_teachers]
 
-    def tell(name: str, done: int, count: int) -> None:
+    def report(name: str, done: int, count: int) -> None:
         tqdm.write(f"{name}: {done} of {count} photos looked at")
 
     stores: list = []
     # One process after the other: the first builds, those that see its disk find.
     for turn in range(accelerator.num_processes):
         if turn == accelerator.process_index:
-            stores = [build_store(teacher, photos, cache, device=accelerator.device, progress=tell)
+            stores = [build_store(teacher, photos, cache, device=accelerator.device, progress=report)
                       for teacher in config.timm_teachers]
         accelerator.wait_for_everyone()
     return stores, []
@@ -293,12 +300,12 @@ def on_device(config: TrainConfig, photos, accelerator: Accelerator, quiet: bool
     """This process's share of the photos, decoded."""
     hidden = quiet or not accelerator.is_main_process
     with tqdm(desc="photos decoded", unit="photo", disable=hidden, leave=False) as progress:
-        def tell(done: int, count: int) -> None:
+        def report(done: int, count: int) -> None:
             progress.total = count
             progress.update(done - progress.n)
 
         return DevicePhotos.decoded(photos, config.data, accelerator.device, rank=accelerator.process_index,
-                                    world=accelerator.num_processes, progress=tell)
+                                    world=accelerator.num_processes, progress=report)
 
 
 def online_targets(online: list[OnlineTeacher], images: Tensor, patch_size: int) -> dict[str, tuple[Tensor, ...]]:

@@ -17,10 +17,11 @@ from tqdm import tqdm
 
 from model.checkpoints.files import sha256_of, write_whole
 from model.stellar import Stellar
-from train.config import LOWEST, EvaluationConfig, RecipeError, TrainConfig, suggestion
+from train.config import LOWEST, EvaluationConfig, RecipeError, TrainConfig
 from train.evaluate import PROTOCOLS, Scores, evaluate_subject, photos_of, shipped_stem
 from train.evaluators.photo_set import PhotoSet
 from train.run_folder import RunError, RunFolder
+from train.settings import suggestion
 from train.subjects import StellarSubject
 
 BATCH_SIZE = 8

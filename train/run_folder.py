@@ -128,7 +128,7 @@ class RunFolder:
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
             write(partial)
-            log = self.path / "log.jsonl"  # which tells of the steps up to this one, and goes on from here
+            log = self.path / "log.jsonl"  # which has the steps up to this one, and is appended to from here
             for file in (*partial.rglob("*"), *([log] if log.exists() else [])):
                 if file.is_file():
                     with open(file, "rb") as handle:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import torch
 from torch import Tensor
@@ -11,14 +12,34 @@ from torch import Tensor
 from train.run_folder import RunFolder
 
 
-def log_line(step: int, steps: int, since_log: list[tuple[dict, dict]], rate: float, norm: Tensor,
-             photos_per_second: float, waiting: float) -> dict:
-    """Losses and metrics are means over the steps since the last line."""
-    losses, metrics = ({name: torch.stack([part[name].float() for part in parts]).mean().item() for name in parts[-1]}
-                       for parts in zip(*since_log, strict=True))
-    return {"step": step, "steps": steps, "time": time.time(), "losses": losses, "learning_rate": rate,
-            "gradient_norm": norm.item(), "photos_per_second": round(photos_per_second, 3),
-            "waiting": round(waiting, 4), "metrics": metrics}
+class Pace:
+    """Losses, metrics and times of the steps since the last line of the log."""
+
+    def __init__(self) -> None:
+        self.began, self.waited, self.photos = time.monotonic(), 0.0, 0
+        self.losses: list[dict[str, Tensor]] = []
+        self.metrics: list[dict[str, Tensor]] = []
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Round what waits for photos."""
+        asked = time.monotonic()
+        yield
+        self.waited += time.monotonic() - asked
+
+    def add(self, photos: int, losses: dict[str, Tensor], metrics: dict[str, Tensor]) -> None:
+        self.photos += photos
+        self.losses.append(losses)
+        self.metrics.append(metrics)
+
+    def line(self, step: int, steps: int, rate: float, norm: Tensor) -> dict:
+        """The log's: losses and metrics are means over the steps."""
+        elapsed = time.monotonic() - self.began
+        losses, metrics = ({name: torch.stack([part[name].float() for part in parts]).mean().item()
+                            for name in parts[-1]} for parts in (self.losses, self.metrics))
+        return {"step": step, "steps": steps, "time": time.time(), "losses": losses, "learning_rate": rate,
+                "gradient_norm": norm.item(), "photos_per_second": round(self.photos / elapsed, 3),
+                "waiting": round(self.waited / elapsed, 4), "metrics": metrics}
 
 
 class Curves:

@@ -9,7 +9,6 @@ from pathlib import Path
 import timm
 import torch
 import torch.nn.functional as F
-from sklearn.cluster import KMeans
 from sklearn.linear_model import Ridge
 from timm.layers import resample_patch_embed
 from torch import Tensor, nn
@@ -26,11 +25,12 @@ from model.checkpoints.tensor_files import (
 )
 from model.config import DecoderConfig
 from model.encoder import HybridEmbedding
+from model.operations.kmeans import kmeans
 from model.stellar import Stellar
 from model.tokenizer import Tokenizer
 from photos.fitting import fit
 from train.config import RecipeError, TrainConfig
-from train.learners.teachers import Lesson, Whitening
+from train.learners.teachers import TaughtPhoto, Whitening
 from train.run_folder import RunFolder, damage
 
 
@@ -86,7 +86,7 @@ def is_vit(source: str) -> bool:
 
 def load_stellar(stellar: Stellar, source: str) -> None:
     config = stellar.config
-    # The heads that a foreign file does not tell are taken to be the recipe's.
+    # The heads that a foreign file does not record are taken to be the recipe's.
     other = Stellar.load(source, device="cpu", dtype="float32", num_heads=config.num_heads,
                          decoder_num_heads=config.decoder.num_heads if config.decoder is not None else None)
     check_heads(source, other.config.num_heads, config.num_heads)
@@ -97,7 +97,7 @@ def load_stellar(stellar: Stellar, source: str) -> None:
                if not name.startswith(("tokenizer.", "decoder.", "concept_head."))}
     if other.concept_head is not None and other.config.concept_head == config.concept_head:
         tensors |= {f"concept_head.{name}": tensor for name, tensor in other.concept_head.state_dict().items()}
-    if other.decoder is not None and drawn_alike(other.config.decoder, config.decoder):
+    if other.decoder is not None and same_architecture(other.config.decoder, config.decoder):
         tensors |= {f"decoder.{name}": tensor for name, tensor in other.decoder.state_dict().items()}
     merge(stellar, tensors, source)
 
@@ -115,7 +115,7 @@ def heads_of_start(learner: nn.Module, init: str | None) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in found.items() if tensor.shape == own[name].shape}
 
 
-def drawn_alike(one: DecoderConfig, other: DecoderConfig | None) -> bool:
+def same_architecture(one: DecoderConfig, other: DecoderConfig | None) -> bool:
     """Whether two decoders have the same parts; at which size each draws best is no part."""
     return other is not None and replace(one, best_size=None) == replace(other, best_size=None)
 
@@ -123,8 +123,8 @@ def drawn_alike(one: DecoderConfig, other: DecoderConfig | None) -> bool:
 def load_heads(learner: nn.Module, init: str | None) -> None:
     """Training heads of a run's start into the learner's.
 
-    Teaching heads and prototypes that begin at random would pull a trained encoder this way and that until they know
-    it. Where the start brings none, prototypes do begin so, and teaching heads as `heads_from_lessons` says.
+    Random teaching heads and prototypes would disturb a trained encoder until they fit it. Where the start brings none,
+    prototypes do begin at random, and teaching heads by `fit_teaching_heads`.
     """
     learner.load_state_dict(heads_of_start(learner, init), strict=False)
 
@@ -162,8 +162,7 @@ def load_vit(stellar: Stellar, source: str) -> None:
 
     A block's layer scales (DINOv2 has them) go into the weights that they scale, which changes nothing. A model with
     fewer blocks starts from the ViT's first ones, one with other patches from its patch embedding resampled. In a
-    hybrid the ViT is heard alone at first: the stem's projections start at zero. A stem that joins late starts with its
-    coarsest stride told as it is, by `tell_stem`.
+    hybrid the stem's projections start at zero, but for those that `initialize_stem_projections` sets.
     """
     depth, patch = num_blocks(stellar.state_dict()), stellar.encoder.embedding.patch
     if source.startswith("timm:"):
@@ -189,7 +188,7 @@ def load_vit(stellar: Stellar, source: str) -> None:
         scaled = f"{block}.attn.proj" if ".ls1." in name else f"{block}.mlp.fc2"
         for part in {f"{scaled}.weight", f"{scaled}.bias"} & set(ours):
             ours[part] = scale.view(-1, *[1] * (ours[part].ndim - 1)) * ours[part]
-    # The last norm stays where blocks go: the channels that it quietens are loud after every late block.
+    # The last norm is kept though blocks are dropped: it scales down channels that are large after every late block.
     ours = {name: tensor for name, tensor in ours.items()
             if not (name.startswith("encoder.blocks.") and int(name.split(".")[2]) >= depth)}
     embedding = ours["encoder.embedding.patch.weight"]
@@ -197,19 +196,19 @@ def load_vit(stellar: Stellar, source: str) -> None:
         ours["encoder.embedding.patch.weight"] = resample_patch_embed(embedding, list(patch.weight.shape[-2:]))
     merge(stellar, ours, source)
     if isinstance(stellar.encoder.embedding, HybridEmbedding):
-        tell_stem(stellar.encoder.embedding)
+        initialize_stem_projections(stellar.encoder.embedding)
 
 
-# How loud the coarsest stride begins in the patches, by a DINOv2 ViT-S after five to eight blocks, whose patches
-# differ by about 1. EXPERIMENTS.md has what more and less of it do.
+# The initial gain of the coarsest stride's projection, beside a DINOv2 ViT-S after five to eight blocks, whose patches
+# differ by about 1. EXPERIMENTS.md compares others.
 STEM_GAIN = 0.12
-# Of what photos' summaries differ by, how many directions a late stem's summary begins with, and how loud each is.
-SUMMARY_DIRECTIONS, SUMMARY_LOUDNESS = 192, 4.0
+# A late stem's summary projection begins with so many principal components of photos' means, each of this length.
+SUMMARY_DIRECTIONS, SUMMARY_NORM = 192, 4.0
 
 
-def tell_stem(embedding: HybridEmbedding) -> None:
-    """Projections for a ViT that already knows something: silent, but for a late stem's coarsest stride, which is
-    rotated into the width, so that its angles stay what they were. Of a whole photo `summary_from_photos` tells it."""
+def initialize_stem_projections(embedding: HybridEmbedding) -> None:
+    """For a pretrained ViT: zero, but for a late stem's coarsest stride, which is rotated into the width, so that its
+    angles are kept. The summary's projection is `initialize_summary_projection`'s."""
     for projection in [*embedding.proj.values(), *([embedding.summary_proj] if embedding.summary_proj else [])]:
         nn.init.zeros_(projection.weight)
         nn.init.zeros_(projection.bias)
@@ -302,11 +301,11 @@ def open_stem(config: TrainConfig) -> nn.Module:
 
 
 @torch.no_grad()
-def tokens_from_clusters(stellar: Stellar, images: list[Tensor], *, seed: int) -> None:
-    """Sets the tokens of a hybrid from K-means of some photos' patches as the tokens find them (nano's warm start).
+def initialize_tokens(stellar: Stellar, images: list[Tensor], *, seed: int) -> None:
+    """Sets a hybrid's tokens to K-means centres of some photos' patch embeddings (nano's warm start).
 
-    images: (1, 3, H, W) each, in 0..1. The tokens then start apart from each other and as long as the patches, whose
-    first attention already tells them apart.
+    images: (1, 3, H, W) each, in 0..1. The tokens then start far from each other and as long as the patches, so that
+    the first attention already separates them.
     """
     if not images:
         raise RecipeError("no photo could be read, so there is nothing to set the tokens from")
@@ -314,19 +313,19 @@ def tokens_from_clusters(stellar: Stellar, images: list[Tensor], *, seed: int) -
     count = len(stellar.encoder.tokens)
     if len(patches) < count:
         raise RecipeError(f"{len(patches)} patches cannot be clustered into {count} tokens")
-    found = KMeans(count, n_init=1, random_state=seed).fit(patches.float().numpy())
-    centres = torch.from_numpy(found.cluster_centers_).to(stellar.encoder.tokens)
+    centres = torch.from_numpy(kmeans(patches.float().numpy(), num_centroids=count, seed=seed)[0])
+    centres = centres.to(stellar.encoder.tokens)
     spread = centres - centres.mean(dim=0)
     length = patches.norm(dim=1).mean().to(spread)
     stellar.encoder.tokens.copy_(length * spread / spread.norm(dim=1, keepdim=True).clamp_min(1e-6))
 
 
 @torch.no_grad()
-def summary_from_photos(stellar: Stellar, images: list[Tensor], *, seed: int) -> None:
-    """Where a stem joins late, the summary's projection becomes what photos differ by: the principal components of the
-    coarsest stride's mean, each as loud as the others after the last norm, turned at random into the width.
+def initialize_summary_projection(stellar: Stellar, images: list[Tensor], *, seed: int) -> None:
+    """Where a stem joins late, sets the summary's projection to the whitened principal components, over photos, of the
+    coarsest stride's mean, rotated at random into the width.
 
-    images: (1, 3, H, W) each, in 0..1. What all photos share is silent then, and what tells them apart is louder than
+    images: (1, 3, H, W) each, in 0..1. What all photos share is thereby removed, and what separates them is larger than
     what the blocks after it add.
     """
     embedding = stellar.encoder.embedding
@@ -335,38 +334,38 @@ def summary_from_photos(stellar: Stellar, images: list[Tensor], *, seed: int) ->
     means = torch.cat([embedding.normed(embedding.stem_features(image))["32"].mean(dim=1) for image in images]).float()
     apart = (means - means.mean(dim=0)).square().sum(dim=1).mean().sqrt()
     if apart < 1e-4 * means.norm(dim=1).mean():
-        return  # one photo, or the same one again: nothing tells them apart
+        return  # one photo, or the same one again: nothing separates them
     width = stellar.config.width
     whitening = Whitening.of(means, min(SUMMARY_DIRECTIONS, width))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         turned = nn.init.orthogonal_(torch.empty(width, whitening.projection.shape[1]))
-    # The last norm weighs channels; what it makes louder is told more quietly, so that angles arrive as they were.
+    # The last norm weighs channels; the weights are divided by its gains, so that angles are kept behind it.
     gains = stellar.encoder.norm.weight.abs()
-    weight = SUMMARY_LOUDNESS * turned @ whitening.projection.mT
+    weight = SUMMARY_NORM * turned @ whitening.projection.mT
     weight = weight * (gains.mean() / gains.clamp_min(0.1 * gains.mean()))[:, None]
     embedding.summary_proj.weight.copy_(weight)
     embedding.summary_proj.bias.copy_(-weight @ whitening.mean)
 
 
-LESSON_PATCHES = 3  # every third patch of a photo is enough
+HEAD_PATCH_STEP = 3  # every third patch of a photo is enough
 RIDGE = 0.01  # by the mean variance of a channel
 
 
 @torch.no_grad()
-def heads_from_lessons(learner: nn.Module, lessons: Iterable[Lesson]) -> None:
-    """Sets a learner's teaching heads by ridge regression of what the teachers say of some photos on what it says.
+def fit_teaching_heads(learner: nn.Module, taught_photos: Iterable[TaughtPhoto]) -> None:
+    """Sets a learner's teaching heads by ridge regression from its features to the teachers', over some photos.
 
-    Heads that begin at random pull a trained encoder this way and that, and tokens that are told apart by little end
-    in each other's place: after 150 steps some were dead and X had lost most of what it came with.
+    Random heads disturb a trained encoder: tokens that differ by little collapse onto each other. After 150 steps some
+    were dead and X had lost most of what it started with.
     """
     patches, summaries, targets, wholes = [], [], [], []
-    for lesson in lessons:
-        factorization, before_join = learner.factorize(lesson.image)
-        patches.append(factorization.patch_features[0, ::LESSON_PATCHES])
+    for taught in taught_photos:
+        factorization, before_join = learner.factorize(taught.image)
+        patches.append(factorization.patch_features[0, ::HEAD_PATCH_STEP])
         summaries.append(factorization.summary[0])
-        targets.append([target[0, ::LESSON_PATCHES] for target in learner.targets(before_join, lesson.targets)])
-        wholes.append([whole[0] for whole in lesson.summaries])
+        targets.append([target[0, ::HEAD_PATCH_STEP] for target in learner.targets(before_join, taught.targets)])
+        wholes.append([whole[0] for whole in taught.summaries])
     if not patches:
         raise RecipeError("no photo could be read by the model and its teachers, so there is nothing to learn from")
     for head, found in zip(learner.teaching, zip(*targets, strict=True), strict=True):

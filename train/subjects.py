@@ -18,7 +18,7 @@ from model.baselines.titok import TiTok
 from model.checkpoints import checkpoint
 from model.checkpoints.tensor_files import INDEX_SUFFIX, CheckpointError, TensorFile, only_checkpoint
 from model.factorization import Factorization
-from model.operations.clustering import NUM_CENTROIDS, factorize_by_clusters
+from model.operations.kmeans import NUM_CENTROIDS, factorize_by_kmeans
 from model.stellar import Stellar, check_images, choose_device
 
 BASELINES = (titok, mae)
@@ -82,12 +82,12 @@ class BaselineSubject:
     @classmethod
     def open(cls, source: str, *, device: str = "auto") -> BaselineSubject:
         """"titok", "mae" or a published name, a file or folder of one, or `label=` in front of either; see
-        `baseline_kind`. A TiTok without a tokenizer of its own gets nano's. Raises CheckpointError (a ValueError)."""
+        `baseline_module`. A TiTok without a tokenizer of its own gets nano's. Raises CheckpointError (a ValueError)."""
         label, place = labelled(source)
-        kind = baseline_kind(source)
-        path = published.locate(place, shipped=kind.SHIPPED, repositories=kind.REPOSITORIES)
+        module = baseline_module(source)
+        path = published.locate(place, shipped=module.SHIPPED, repositories=module.REPOSITORIES)
         device = choose_device(device)
-        baseline = (Mae.load(place, device=device) if kind is mae
+        baseline = (Mae.load(place, device=device) if module is mae
                     else TiTok.load(place, device=device, tokenizer=TITOK_TOKENIZER))
         return cls(label or name_of(place), baseline,
                    sha256_of(only_checkpoint(path) if path.is_dir() else path))
@@ -126,19 +126,19 @@ class BaselineSubject:
         raise ValueError(f"{self.name} has no concepts, it only reconstructs: give --protocol reconstruction.")
 
 
-def baseline_kind(source: str) -> ModuleType | None:
+def baseline_module(source: str) -> ModuleType | None:
     """The module of model/baselines/ that a source is of, by its name, its label or its file's metadata, else None."""
     label, place = labelled(source)
-    for kind in BASELINES:
-        if place in (*kind.SHIPPED, *kind.REPOSITORIES) or label in kind.SHIPPED:
-            return kind
+    for module in BASELINES:
+        if place in (*module.SHIPPED, *module.REPOSITORIES) or label in module.SHIPPED:
+            return module
     path = Path(place)
     try:
         path = only_checkpoint(path) if path.is_dir() else path
         metadata = TensorFile(path).metadata if path.suffix == ".safetensors" and path.is_file() else {}
     except CheckpointError:  # whoever loads it says what is wrong
         return None
-    return next((kind for kind in BASELINES if kind.CONFIG_KEY in metadata), None)
+    return next((module for module in BASELINES if module.CONFIG_KEY in metadata), None)
 
 
 def open_peer(spec: str, *, device: str = "auto", seed: int = 0) -> Subject:
@@ -157,7 +157,7 @@ def open_peer(spec: str, *, device: str = "auto", seed: int = 0) -> Subject:
 
 class TimmSubject:
     """A timm model's or a peer's patch features; per photo K-means takes the place of concepts
-    (model/operations/clustering.py).
+    (model/operations/kmeans.py).
 
     A ViT gives the patch tokens of one block, after the model's last norm; a network of stages gives those of strides
     16 and 32 one behind the other, the second resized (bilinear) to the grid of the first.
@@ -196,7 +196,7 @@ class TimmSubject:
     def factorize(self, images: Tensor) -> Factorization:
         check_images(images, self.patch_size)
         patch_features, patch_grid = self.patch_features(images)
-        return factorize_by_clusters(patch_features, patch_grid, num_centroids=self.num_centroids, seed=self.seed)
+        return factorize_by_kmeans(patch_features, patch_grid, num_centroids=self.num_centroids, seed=self.seed)
 
 
 def parse_peer(spec: str) -> tuple[str, str | None, int | None]:
@@ -219,7 +219,7 @@ def labelled(source: str) -> tuple[str | None, str]:
 def name_of(source: str) -> str:
     """What to call a checkpoint that came without a label: runs/a/model.safetensors is "a"."""
     path, known = Path(source), [*checkpoint.SHIPPED, *checkpoint.PUBLISHED]
-    known += [name for kind in BASELINES for name in (*kind.SHIPPED, *kind.REPOSITORIES)]
+    known += [name for module in BASELINES for name in (*module.SHIPPED, *module.REPOSITORIES)]
     if source in known or not path.exists():
         return source
     path = path.resolve()

@@ -122,7 +122,7 @@ class ImageFiles:
         self.name, self.label = self.kind.value, self.kind.label
 
     def possible_num_tokens(self, size: tuple[int, int]) -> range:
-        """Any; whether a file is that small, only trying tells."""
+        """Any; only trying shows whether a file is that small."""
         return range(1, 2**31)
 
     def saved(self, image: Tensor, num_tokens: int) -> list[SavedPicture]:

@@ -16,8 +16,9 @@ from transformers import ViTMAEConfig, ViTMAEForPreTraining
 from model.baselines import at_native_size, check_num_tokens
 from model.baselines.published import locate
 from model.baselines.serialized import halves, pack_patches
-from model.checkpoints.checkpoint import ASSETS, translate, write_tensors
+from model.checkpoints.checkpoint import ASSETS, translate
 from model.checkpoints.tensor_files import DAMAGE, CheckpointError, TensorFile, first_line, only_checkpoint
+from model.checkpoints.writing import write_tensors
 from model.encoder import IMAGENET_MEAN, IMAGENET_STD, normalise
 from model.stellar import check_images
 
@@ -42,7 +43,7 @@ class PatchStatistics(StrEnum):
     """How patches predicted by weights trained with norm_pix_loss, each of mean 0 and deviation 1, become pixels.
 
     VISIBLE: every hidden patch gets the average mean and deviation of the visible ones: nothing is used that the
-             visible patches do not tell, and the picture looks flat, as it should.
+             visible patches do not give, and the picture looks flat, as it should.
     TRUE:    each gets its own, taken from the photo: an oracle, two numbers a patch that the model was not asked for;
              `Mae.num_bytes` counts them.
     Weights trained on plain pixels need neither: what ships, and the names here, which are MAE's "visualize" weights.
@@ -168,8 +169,8 @@ class Mae(nn.Module):
         check_num_tokens(self, image, num_tokens)
         image = at_native_size(image, self.native_size)
         shown = self.visible_patches(num_tokens, visible=visible, seed=seed)
-        told = self.normalised_patches and PatchStatistics(patch_statistics) is PatchStatistics.TRUE
-        num_hidden = self.native_grid**2 - num_tokens if told else 0
+        with_statistics = self.normalised_patches and PatchStatistics(patch_statistics) is PatchStatistics.TRUE
+        num_hidden = self.native_grid**2 - num_tokens if with_statistics else 0
         statistics = halves(torch.zeros(num_hidden, 2)).tobytes()  # any take as many
         return [len(packed + statistics) for packed in pack_patches(image, shown, self.config.patch_size)]
 

@@ -1,4 +1,4 @@
-"""PCA of a picture's own patches, a floor: what as many patterns and maps tell when they are plain pixels.
+"""PCA of a picture's own patches, a floor: what as many components of plain pixels keep.
 
 The counterpart of semantics and localization without a model: a token is a pattern of one patch's size and how much of
 it each patch has. The first token is the mean patch, which every patch has in full.
@@ -37,7 +37,7 @@ class PatchPca:
         self.patch_size = patch_size
 
     def possible_num_tokens(self, size: tuple[int, int]) -> range:
-        """Up to as many as the patches, or their numbers, or fewer: more than that tell nothing more."""
+        """Up to as many as the patches, or their numbers, or fewer: more than that add nothing."""
         num_patches = size[0] // self.patch_size * (size[1] // self.patch_size)
         return range(1, min(num_patches, 3 * self.patch_size**2) + 1)
 

@@ -1,4 +1,4 @@
-"""The VQ-GAN round trip, a ceiling: what is left of a picture whose every code is told.
+"""The VQ-GAN round trip, a ceiling: what is left of a picture whose every code is kept.
 
 No model that predicts this tokenizer's codes draws the picture better than the tokenizer does from the true ones.
 """

@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def bits_per_code(num_codes: int) -> int:
-    """Whole bits that tell one of num_codes."""
+    """Whole bits that index one of num_codes."""
     return max((num_codes - 1).bit_length(), 1)
 
 

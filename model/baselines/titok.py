@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from model.baselines import at_native_size, check_num_tokens
 from model.baselines.published import locate
 from model.baselines.serialized import pack_codes
-from model.checkpoints.checkpoint import ASSETS, translate, write_tensors
+from model.checkpoints.checkpoint import ASSETS, translate
 from model.checkpoints.tensor_files import CheckpointError, TensorFile, first_line, only_checkpoint
+from model.checkpoints.writing import write_tensors
 from model.config import TokenizerConfig, check_heads
 from model.encoder import transformer
 from model.stellar import check_images
@@ -234,10 +235,10 @@ class TiTok(nn.Module):
         if tokenizer is None and str(source) in SHIPPED:
             tokenizer = "nano"
         if titok.tokenizer is None and config.num_pixel_codes is not None and tokenizer is not None:
-            titok.borrow(Tokenizer.load(tokenizer))
+            titok.use_decoder_of(Tokenizer.load(tokenizer))
         return titok.requires_grad_(False).eval().to(device)
 
-    def borrow(self, tokenizer: Tokenizer) -> None:
+    def use_decoder_of(self, tokenizer: Tokenizer) -> None:
         """Takes a tokenizer from elsewhere to draw its pixel codes with; `save` leaves it out."""
         found, expected = len(tokenizer.codebook), self.config.num_pixel_codes
         if found != expected or tokenizer.config.stride != self.config.patch_size:

@@ -1,15 +1,13 @@
-"""Checkpoints: where they are found, here or on the hub, and the one table of foreign parameter names.
+"""Checkpoints: where they are found, here or on the hub, and how they are read.
 
 Read: our own layout (safetensors with the architecture in its metadata) and the published one, under transformers 4 or
 5 names, with or without decoder, tokenizer, training heads and teacher copies, in any file that
-model/checkpoints/tensor_files.py opens. Written: our own.
+model/checkpoints/tensor_files.py opens. model/checkpoints/writing.py writes our own.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,13 +18,20 @@ from pathlib import Path
 
 import torch
 from huggingface_hub import HfApi, try_to_load_from_cache
-from safetensors.torch import save_file
 from torch import Tensor
 
 from model.checkpoints import hub
+from model.checkpoints.published_names import (
+    DECODER,
+    IGNORED,
+    STELLAR_NAMES,
+    TOKENIZER_NAMES,
+    TRANSFORMERS_4_BLOCKS,
+    TRANSFORMERS_5_BLOCKS,
+    published_names,
+)
 from model.checkpoints.tensor_files import (
     INDEX_SUFFIX,
-    SCALE,
     SHARD,
     SUFFIXES,
     CheckpointError,
@@ -36,11 +41,10 @@ from model.checkpoints.tensor_files import (
     only_checkpoint,
     shards_of,
 )
+from model.checkpoints.writing import CONFIG_KEY, TOKENIZER_KEY
 from model.config import ConceptHeadConfig, DecoderConfig, StellarConfig, TokenizerConfig
 
 ASSETS = Path(__file__).resolve().parent.parent.parent / "assets"
-CONFIG_KEY = "stellar_config"
-TOKENIZER_KEY = "stellar_tokenizer_config"
 
 # The files of this folder are found before the hub is asked.
 CHECKPOINT_FOLDER = ASSETS / "checkpoints"
@@ -65,63 +69,6 @@ PUBLISHED = {
 }
 SHIPPED = {"nano": ASSETS / "nano" / "nano.safetensors"}
 PUBLISHED_TOKENIZER = HubFile("fun-research/TiTok", "maskgit-vqgan-imagenet-f16-256.bin")
-
-
-# --- the table of foreign names -------------------------------------------------------------------------------------
-# A pattern of our names -> the published names whose tensors, one under the other, make up ours.
-
-STELLAR_NAMES = {
-    r"encoder\.tokens": [r"sparse_tokens"],
-    r"encoder\.summary_token": [r"encoder.embeddings.cls_token"],
-    r"encoder\.positions": [r"encoder.embeddings.position_embeddings"],
-    r"encoder\.embedding\.patch\.(\w+)": [r"encoder.embeddings.patch_embeddings.projection.\1"],
-    r"(encoder|decoder)\.norm\.(\w+)": [r"\1.layernorm.\2"],
-    r"localizer\.patch_proj\.(\w+)": [r"dense_proj.\1"],
-    r"localizer\.token_proj\.(\w+)": [r"sparse_proj.\1"],
-    r"concept_head\.fc1\.(\w+)": [r"clustering_head.predictor.layers.0.\1"],
-    r"concept_head\.fc2\.(\w+)": [r"clustering_head.predictor.layers.2.\1"],
-    r"decoder\.input_proj\.(\w+)": [r"decoder_proj.\1"],
-    r"decoder\.positions\.frequencies": [r"position_embedding.positional_encoding_gaussian_matrix"],
-    r"decoder\.head\.(\w+)": [r"reconstruction_head.\1"],
-}
-TRANSFORMERS_4_BLOCKS = {
-    r"(\w+)\.blocks\.(\d+)\.attn\.qkv\.(\w+)":
-        [rf"\1.encoder.layer.\2.attention.attention.{part}.\3" for part in ("query", "key", "value")],
-    r"(\w+)\.blocks\.(\d+)\.attn\.proj\.(\w+)": [r"\1.encoder.layer.\2.attention.output.dense.\3"],
-    r"(\w+)\.blocks\.(\d+)\.norm1\.(\w+)": [r"\1.encoder.layer.\2.layernorm_before.\3"],
-    r"(\w+)\.blocks\.(\d+)\.norm2\.(\w+)": [r"\1.encoder.layer.\2.layernorm_after.\3"],
-    r"(\w+)\.blocks\.(\d+)\.mlp\.fc1\.(\w+)": [r"\1.encoder.layer.\2.intermediate.dense.\3"],
-    r"(\w+)\.blocks\.(\d+)\.mlp\.fc2\.(\w+)": [r"\1.encoder.layer.\2.output.dense.\3"],
-}
-TRANSFORMERS_5_BLOCKS = {
-    r"(\w+)\.blocks\.(\d+)\.attn\.qkv\.(\w+)":
-        [rf"\1.layers.\2.attention.{part}_proj.\3" for part in ("q", "k", "v")],
-    r"(\w+)\.blocks\.(\d+)\.attn\.proj\.(\w+)": [r"\1.layers.\2.attention.o_proj.\3"],
-    r"(\w+)\.blocks\.(\d+)\.norm1\.(\w+)": [r"\1.layers.\2.layernorm_before.\3"],
-    r"(\w+)\.blocks\.(\d+)\.norm2\.(\w+)": [r"\1.layers.\2.layernorm_after.\3"],
-    r"(\w+)\.blocks\.(\d+)\.mlp\.(fc\d)\.(\w+)": [r"\1.layers.\2.mlp.\3.\4"],
-}
-TOKENIZER_NAMES = {
-    r"tokenizer\.codebook": [r"tokenizer.quantize.embedding.weight"],
-    r"tokenizer\.(\w+)\.(down|up)\.(\d+)\.(\d+)\.shortcut\.(\w+)": [r"tokenizer.\1.\2.\3.block.\4.nin_shortcut.\5"],
-    r"tokenizer\.(\w+)\.(down|up)\.(\d+)\.(\d+)\.(\w+)\.(\w+)": [r"tokenizer.\1.\2.\3.block.\4.\5.\6"],
-    r"tokenizer\.decoder\.upsample\.(\d+)\.(\w+)": [r"tokenizer.decoder.up.\1.upsample_conv.\2"],
-    r"tokenizer\.((?:encoder|decoder)\.(?:conv_in|mid|norm_out|conv_out)\..+)": [r"tokenizer.\1"],
-}
-# Training's, or never used: the ViT class that the reference borrows brings a pooler and unused embeddings.
-IGNORED = re.compile(r"(teacher_|clustering_head\.layer\.|cls_cluster_head\.|(en|de)coder\.pooler\.|"
-                     r"decoder\.embeddings\.)")
-# A decoder without its head cannot be used, and is left where it is.
-DECODER = re.compile(r"(decoder\.|decoder_proj\.|position_embedding\.|reconstruction_head\.)")
-
-
-def published_names(name: str, table: dict[str, list[str]]) -> list[str]:
-    """The published names of one of ours."""
-    for pattern, templates in table.items():
-        match = re.fullmatch(pattern, name)
-        if match:
-            return [match.expand(template) for template in templates]
-    raise KeyError(f"{name} is in no table of foreign names")  # ours to mend
 
 
 # --- files ----------------------------------------------------------------------------------------------------------
@@ -453,57 +400,3 @@ def stored_dtype(name: str, tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
     if name.startswith(("localizer.", "concept_head.")) or name == "decoder.positions.frequencies":
         return torch.float32
     return dtype
-
-
-# --- writing --------------------------------------------------------------------------------------------------------
-
-
-def write(path: str | PathLike[str], config: StellarConfig, weights: dict[str, Tensor], *,
-          dtype: torch.dtype | None = None, eight_bit: bool = False) -> None:
-    """Our layout of a STELLAR."""
-    if eight_bit:
-        matrices = [name for name in weights if EIGHT_BIT.fullmatch(name)]
-        weights = {**weights, **{part: tensor for name in matrices for part, tensor in rounded(name, weights[name])}}
-    write_tensors(path, {CONFIG_KEY: config.to_json()}, weights, dtype=dtype)
-
-
-# The encoder's matrices: most of a model's bytes, and what rounding changes least (its outputs pass a norm).
-EIGHT_BIT = re.compile(r"encoder\.blocks\.\d+\.(attn\.qkv|attn\.proj|mlp\.fc1|mlp\.fc2)\.weight")
-
-
-def rounded(name: str, matrix: Tensor) -> list[tuple[str, Tensor]]:
-    """A matrix as eight-bit integers and a float32 scale a row, by their names; the largest of a row becomes 127."""
-    scale = matrix.detach().float().abs().amax(dim=1).clamp_min(1e-30) / 127  # rows of zeros have one too
-    # 16 bits of a mantissa: 127 times that is exact, so what was rounded once rounds to itself, and its scale too.
-    mantissa, exponent = scale.frexp()
-    scale = torch.ldexp((mantissa * 2**16).round(), exponent - 16)
-    return [(name, (matrix.detach().float() / scale[:, None]).round().to(torch.int8)), (name + SCALE, scale)]
-
-
-def write_tokenizer(path: str | PathLike[str], config: TokenizerConfig, weights: dict[str, Tensor], *,
-                    dtype: torch.dtype | None = None) -> None:
-    """Our layout of a tokenizer by itself: its names as in a STELLAR."""
-    named = {f"tokenizer.{name}": tensor for name, tensor in weights.items()}
-    write_tensors(path, {TOKENIZER_KEY: config.to_json()}, named, dtype=dtype)
-
-
-def write_tensors(path: str | PathLike[str], metadata: dict[str, str], weights: dict[str, Tensor], *,
-                  dtype: torch.dtype | None = None) -> None:
-    """To a temporary name beside it first, so that a reader sees the old file or the new one."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    stored = {name: (tensor.to(dtype) if dtype and tensor.is_floating_point() and not name.endswith(SCALE) else tensor)
-              .detach().cpu().contiguous() for name, tensor in weights.items()}
-    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(descriptor)
-    try:
-        save_file(stored, aside, metadata={"format": "pt", **metadata})
-        with open(aside, "rb") as file:
-            os.fsync(file.fileno())
-        os.chmod(aside, 0o644)  # mkstemp's files are private
-        os.replace(aside, path)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
-
-

@@ -21,10 +21,10 @@ def fetch(repository: str, filename: str, *, revision: str = "main") -> Path:
     """Into the hub's cache, with a progress bar; a download that broke off is taken up again by the client where it can
     be. Raises HUB_ERRORS, and CheckpointError for a file that is not what the hub says it is."""
     # Asked once: hf_hub_download alone would try a hub that is out of reach for half a minute.
-    told = get_hf_file_metadata(hf_hub_url(repository, filename, revision=revision))
+    metadata = get_hf_file_metadata(hf_hub_url(repository, filename, revision=revision))
     path = Path(hf_hub_download(repository, filename, revision=revision))
     # The client compares sizes alone. The etag of a large file is its SHA-256; a small one's is git's own hash.
-    if told.etag and SHA256.fullmatch(told.etag) and sha256_of(path) != told.etag:
+    if metadata.etag and SHA256.fullmatch(metadata.etag) and sha256_of(path) != metadata.etag:
         path.resolve().unlink(missing_ok=True)  # the cache's content, and the name that leads there
         path.unlink(missing_ok=True)
         raise CheckpointError(f"{filename} of the hub's repository {repository} arrived damaged: its SHA-256 is not "

@@ -1,4 +1,4 @@
-"""Files of named tensors: safetensors, a pickle, or shards of either with an index; what is none is told what it is.
+"""Files of named tensors: safetensors, a pickle, or shards of either with an index; anything else is refused by name.
 
 Every reader of weights comes through here, so that the same file is read, or refused in the same words, wherever it is
 named: the page, an index, a start, a teacher, a run that goes on.

@@ -1,5 +1,5 @@
 """Edits of what an image holds and where: concepts moved, erased, withdrawn, cloned, scaled, strengthened, swapped and
-morphed.
+blended.
 
 Edits act on localization logits, log L, of which a softmax over the tokens is L again, and on semantics. The rules:
 
@@ -8,9 +8,9 @@ Edits act on localization logits, log L, of which a softmax over the tokens is L
   the same way, by the others, renormalised. Several tokens edited together are one concept: odds are of them all.
 - What leaves the picture is lost, and what comes in at the other side is as empty as the concept's emptiest patch.
 - Concepts that are away from their place lie in front: `FRONT` lifts them where they are, by their share there.
-- A concept is erased where it lies, and what lies around is continued there (model/operations/inpainting.py); elsewhere
-nothing
-  changes. What a copy, or a concept that was moved, lies on is known and need not be continued: it is withdrawn.
+- A concept is erased where it lies, and what lies around is continued there (model/operations/inpainting.py);
+  elsewhere nothing changes. What a copy, or a concept that was moved, lies on is known and need not be continued: it
+  is withdrawn.
 - Withdrawing is a logit of which nothing is left, `ABSENT`: the others divide the share among themselves, everywhere.
   The last concept cannot be withdrawn.
 - K stays K but for clones, whose columns are appended.
@@ -26,11 +26,11 @@ from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from model.factorization import Factorization
 from model.operations.inpainting import grown, place_of, sources
+from model.operations.pairing import pair_tokens
 
 ABSENT = -1e4  # exp of it is 0 in float32, and no sum of MOST_EDITS strengths brings it back
 # What a moved concept gains where its share is at its peak. Chosen by looking at ten example photos with nano, whose
@@ -215,7 +215,7 @@ class Scale(Edit):
 
 @dataclass(frozen=True)
 class Strengthen(Edit):
-    """by: what is added to the tokens' logits everywhere, -20..20; below 0 it silences."""
+    """by: what is added to the tokens' logits everywhere, -20..20; below 0 it weakens."""
 
     name = "strengthen"
     tokens: tuple[int, ...]
@@ -231,7 +231,7 @@ class Strengthen(Edit):
 
 
 @dataclass(frozen=True)
-class SwapWhat(Edit):
+class SwapAppearance(Edit):
     """The tokens say what tokens `others` of `photo` say, where they are; photo None: of this image as it is by now.
 
     The first says what the first of the others says, and so on; where `others` ends, its last serves the rest.
@@ -257,7 +257,7 @@ class SwapWhat(Edit):
 
 
 @dataclass(frozen=True)
-class Morph(Edit):
+class Blend(Edit):
     """Towards `photo`, along what and along where, 0 (as it is) to 1 (the other's).
 
     Tokens go to those that say the most alike, one to one (`match`); those left over, as clones are, stay as they are.
@@ -273,7 +273,7 @@ class Morph(Edit):
             if not 0 <= share <= 1:
                 raise ValueError(f"{name} is {share:g}; it must be from 0 to 1.")
         other = other_photo(canvas, others, self.photo)
-        ours, theirs = match(canvas.semantics, other.semantics)
+        ours, theirs = pair_tokens(canvas.semantics, other.semantics)
         target = resampled(canvas_of(other).logits, other.patch_grid, canvas.patch_grid)
         logits, semantics = canvas.logits, canvas.semantics
         if self.where:
@@ -290,17 +290,17 @@ class Morph(Edit):
 
 
 @dataclass(frozen=True)
-class SwapWhere(Edit):
-    """This image's what at the other's where: Morph all the way along where, not at all along what."""
+class SwapPosition(Edit):
+    """This image's what at the other's where: Blend all the way along where, not at all along what."""
 
     name = "swap_where"
     photo: str
 
     def apply(self, canvas: Canvas, others: Mapping[str, Factorization]) -> Canvas:
-        return Morph(self.photo, what=0, where=1).apply(canvas, others)
+        return Blend(self.photo, what=0, where=1).apply(canvas, others)
 
 
-EDITS: tuple[type[Edit], ...] = (Move, Erase, Withdraw, Clone, Scale, Strengthen, SwapWhat, SwapWhere, Morph)
+EDITS: tuple[type[Edit], ...] = (Move, Erase, Withdraw, Clone, Scale, Strengthen, SwapAppearance, SwapPosition, Blend)
 
 
 # --- parts ---
@@ -408,12 +408,3 @@ def resampled(logits: Tensor, patch_grid: tuple[int, int], wanted: tuple[int, in
         return logits
     maps = F.interpolate(logits.mT.unflatten(2, patch_grid), wanted, mode="bilinear", align_corners=False)
     return maps.flatten(2).mT
-
-
-def match(semantics: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
-    """(B, K, D), (B or 1, K', D) -> two (B, min(K, K')): tokens of the one and of the other, paired one to one so that
-    the sum of cosines is largest."""
-    cosines = F.normalize(semantics, dim=-1) @ F.normalize(others, dim=-1).mT
-    pairs = [linear_sum_assignment(image, maximize=True) for image in cosines.detach().cpu().numpy()]
-    ours, theirs = (torch.tensor([pair[side].tolist() for pair in pairs], device=semantics.device) for side in (0, 1))
-    return ours, theirs

@@ -9,13 +9,12 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
 import torch.nn.functional as F
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from model.factorization import Factorization
 from model.operations.motion import move_patches
+from model.operations.pairing import pair_tokens
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,8 @@ class Comparison:
 
     semantics, changed_semantics        (K, D)
     localization, changed_localization  (N, K)
-    foretold   (N, K)  the localization before, moved as the photo was
-    visible    (N,)    the patches after that lie wholly in the photo before: only there is anything foretold
+    predicted   (N, K)  the localization before, moved as the photo was
+    visible    (N,)    the patches after that lie wholly in the photo before: only there is anything predicted
     weight     (K,)    a token's mass, the mean of before and after; sums to 1
     matched    (K,)    the number of each token in the photo after
     """
@@ -63,7 +62,7 @@ class Comparison:
     changed_semantics: Tensor
     localization: Tensor
     changed_localization: Tensor
-    foretold: Tensor
+    predicted: Tensor
     visible: Tensor
     weight: Tensor
     matched: Tensor
@@ -86,8 +85,8 @@ class Comparison:
 
     @property
     def localization_cosine(self) -> float:
-        """Of the localization foretold with the one found, over the visible patches."""
-        return self._localization_cosine(self.foretold)
+        """Of the localization predicted with the one found, over the visible patches."""
+        return self._localization_cosine(self.predicted)
 
     @property
     def resting_cosine(self) -> float:
@@ -104,40 +103,40 @@ class Comparison:
 
 def pair(before: Factorization, after: Factorization, motion: Tensor) -> Comparison:
     """Two of one photo each, on one patch grid; the motion leads from after's places to before's."""
-    tokens = match(before.semantics[0], after.semantics[0])
-    foretold, visible = move_patches(before.localization[0], before.patch_grid, motion)
+    tokens = pair_tokens(before.semantics, after.semantics)[1][0]
+    predicted, visible = move_patches(before.localization[0], before.patch_grid, motion)
     return Comparison(
         semantics=before.semantics[0], changed_semantics=after.semantics[0, tokens],
         localization=before.localization[0], changed_localization=after.localization[0][:, tokens],
-        foretold=foretold, visible=visible, weight=(before.mass[0] + after.mass[0, tokens]) / 2, matched=tokens)
+        predicted=predicted, visible=visible, weight=(before.mass[0] + after.mass[0, tokens]) / 2, matched=tokens)
 
 
 def compare(before: Factorization, after: Factorization, motion: Tensor) -> dict[str, float]:
-    """A pair, one photo each -> equivariance/from_localization, /from_semantics, /remainder, /unforeseen and
+    """A pair, one photo each -> equivariance/from_localization, /from_semantics, /remainder, /unpredicted and
     invariance/semantics, /semantics_by_mass, /low_rank.
 
-    Only where the photo moved is known (`unforeseen`, `low_rank`): patches after that lie wholly in the photo before.
+    Only where the photo moved is known (`unpredicted`, `low_rank`): patches after that lie wholly in the photo before.
     """
     found = pair(before, after, motion)
     from_localization, from_semantics, remainder = found.partition.relative_norms()
-    foretold, seen = (found.foretold @ found.semantics)[found.visible], after.low_rank[0][found.visible]
+    predicted, seen = (found.predicted @ found.semantics)[found.visible], after.low_rank[0][found.visible]
     return {
         "equivariance/from_localization": from_localization,
         "equivariance/from_semantics": from_semantics,
         "equivariance/remainder": remainder,
-        "equivariance/unforeseen": relative((seen - foretold).norm(), (seen - seen.mean(dim=0)).norm()),
+        "equivariance/unpredicted": relative((seen - predicted).norm(), (seen - seen.mean(dim=0)).norm()),
         "invariance/semantics": found.cosine.mean().item(),
         "invariance/semantics_by_mass": found.cosine_by_mass,
-        "invariance/low_rank": F.cosine_similarity(foretold, seen, dim=1).mean().item(),
+        "invariance/low_rank": F.cosine_similarity(predicted, seen, dim=1).mean().item(),
     }
 
 
-def foreseen(before: Tensor, foretold: Tensor, found: Tensor, visible: Tensor) -> float:
-    """(N, C) three times -> the share of a change that moving foretells: 1 if what moved is what was found, 0 if that
+def predicted_share(before: Tensor, predicted: Tensor, found: Tensor, visible: Tensor) -> float:
+    """(N, C) three times -> the share of a change that moving predicts: 1 if what moved is what was found, 0 if that
     is no better than to say that nothing changed. NaN where nothing did, or no patch is visible.
     """
     change = (found - before)[visible].square().sum()
-    return math.nan if change <= 1e-12 else (1 - (found - foretold)[visible].square().sum() / change).item()
+    return math.nan if change <= 1e-12 else (1 - (found - predicted)[visible].square().sum() / change).item()
 
 
 def relative(part: Tensor, whole: Tensor) -> float:
@@ -145,12 +144,6 @@ def relative(part: Tensor, whole: Tensor) -> float:
     if whole <= 1e-9:
         return 0.0 if part <= 1e-6 else math.nan
     return (part / whole).item()
-
-
-def match(semantics: Tensor, changed: Tensor) -> Tensor:
-    """(K, D), (K, D) -> (K,): for each token one of the changed photo, one to one; the sum of cosines is largest."""
-    cosine = F.normalize(semantics, dim=1) @ F.normalize(changed, dim=1).T
-    return torch.from_numpy(linear_sum_assignment(cosine.numpy(), maximize=True)[1])
 
 
 def one_of(factorization: Factorization, row: int) -> Factorization:

@@ -193,10 +193,10 @@ class Equivariance:
         from scipy.optimize import linear_sum_assignment
         from torch.nn.functional import interpolate
 
-        from model.operations.clustering import factorize_by_clusters
+        from model.operations.kmeans import factorize_by_kmeans
 
         stellar = self.explorer.stellar(model)
-        clustered = factorize_by_clusters(features.patch_features, features.patch_grid,
+        clustered = factorize_by_kmeans(features.patch_features, features.patch_grid,
                                           num_centroids=stellar.num_tokens)
         if amount:
             return clustered
@@ -209,11 +209,11 @@ class Equivariance:
 
     def _restarted(self, before: Factorization) -> float:
         """The cosine by mass of K-means with K-means that began elsewhere, the photo unmoved: its own whim."""
-        from model.operations.clustering import factorize_by_clusters
         from model.operations.equivariance import pair
+        from model.operations.kmeans import factorize_by_kmeans
         from model.operations.motion import still
 
-        again = factorize_by_clusters(before.patch_features, before.patch_grid, num_centroids=before.num_tokens, seed=1)
+        again = factorize_by_kmeans(before.patch_features, before.patch_grid, num_centroids=before.num_tokens, seed=1)
         return pair(before, again, still()).cosine_by_mass
 
 
@@ -230,7 +230,7 @@ def change_of(name: str, amount: Any) -> tuple[Change, int]:
 
 def subject_facts(before: Factorization, after: Factorization, motion: Tensor) -> dict[str, Any]:
     """Numbers, rounded, None where there is none; maps as bytes in base 64, (K, N) each."""
-    from model.operations.equivariance import foreseen, pair
+    from model.operations.equivariance import pair, predicted_share
     from model.operations.motion import move_patches
 
     found = pair(before, after, motion)
@@ -238,9 +238,9 @@ def subject_facts(before: Factorization, after: Factorization, motion: Tensor) -
     moved_features, _ = move_patches(features, before.patch_grid, motion)
     low_rank, low_rank_after = before.low_rank[0], after.low_rank[0]
     foretold = {
-        "localization": foreseen(found.localization, found.foretold, found.changed_localization, found.visible),
-        "low_rank": foreseen(low_rank, found.foretold @ found.semantics, low_rank_after, found.visible),
-        "patch_features": foreseen(features, moved_features, features_after, found.visible),
+        "localization": predicted_share(found.localization, found.predicted, found.changed_localization, found.visible),
+        "low_rank": predicted_share(low_rank, found.predicted @ found.semantics, low_rank_after, found.visible),
+        "patch_features": predicted_share(features, moved_features, features_after, found.visible),
     }
     return {
         "patch_grid": list(before.patch_grid), "num_tokens": before.num_tokens,
@@ -269,7 +269,7 @@ def nearest_other(found: Comparison) -> np.ndarray:
 
 def maps_of(found: Comparison) -> Iterator[tuple[str, Any]]:
     """Localization in 255ths of each token's largest share anywhere in the three."""
-    maps = {"before": found.localization, "foretold": found.foretold, "found": found.changed_localization}
+    maps = {"before": found.localization, "foretold": found.predicted, "found": found.changed_localization}
     peak = np.maximum(np.max([values.numpy().max(axis=0) for values in maps.values()], axis=0), 1e-12)
     for name, values in maps.items():
         codes = np.rint(255 * values.numpy() / peak).clip(0, 255).astype(np.uint8).T

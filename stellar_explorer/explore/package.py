@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from PIL import Image
 
 from stellar_explorer.explore.snippets import code, recipes
 from stellar_explorer.views.diagnostics import explained_variance, residual, row_entropy
 from stellar_explorer.views.palette import palette
+from stellar_explorer.views.roles import roles
 from stellar_explorer.views.similarity import compress
 
 if TYPE_CHECKING:
@@ -119,7 +122,7 @@ def _analysis(study: Study, layout: dict[str, dict[str, Any]], nbytes: int) -> d
         "image_size": list(analysis.image_size), "width": analysis.semantics.shape[1],
         "seconds": round(analysis.seconds, 4), "bytes": nbytes,
         "palette": ["#" + bytes(colour).hex() for colour in palette(analysis.num_tokens)],
-        "concepts": concepts(analysis),
+        "concepts": concepts(analysis, patch_colours(study.photo, analysis.patch_grid)),
         "bases": [{"name": name, "label": BASES[name][0], "hint": BASES[name][1]} for name in study.bases],
         "arrays": layout,
         "recipes": recipes(patch_grid=analysis.patch_grid, **sizes),
@@ -130,12 +133,22 @@ def _analysis(study: Study, layout: dict[str, dict[str, Any]], nbytes: int) -> d
     }
 
 
-def concepts(analysis: Analysis) -> list[dict[str, Any]]:
-    """Each token's mass, peak and centroid, (x, y) as shares of the photo's sides; in token order."""
+def concepts(analysis: Analysis, colours: np.ndarray | None = None) -> list[dict[str, Any]]:
+    """Each token's mass, peak and centroid, (x, y) as shares of the photo's sides, and its role, place, label and
+    salience (views/roles.py); in token order. colours: the photo's own, (rows, cols, 3) uint8.
+    """
     rows, cols = analysis.patch_grid
     y, x = np.divmod(np.arange(rows * cols), cols)
     weights = analysis.localization / np.maximum(analysis.localization.sum(axis=0), 1e-12)
     centres = np.stack([(x + 0.5) / cols, (y + 0.5) / rows], axis=1).T @ weights
-    rows = zip(analysis.mass.tolist(), analysis.peak.tolist(), centres.T.tolist(), strict=True)
-    return [{"token": token, "mass": round(mass, 6), "peak": round(peak, 6), "centroid": [round(x, 4), round(y, 4)]}
-            for token, (mass, peak, (x, y)) in enumerate(rows)]
+    told = roles(analysis.localization, analysis.patch_grid, colours)
+    rows = zip(analysis.mass.tolist(), analysis.peak.tolist(), centres.T.tolist(), told, strict=True)
+    return [{"token": token, "mass": round(mass, 6), "peak": round(peak, 6), "centroid": [round(x, 4), round(y, 4)],
+             **asdict(role)} for token, (mass, peak, (x, y), role) in enumerate(rows)]
+
+
+def patch_colours(photo: KeptPhoto, patch_grid: tuple[int, int]) -> np.ndarray:
+    """(rows, cols, 3) uint8: each patch's mean colour."""
+    with Image.open(io.BytesIO(photo.display)) as opened:
+        opened.draft("RGB", (4 * patch_grid[1], 4 * patch_grid[0]))  # a JPEG is decoded no larger than is needed
+        return np.asarray(opened.convert("RGB").resize(patch_grid[::-1], Image.Resampling.BOX))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from model.variance import sums_of_squares
+
 
 def residual(patch_features: np.ndarray, low_rank: np.ndarray) -> np.ndarray:
     """(N, D), (N, D) -> (N,): |x_i - (L S)_i| over the root mean square, over the photo, of |x_j - mean x|.
@@ -24,12 +26,13 @@ def row_entropy(localization: np.ndarray) -> np.ndarray:
 
 def explained_variance(patch_features: np.ndarray, low_rank: np.ndarray) -> float:
     """(N, D), (N, D) -> 1 - |X - L S|^2 / |X - mean X|^2: 1 is perfect, 0 no better than the mean, below 0 worse."""
-    error = np.square(patch_features - low_rank, dtype=np.float64).sum(axis=1).mean()
-    return float(1 - error / _variance(patch_features))
+    rows = np.asarray(patch_features, np.float64)
+    left, _ = sums_of_squares(rows, np.asarray(low_rank, np.float64))
+    return float(1 - left / len(rows) / _variance(patch_features))
 
 
 def _variance(patch_features: np.ndarray) -> float:
     """Mean over patches of |x - mean x|^2; never below what float32 can resolve, so a blank photo divides well."""
     rows = np.asarray(patch_features, np.float64)
     smallest = 1e-12 * np.square(rows).sum(axis=1).mean() + np.finfo(np.float64).tiny
-    return float(max(np.square(rows - rows.mean(axis=0)).sum(axis=1).mean(), smallest))
+    return float(max(sums_of_squares(rows, rows)[1] / len(rows), smallest))

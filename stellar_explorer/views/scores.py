@@ -47,7 +47,7 @@ MEASURES = (
     (r"from_semantics", None, LOWER, "share of the change",
      "When the photo moves: how much of the change in L S comes from what the concepts say."),
     (r"remainder", None, NEITHER, "share of the change", "What comes from both together."),
-    (r"unforeseen", None, LOWER, "share",
+    (r"unpredicted|unforeseen", None, LOWER, "share",
      "What moving L alone, as the photo moved, does not foretell of the changed L S."),
     (r"semantic", None, HIGHER, "cosine", "How alike a concept says what it says when the photo is changed."),
     (r"invarian.*low_rank", None, HIGHER, "cosine",

@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.operations.editing import EDITS, Clone, Erase, Morph, Move, Scale, Strengthen, SwapWhat, SwapWhere, Withdraw
+from model.operations.editing import (
+    EDITS,
+    Blend,
+    Clone,
+    Erase,
+    Move,
+    Scale,
+    Strengthen,
+    SwapAppearance,
+    SwapPosition,
+    Withdraw,
+)
 from stellar_explorer.__main__ import main
 from stellar_explorer.analysis import Explorer
 from stellar_explorer.edit.edits import Editor
@@ -19,7 +30,8 @@ from tests.fakes.edits import decoding_explorer
 
 EVERY = (
     Move((0, 2), 0.25, -0.1), Erase((1,)), Withdraw((4,)), Clone((2,), 0.2, 0.0), Scale((0,), 1.5),
-    Strengthen((3,), -2.0), SwapWhat((0, 4), (1, 2), "a"), SwapWhat((0,), (3,)), SwapWhere("b"), Morph("a", 0.5, 0.25))
+    Strengthen((3,), -2.0), SwapAppearance((0, 4), (1, 2), "a"), SwapAppearance((0,), (3,)), SwapPosition("b"),
+    Blend("a", 0.5, 0.25))
 EXAMPLE = next(iter(examples()))
 RECIPE = Recipe("tiny", EVERY, 224, 16, PhotoEntry(example=EXAMPLE),
                 {"a": PhotoEntry(example=EXAMPLE), "b": PhotoEntry(file="other.png")})

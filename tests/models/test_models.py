@@ -236,7 +236,7 @@ def test_what_the_page_was_started_with_is_there_once(assets, runs):
 
 
 def test_a_tokenizer_by_itself(assets):
-    from model.checkpoints.checkpoint import write_tokenizer
+    from model.checkpoints.writing import write_tokenizer
     from model.config import TokenizerConfig
 
     path = assets.parent / "tokenizer" / "model.safetensors"

@@ -14,7 +14,7 @@ from accelerate.utils.launch import prepare_simple_launcher_cmd_env
 
 from tests.train.test_command import photos, refused, smoke  # noqa: F401
 from tests.train.test_loop import free_port
-from train.loop import what_runs
+from train.loop import run_summary
 from train.recipes import recipe
 from train.run_folder import RunFolder
 
@@ -47,7 +47,7 @@ def test_accelerate_on_cpus_starts_one_process_which_is_said(monkeypatch):
     command, environment = prepare_simple_launcher_cmd_env(asked)
     assert command == [sys.executable, "-m", "train", "--recipe", "smoke"] and "WORLD_SIZE" not in environment
     monkeypatch.setattr(os, "environ", environment)
-    said = what_runs(recipe("smoke"), SimpleNamespace(num_processes=1, device=torch.device("cpu")))
+    said = run_summary(recipe("smoke"), SimpleNamespace(num_processes=1, device=torch.device("cpu")))
     assert said.startswith("1 process on CPU: ") and "; accelerate launch --cpu starts one process" in said
     assert "torchrun --nproc_per_node N -m train" in said
 
@@ -57,7 +57,7 @@ def test_accelerate_on_cpus_starts_one_process_which_is_said(monkeypatch):
 def test_what_really_runs_is_said(world, said, monkeypatch):
     monkeypatch.delenv("ACCELERATE_USE_CPU", raising=False)
     config = recipe("base").override(["batch_size=128"])
-    assert what_runs(config, SimpleNamespace(num_processes=world, device=torch.device("cpu"))) == said
+    assert run_summary(config, SimpleNamespace(num_processes=world, device=torch.device("cpu"))) == said
 
 
 def test_processes_that_would_each_train_alone_are_refused(photos, tmp_path, capsys, monkeypatch):  # noqa: F811

@@ -32,14 +32,14 @@ from train.config import (
     ViewsConfig,
 )
 from train.data.photos import DataError, open_photos
-from train.learners.stellar import Learner, Views
-from train.learners.teachers import Lesson
+from train.learners.stellar import StellarLearner, Views
+from train.learners.teachers import TaughtPhoto
 from train.loop import run
 from train.objective.distillation import distillation_loss
 from train.optimization import learning_rate, parameter_groups, set_learning_rate
 from train.recipes import recipe
 from train.run_folder import RunError, RunFolder
-from train.starts import brings_heads, heads_from_lessons
+from train.starts import brings_heads, fit_teaching_heads
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -222,7 +222,7 @@ def gradients(rank: int, world: int, port: int, out: str) -> None:
 
     torch.manual_seed(0)
     config = tiny(Path("x"))
-    learner = Learner(Stellar(config.model), config)
+    learner = StellarLearner(Stellar(config.model), config)
     if world > 1:
         dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=world)
     model = DistributedDataParallel(learner) if world > 1 else learner
@@ -297,18 +297,18 @@ def test_teaching_heads_start_as_what_the_model_already_knows_of_the_teachers(ph
         seen = learner.stellar(image)
         told = [seen.patch_features @ torch.randn(32, width, generator=draw) + 1 for width in (6, 4)]
         whole = seen.summary @ torch.randn(32, 5, generator=draw)
-    lessons = [Lesson(image[i, None], tuple(target[i, None] for target in told),
+    taught_photos = [TaughtPhoto(image[i, None], tuple(target[i, None] for target in told),
                       (whole[i, None], whole[i, None, :0])) for i in range(len(image))]
     taught = replace(views(4), image=image, targets=tuple(told), summaries=(whole, whole[:, :0]))
     before = learner(taught)[0]["distillation"]
-    heads_from_lessons(learner, lessons)
+    fit_teaching_heads(learner, taught_photos)
     features, summary = seen.patch_features, seen.summary
     assert all(distillation_loss(head(features), target) < 0.05
                for head, target in zip(learner.teaching, told, strict=True))
     assert distillation_loss(learner.summary_teaching["0"](summary), whole) < 0.05
     assert learner(taught)[0]["distillation"] < before / 2
     with pytest.raises(RecipeError, match="nothing to learn from"):
-        heads_from_lessons(learner, [])
+        fit_teaching_heads(learner, [])
 
 
 def test_every_trained_parameter_gets_a_gradient(photos):
@@ -370,7 +370,7 @@ def test_the_schedule_warms_up_and_ends_low(photos):
 
 
 def test_a_loss_that_is_no_number_stops_at_once_and_names_its_batch(photos, tmp_path, monkeypatch):
-    real, calls = Learner.forward, []
+    real, calls = StellarLearner.forward, []
 
     def poisoned(self, found):
         losses, metrics = real(self, found)
@@ -379,13 +379,13 @@ def test_a_loss_that_is_no_number_stops_at_once_and_names_its_batch(photos, tmp_
             losses["koleo"] = losses["koleo"] * float("nan")
         return losses, metrics
 
-    monkeypatch.setattr(Learner, "forward", poisoned)
+    monkeypatch.setattr(StellarLearner, "forward", poisoned)
     with pytest.raises(RunError, match=r"at step 3 the loss is no number \(koleo\).*\.png.*step-0000002"):
         run(tiny(photos), tmp_path / "run", device="cpu", quiet=True)
     assert len(calls) == 4
     status = json.loads((tmp_path / "run" / "status.json").read_text())
     assert status["state"] == "stopped" and "koleo" in status["reason"]
-    monkeypatch.setattr(Learner, "forward", real)
+    monkeypatch.setattr(StellarLearner, "forward", real)
     run(tiny(photos), tmp_path / "run", resume=True, device="cpu", quiet=True)
 
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.train.data.test_workers import no_larger_file_than
 from tests.train.test_loop import log, photos, tiny, unbroken, weights  # noqa: F401
-from tests.train.test_workers import no_larger_file_than
 from train.loop import run
 from train.run_folder import RunError, RunFolder
 from train.starts import heads_of_start
@@ -177,12 +177,12 @@ def test_a_disk_that_is_full_stops_a_run_with_a_sentence_and_keeps_what_was_save
 
 
 def test_the_finished_weights_and_the_log_may_find_no_room(photos, killed, monkeypatch):  # noqa: F811
-    from model.checkpoints import checkpoint
+    from model.checkpoints import writing
 
     def full(*arguments, **settings):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr(writing, "save_file", full)
     with pytest.raises(RunError, match=r"model.safetensors could not be written \(No space left on device\); the last "
                                        r"good one is .*step-0000008. Make room, then go on with --resume"):
         run(tiny(photos), killed, resume=True, device="cpu", quiet=True)

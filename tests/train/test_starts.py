@@ -20,15 +20,15 @@ from tests.weights import write_reference
 from train.config import RecipeError, TrainConfig
 from train.starts import (
     STEM_GAIN,
-    SUMMARY_LOUDNESS,
+    SUMMARY_NORM,
     fitted,
+    initialize_summary_projection,
+    initialize_tokens,
     load_start,
     open_stem,
     open_tokenizer,
     resized_positions,
     start,
-    summary_from_photos,
-    tokens_from_clusters,
 )
 
 HERE = Path(__file__).resolve().parent.parent
@@ -361,7 +361,7 @@ def test_a_start_and_its_tokens_leave_the_frozen_stem_as_it_was(shipped_stem):
     """Batch norms in training mode would take the statistics of whatever they see first."""
     stellar = start(config(HYBRID))
     assert stellar.training and not any(module.training for module in stellar.encoder.embedding.stem.modules())
-    tokens_from_clusters(stellar, [torch.rand(1, 3, 64, 96) for _ in range(3)], seed=0)
+    initialize_tokens(stellar, [torch.rand(1, 3, 64, 96) for _ in range(3)], seed=0)
     for name, tensor in stellar.encoder.embedding.stem.state_dict().items():
         assert torch.equal(tensor, shipped_stem[name].to(tensor.dtype)), name
 
@@ -373,7 +373,7 @@ def test_tokens_from_clusters_are_told_apart_by_what_photos_show():
     images = fitted(photos, 16)
     assert all(image.shape == (1, 3, 144, 224) for image in images)
     before = torch.get_rng_state()
-    tokens_from_clusters(stellar, images, seed=0)
+    initialize_tokens(stellar, images, seed=0)
     tokens = stellar.encoder.tokens.detach().clone()
     assert torch.equal(torch.get_rng_state(), before) and stellar.encoder.tokens.requires_grad
     with torch.no_grad():
@@ -381,16 +381,16 @@ def test_tokens_from_clusters_are_told_apart_by_what_photos_show():
     assert torch.allclose(tokens.norm(dim=1), tokens[0].norm()) and lengths.min() < tokens[0].norm() < lengths.max()
     unit = tokens / tokens[0].norm()
     assert (unit @ unit.T - 2 * torch.eye(4)).max() < 0.9
-    tokens_from_clusters(stellar, images, seed=0)
+    initialize_tokens(stellar, images, seed=0)
     assert torch.equal(stellar.encoder.tokens, tokens)
 
 
 def test_tokens_need_photos_and_patches():
     stellar = start(config(HYBRID))
     with pytest.raises(RecipeError, match="no photo could be read"):
-        tokens_from_clusters(stellar, [], seed=0)
+        initialize_tokens(stellar, [], seed=0)
     with pytest.raises(RecipeError, match="3 patches cannot be clustered into 4 tokens"):
-        tokens_from_clusters(stellar, [torch.rand(1, 3, 64, 64)], seed=0)
+        initialize_tokens(stellar, [torch.rand(1, 3, 64, 64)], seed=0)
 
 
 @torch.no_grad()
@@ -400,22 +400,22 @@ def test_a_late_stems_summary_starts_as_what_tells_photos_apart(shipped_stem):
     images = [torch.rand(1, 3, 64, 96) * shade + tint for shade in (0.2, 0.6) for tint in (0.0, 0.1, 0.3)]
     gains = stellar.encoder.norm.weight.uniform_(0.5, 2, generator=torch.Generator().manual_seed(0))
     before = torch.get_rng_state()
-    summary_from_photos(stellar, images, seed=0)
+    initialize_summary_projection(stellar, images, seed=0)
     assert torch.equal(torch.get_rng_state(), before)
     embedding = stellar.encoder.embedding
     told = torch.cat([embedding.project(embedding.normed(embedding.stem_features(image)))[:, 0]
                       for image in images]) * gains / gains.mean()
     torch.testing.assert_close(told.mean(dim=0), torch.zeros(told.shape[1]), atol=1e-3, rtol=0)
     spread = torch.linalg.svdvals(told) / (len(images) - 1) ** 0.5
-    torch.testing.assert_close(spread[:5], torch.full((5,), SUMMARY_LOUDNESS), atol=0.05, rtol=0)
+    torch.testing.assert_close(spread[:5], torch.full((5,), SUMMARY_NORM), atol=0.05, rtol=0)
     assert spread[5:].max() < 0.01
     weight = stellar.encoder.embedding.summary_proj.weight.clone()
-    summary_from_photos(stellar, images, seed=0)
+    initialize_summary_projection(stellar, images, seed=0)
     assert torch.equal(stellar.encoder.embedding.summary_proj.weight, weight)
-    summary_from_photos(stellar, images[:1] * 3, seed=0)  # nothing tells them apart: as it was
+    initialize_summary_projection(stellar, images[:1] * 3, seed=0)  # nothing tells them apart: as it was
     assert torch.equal(stellar.encoder.embedding.summary_proj.weight, weight)
     with pytest.raises(RecipeError, match="no photo could be read"):
-        summary_from_photos(stellar, [], seed=0)
+        initialize_summary_projection(stellar, [], seed=0)
 
 
 # The tokenizer

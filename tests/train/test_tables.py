@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from model.peers.table import PEERS
-from tests.train.test_evaluate_command import run, world  # noqa: F401  the small world of checkpoints and photos
+from tests.train.evaluators.test_evaluate_command import run, world  # noqa: F401  the small world of checkpoints and photos
 from train import evaluate
 from train.evaluate import PROTOCOLS
 from train.evaluators.parquet_photos import ParquetPhotos

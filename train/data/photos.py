@@ -132,7 +132,7 @@ def open_photos(config: DataConfig, *, seed: int = 0) -> Photos | StreamedPhotos
         raise DataError(str(error)) from error
 
 
-def tell_left_out(left_out: Report, *, verbose: bool) -> None:
+def report_left_out(left_out: Report, *, verbose: bool) -> None:
     """On standard error: what of the source is no photo, or each by its name."""
     if left_out:
         print(left_out.sentence + ("" if verbose else " (--verbose names each)"), file=sys.stderr)
@@ -241,7 +241,7 @@ def permutation(seed: int, epoch: int, length: int) -> Tensor:
 
 class Cropped(Dataset):
     """(position, step) -> Sample, or the DataError that ends the run. `targets`: teachers' stored features, a list of
-    train.teachers.TargetStore."""
+    train.learners.teachers.TargetStore."""
 
     def __init__(self, photos: Photos, plan: Plan, config: TrainConfig, targets: list) -> None:
         self.photos, self.plan, self.config, self.targets = photos, plan, config, targets
@@ -376,13 +376,14 @@ def batches(photos: Photos | StreamedPhotos, plan: Plan, config: TrainConfig, *,
         if not ahead:
             raise DataError(no_room)
     # A generator of its own: the loader would draw its workers' seeds from torch's, which is the model's.
-    return raised(DataLoader(dataset, **order, num_workers=workers, collate_fn=HandedOver(no_room), pin_memory=pin,
-                             prefetch_factor=ahead, worker_init_fn=one_thread,
-                             timeout=config.data.worker_timeout if workers else 0,
-                             generator=torch.Generator().manual_seed(plan.seed)), no_room)
+    loader = DataLoader(dataset, **order, num_workers=workers, collate_fn=SharedCollate(no_room), pin_memory=pin,
+                        prefetch_factor=ahead, worker_init_fn=one_thread,
+                        timeout=config.data.worker_timeout if workers else 0,
+                        generator=torch.Generator().manual_seed(plan.seed))
+    return checked_batches(loader, no_room)
 
 
-class HandedOver:
+class SharedCollate:
     """`collate`, and in a worker the batch in shared memory already: moved there by the thread that sends it, one that
     has no room would be lost without a word, and waited for."""
 
@@ -400,8 +401,8 @@ class HandedOver:
         return batch
 
 
-def raised(loader: DataLoader, no_room: str) -> Iterator[Batch]:
-    """A loader's batches; what its workers return as an error is raised here, and what becomes of them told."""
+def checked_batches(loader: DataLoader, no_room: str) -> Iterator[Batch]:
+    """A loader's batches; what its workers return as an error is raised here, and so is a worker's death."""
     others, workers = set(active_children()), set()
     try:
         iterator = iter(loader)

@@ -1,4 +1,4 @@
-"""Batches on their way from worker processes lie in shared memory, of which a container has 64 MB unless told more."""
+"""Batches on their way from worker processes lie in shared memory, of which a container has 64 MB by default."""
 
 from __future__ import annotations
 

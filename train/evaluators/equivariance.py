@@ -22,13 +22,13 @@ SHIFT = 0.125  # of a side, at most
 ANGLE = 10.0  # degrees, at most
 CHANGES = ("crops", "shifts", "flips", "rotations")
 COMPARED = ("equivariance/from_localization", "equivariance/from_semantics", "equivariance/remainder",
-            "equivariance/unforeseen", "invariance/semantics", "invariance/semantics_by_mass", "invariance/low_rank")
+            "equivariance/unpredicted", "invariance/semantics", "invariance/semantics_by_mass", "invariance/low_rank")
 MEASURES = tuple(name.replace("/", f"/{change}/") for change in CHANGES for name in COMPARED)
 DESCRIPTION = (
     "means over pairs of a photo and the changed photo (two crops that share 60 % of it; a shift of at most an eighth "
     "of a side; a flip; a rotation of at most 10 degrees), tokens matched by cosine, one to one; from_localization, "
-    "from_semantics and remainder: |dL S|, |L dS| and |dL dS| relative to |dZ|, Z = L S on a fixed grid; unforeseen: "
-    "what moving L alone does not foretell of the changed Z, relative to its deviation from its mean; invariance: "
+    "from_semantics and remainder: |dL S|, |L dS| and |dL dS| relative to |dZ|, Z = L S on a fixed grid; unpredicted: "
+    "what moving L alone does not predict of the changed Z, relative to its deviation from its mean; invariance: "
     "cosine of matched semantics (plain, and weighted by mass) and of L S at the same places of the photo")
 
 

@@ -1,4 +1,4 @@
-"""Mass: whether it follows the photo, whether any token is dead, and how much of X the product L S tells."""
+"""Mass: whether it follows the photo, whether any token is dead, and how much of X the product L S explains."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from model.factorization import Factorization
+from model.variance import sums_of_squares
 from train.evaluators import Value
 from train.evaluators.photo_set import PhotoSet
 from train.subjects import Subject
@@ -43,7 +44,5 @@ def measure(factorization: Factorization) -> Tensor:
 def explained_variance(factorization: Factorization) -> Tensor:
     """(B,): 1 - |X - L S|^2 / |X - mean of X|^2; 1 is all of it, below 0 worse than the mean; NaN: there is none."""
     features = factorization.patch_features.double()
-    unexplained = (features - factorization.low_rank.double()).square().sum(dim=(1, 2))
-    variance = (features - features.mean(dim=1, keepdim=True)).square().sum(dim=(1, 2))
-    explained = 1 - unexplained / variance
-    return explained.where(variance > 1e-9 * features.square().sum(dim=(1, 2)), torch.nan).float()
+    left, total = sums_of_squares(features, factorization.low_rank.double())
+    return (1 - left / total).where(total > 1e-9 * features.square().sum(dim=(1, 2)), torch.nan).float()

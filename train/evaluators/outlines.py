@@ -55,12 +55,12 @@ def read_outlines(file: Path, boxes: Boxes = Boxes.CORNERS) -> list[Outline]:
     return outlines
 
 
-def layout_of(files: Iterable[Path], *, told: str) -> Boxes | None:
+def layout_of(files: Iterable[Path], *, advice: str) -> Boxes | None:
     """What the boxes of a whole set are, since one alone may be read either way; None where there are none.
 
     Corners are those of upper left and lower right, and a centre's box lies within the photo. A set of which every box
-    fits one reading alone is of that one. Raises ValueError where both fit each, or neither does; `told`: how to say
-    which it is.
+    fits one reading alone is of that one. Raises ValueError where both fit each, or neither does; `advice`: how a
+    person says which it is.
     """
     first = no_corners = no_centres = None
     for file in files:
@@ -77,10 +77,10 @@ def layout_of(files: Iterable[Path], *, told: str) -> Boxes | None:
         return None
     if no_corners and no_centres:
         raise ValueError(f"The boxes are neither of corners (see {no_corners}) nor of centre and size (see "
-                         f"{no_centres}); mend the files, or say which they are with {told}.")
+                         f"{no_centres}); mend the files, or say which they are with {advice}.")
     if not no_corners and not no_centres:
         raise ValueError(f"The boxes (see {first}) can be read as `class x1 y1 x2 y2` and as `class cx cy width "
-                         f"height`; say which they are with {told}.")
+                         f"height`; say which they are with {advice}.")
     return Boxes.CENTRES if no_corners else Boxes.CORNERS
 
 

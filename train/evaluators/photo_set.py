@@ -20,7 +20,7 @@ from photos.sources.open import find_photos
 from photos.sources.report import NOTHING, Reason, Report
 from train.evaluators.outlines import Boxes, Outline, is_of_outlines, layout_of, read_outlines
 
-TOLD = "--boxes corners or --boxes centres (of a run's own evaluations: --set evaluations.0.boxes=corners)"
+ADVICE = "--boxes corners or --boxes centres (of a run's own evaluations: --set evaluations.0.boxes=corners)"
 
 
 @dataclass
@@ -28,7 +28,7 @@ class PhotoSet:
     """Photos in file order. A photo that cannot be read is left out of every measure, and `skipped` says why.
 
     Whether a photo is looked up or asks, trains or is held out, follows from its place in this order, whatever else was
-    skipped. `progress` is told of every photo passed. boxes: how those beside the photos are written, None to see it
+    skipped. `progress` is called for each photo. boxes: how those beside the photos are written, None to see it
     from all of `whole`, the set that this one is a part of. left_out: what of the folder is no photo.
     """
 
@@ -59,7 +59,7 @@ class PhotoSet:
         return photos if limit is None or limit >= len(photos) else photos.part(photos._spread(limit))
 
     def part(self, paths: list[Path]) -> PhotoSet:
-        """Some of its photos, told and skipped together with these."""
+        """Some of its photos, counted and skipped together with these."""
         return PhotoSet(self.root, paths, self.progress, self.skipped, self.boxes, self.whole or self, self.left_out)
 
     def __len__(self) -> int:
@@ -103,7 +103,7 @@ class PhotoSet:
     @property
     def num_captions(self) -> int:
         """Text files beside photos that are no outlines."""
-        return sum(kind is False for kind in self.texts.values())
+        return sum(is_outlines is False for is_outlines in self.texts.values())
 
     @property
     def others(self) -> Report:
@@ -113,11 +113,11 @@ class PhotoSet:
 
     @cached_property
     def layout(self) -> Boxes:
-        """Raises ValueError where the boxes beside the photos do not tell how they are written."""
+        """Raises ValueError where the boxes beside the photos do not show how they are written."""
         if self.whole is not None:
             return self.whole.layout
-        files = (path.with_suffix(".txt") for path, kind in self.texts.items() if kind)
-        return self.boxes or layout_of(files, told=TOLD) or Boxes.CORNERS
+        files = (path.with_suffix(".txt") for path, is_outlines in self.texts.items() if is_outlines)
+        return self.boxes or layout_of(files, advice=ADVICE) or Boxes.CORNERS
 
     def outlines(self, index: int) -> list[Outline] | None:
         """The objects of a photo; None where no file of outlines lies beside it. Raises ValueError naming the line."""
@@ -127,7 +127,7 @@ class PhotoSet:
         return read_outlines(path.with_suffix(".txt"), self.layout)
 
     def with_outlines(self) -> PhotoSet:
-        """The photos beside which a file of outlines lies, told and skipped together with these."""
+        """The photos beside which a file of outlines lies, counted and skipped together with these."""
         return self.part([path for path in self.paths if self.texts.get(path, False) is not False])
 
     def read(self, index: int) -> Tensor | None:

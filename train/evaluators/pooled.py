@@ -1,4 +1,4 @@
-"""A photo as one vector, three ways, and how often its class is told from it: what k-NN and the linear probe share."""
+"""A photo as one vector, three ways, and how often its class is found from it: what k-NN and the linear probe share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Segmentation: what a linear probe tells of each patch's class, from patch features and from low-rank features."""
+"""Segmentation: a linear probe of each patch's class, on patch features and on low-rank features."""
 
 from __future__ import annotations
 

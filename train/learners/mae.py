@@ -10,12 +10,12 @@ from model.baselines.mae import Mae
 from model.encoder import IMAGENET_MEAN, IMAGENET_STD, normalise
 from train.config import BaselineConfig, RecipeError, TrainConfig
 from train.learners.pictures import beside
-from train.learners.places import grid_places, look_nearby, sincos_positions
+from train.learners.positions import grid_points, initialize_local_attention, sincos_positions
 from train.learners.stellar import Views
 
 
 class MaeLearner(nn.Module):
-    """forward(Views) -> (losses, metrics), as train.learner.Learner's. Only the clean view is looked at.
+    """forward(Views) -> (losses, metrics), as `registry.Learner`'s. Only the clean view is used.
 
     A step's patches are drawn from torch's generator, which the loop seeds.
     """
@@ -26,19 +26,19 @@ class MaeLearner(nn.Module):
         self.mae = Mae(architecture(config.baseline))
 
     @torch.no_grad()
-    def start_in_places(self) -> None:
-        """Positions are sines and cosines of where a patch is, for good, as published, and attention begins by looking
-        nearby. transformers leaves positions and learnt tokens of a network that it does not load at zero."""
+    def initialize_positions(self) -> None:
+        """Positions are fixed sines and cosines of a patch's coordinates, as published, and attention starts out local.
+        transformers leaves positions and learnt tokens of a network that it does not load at zero."""
         network, grid = self.mae.network, self.mae.native_grid
         encoder, decoder = network.vit, network.decoder
         for positions in (encoder.embeddings.position_embeddings, decoder.decoder_pos_embed):
-            positions[0, 1:] = sincos_positions(grid_places(grid * grid), positions.shape[2], grid)
+            positions[0, 1:] = sincos_positions(grid_points(grid * grid), positions.shape[2], grid)
         for token in (encoder.embeddings.cls_token, decoder.mask_token):
             nn.init.normal_(token, std=self.mae.config.initializer_range)
         for layer in [*encoder.layers, *decoder.decoder_layers]:
-            look_nearby(layer.attention.q_proj.weight, layer.attention.k_proj.weight)
+            initialize_local_attention(layer.attention.q_proj.weight, layer.attention.k_proj.weight)
 
-    def start_from(self, mae: Mae) -> None:
+    def load_weights(self, mae: Mae) -> None:
         own, other = architecture_of(self.mae), architecture_of(mae)
         if own != other:
             differing = ", ".join(f"{name} {other[name]}, not {own[name]}" for name in own if own[name] != other[name])
@@ -54,7 +54,7 @@ class MaeLearner(nn.Module):
         return self.config.weights
 
     def sheet(self, images: Tensor) -> Tensor:
-        """The photos, and what the MAE makes of some of their patches: those as they are, and by its word."""
+        """The photos, and what the MAE makes of some of their patches, those pasted in or as it predicts them."""
         count = self.config.baseline.num_tokens
         images = images.float()
         with torch.autocast(images.device.type, enabled=False):  # pixels are pasted into what is predicted

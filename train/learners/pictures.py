@@ -10,15 +10,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.factorization import Factorization
+from train.learners.patch_components import principal_components
 
 SIDE = 192
 
 
 def feature_map(features: Tensor, patch_grid: tuple[int, int]) -> Tensor:
     """(N, D) -> (3, rows, cols) in 0..1: the first three principal components, each from its 1st to 99th percentile."""
-    centred = (features - features.mean(dim=0)).double()
-    components = torch.linalg.svd(centred, full_matrices=False)[2][:3]
-    values = centred @ (components * components.sum(dim=1, keepdim=True).sign()).mT
+    features = features.double()
+    mean, components = principal_components(features, 3)
+    values = (features - mean) @ (components * components.sum(dim=1, keepdim=True).sign()).mT
     low, high = values.quantile(0.01, dim=0), values.quantile(0.99, dim=0)
     return ((values - low) / (high - low).clamp_min(1e-9)).clamp(0, 1).float().mT.unflatten(1, patch_grid)
 

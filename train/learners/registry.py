@@ -18,13 +18,13 @@ from train.config import GUIDED, RecipeError, TrainConfig, is_part
 from train.data.photos import StreamedPhotos
 from train.learners.mae import MaeLearner
 from train.learners.start_teacher import StartTeacher
-from train.learners.stellar import Learner, Views
+from train.learners.stellar import StellarLearner, Views
 from train.learners.teachers import some_photos
 from train.learners.titok import TiTokLearner
 from train.learners.tokenizer import TokenizerLearner
 
 
-class Trained(Protocol):
+class Learner(Protocol):
     """An nn.Module round what is trained, which it holds under the name that `TrainConfig.trains` has.
 
     forward(Views) -> (losses, metrics): unweighted scalars by the recipe's names, and figures worth a curve.
@@ -55,25 +55,25 @@ def build_tokenizer(config: TrainConfig, photos) -> TokenizerLearner:
         torch.manual_seed(config.seed)
         learner = TokenizerLearner(Tokenizer(config.model.tokenizer), starts.open_stem(config), config)
     if config.init is not None:
-        learner.start_from(Tokenizer.load(config.init))
+        learner.load_weights(Tokenizer.load(config.init))
     elif config.model.tokenizer.linear_path:
-        learner.start_from_patches(starts.fitted(sample(photos), config.model.tokenizer.stride))
+        learner.initialize_from_patches(starts.fitted(sample(photos), config.model.tokenizer.stride))
     return learner
 
 
-def build_stellar(config: TrainConfig, photos) -> Learner:
+def build_stellar(config: TrainConfig, photos) -> StellarLearner:
     stellar = starts.start(config)
     fresh = config.model.stem is not None and (config.init is None or starts.is_vit(config.init))
     taught_by_start = "distillation" in config.weights and config.teachers != config.timm_teachers
     images = starts.fitted(sample(photos), config.model.patch_size) if fresh or taught_by_start else []
     if fresh:
-        starts.tokens_from_clusters(stellar, images, seed=config.seed)
+        starts.initialize_tokens(stellar, images, seed=config.seed)
         if config.model.join_block:
-            starts.summary_from_photos(stellar, images, seed=config.seed)
+            starts.initialize_summary_projection(stellar, images, seed=config.seed)
     start_teacher = StartTeacher(stellar.encoder, config.teachers[-1].width, images) if taught_by_start else None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed + 1)
-        learner = Learner(stellar, config, start_teacher, guide_of(config))
+        learner = StellarLearner(stellar, config, start_teacher, guide_of(config))
     starts.load_heads(learner, config.init)
     learner.stellar.requires_grad_(True)
     if config.model.stem is not None:
@@ -106,10 +106,10 @@ def build_titok(config: TrainConfig, photos) -> TiTokLearner:
         torch.manual_seed(config.seed)
         learner = TiTokLearner(config, starts.open_tokenizer(config.tokenizer_weights))
         if config.init is None:
-            learner.start_in_places()
-            learner.start_from_photos(squares(sample(photos), config.baseline.native_size))
+            learner.initialize_positions()
+            learner.initialize_from_photos(squares(sample(photos), config.baseline.native_size))
     if config.init is not None:
-        learner.start_from(TiTok.load(config.init))
+        learner.load_weights(TiTok.load(config.init))
     return learner
 
 
@@ -118,9 +118,9 @@ def build_mae(config: TrainConfig, photos) -> MaeLearner:
         torch.manual_seed(config.seed)
         learner = MaeLearner(config)
         if config.init is None:
-            learner.start_in_places()
+            learner.initialize_positions()
     if config.init is not None:
-        learner.start_from(Mae.load(config.init))
+        learner.load_weights(Mae.load(config.init))
     return learner
 
 

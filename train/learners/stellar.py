@@ -1,4 +1,4 @@
-"""Learner: a STELLAR with its training heads; a step's views in, named losses out."""
+"""StellarLearner: a STELLAR with its training heads; a step's views in, named losses out."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from train.objective.sharpness import sharpness_loss
 from train.objective.simplicity import simplicity_loss
 from train.objective.summary_alignment import summary_alignment_loss
 
-# What L S says of a patch predicts the teachers too, at this share of what X counts for.
+# The low-rank features predict the teachers too, at this share of the weight that the patch features have.
 LOW_RANK_SHARE = 0.25
 
 
@@ -72,7 +72,7 @@ def make_views(batch: Batch, colours: Colours, *, patch_size: int, mask_ratio: f
     )
 
 
-class Learner(nn.Module):
+class StellarLearner(nn.Module):
     """The whole objective over one batch. What a recipe leaves out is neither built nor computed.
 
     forward(Views) -> (losses, metrics): unweighted scalars by the recipe's names, and figures worth a curve.
@@ -106,7 +106,7 @@ class Learner(nn.Module):
     def loss_weights(self) -> dict[str, float]:
         return self.config.weights
 
-    def train(self, mode: bool = True) -> Learner:
+    def train(self, mode: bool = True) -> StellarLearner:
         super().train(mode)
         for frozen in (self.stellar.tokenizer, self.guide):
             if frozen is not None:
@@ -156,7 +156,7 @@ class Learner(nn.Module):
         return factorized(images, factorization, decoded, groups)
 
     def factorize(self, image: Tensor) -> tuple[Factorization, Tensor]:
-        """(B, 3, H, W) in 0..1 -> what `stellar` says of it, and its encoder's `before_join`."""
+        """(B, 3, H, W) in 0..1 -> its factorization, and the encoder's `before_join`."""
         encoder = self.stellar.encoder
         before_join = encoder.before_join(image)
         stem = encoder.stem_features(image)
@@ -165,29 +165,30 @@ class Learner(nn.Module):
 
     def factorization_losses(self, factorization: Factorization, targets: tuple[Tensor, ...],
                              views: Views) -> dict[str, Tensor]:
-        """Those that look at the clean view alone; `targets` is a (B, N, d) for each teacher."""
+        """Those of the clean view alone; `targets` is a (B, N, d) for each teacher."""
         losses = {}
         if "koleo" in self.weights:
             losses["koleo"] = koleo_loss(factorization.semantics)
         features = factorization.patch_features
         if "low_rank" in self.weights:
-            # L S follows X: were X to follow L S as fast, it would become as simple as sixteen tokens can tell.
+            # L S follows X: were X to follow L S as fast, it would become as simple as sixteen tokens can rebuild.
             losses["low_rank"] = low_rank_loss(features.detach(), factorization.low_rank)
         if "simplicity" in self.weights:
             begun = views.progress >= self.config.simplicity_from
             losses["simplicity"] = simplicity_loss(features if begun else features.detach(), factorization.low_rank,
                                                    self.config.explained)
         if "distillation" in self.weights:
-            told = self.taught((features,), targets) + LOW_RANK_SHARE * self.taught((factorization.low_rank,), targets)
-            losses["distillation"] = told + self.taught_summary(factorization.summary, views.summaries)
+            patches = self.distillation((features,), targets)
+            patches = patches + LOW_RANK_SHARE * self.distillation((factorization.low_rank,), targets)
+            losses["distillation"] = patches + self.summary_distillation(factorization.summary, views.summaries)
         groups = self.config.token_groups
         if "granularity" in self.weights:
             parts = tuple(group_low_rank(factorization, groups))
-            # X stays as it is: two tokens tell less than sixteen, and it must not become as simple as they are.
-            told = sum(low_rank_loss(features.detach(), part) for part in parts) / len(parts)
+            # X stays as it is: two tokens hold less than sixteen, and it must not become as simple as they are.
+            loss = sum(low_rank_loss(features.detach(), part) for part in parts) / len(parts)
             if "distillation" in self.weights:
-                told = told + self.taught(parts, targets)
-            losses["granularity"] = told + group_balance_loss(factorization.localization, groups,
+                loss = loss + self.distillation(parts, targets)
+            losses["granularity"] = loss + group_balance_loss(factorization.localization, groups,
                                                               self.config.group_shares)
         if "sharpness" in self.weights:
             losses["sharpness"] = sharpness_loss(factorization.localization, groups)
@@ -203,12 +204,12 @@ class Learner(nn.Module):
         return losses
 
     def relation(self, factorization: Factorization, target: Tensor) -> Tensor:
-        """Concepts against what the first teacher, (B, N, d), says under their masks."""
+        """Concepts against the mean of the first teacher's features, (B, N, d), under their masks."""
         present = factorization.present
-        said = mean_under_masks(target.float(), factorization.localization.detach())
+        pooled = mean_under_masks(target.float(), factorization.localization.detach())
         photos = torch.arange(len(present), device=present.device)[:, None].expand_as(present)
         concepts = self.stellar.concepts(with_gradient(factorization, self.concept_gradient))
-        return relation_loss(concepts[present], said[present], photos[present], scale=self.relation_scale.exp(),
+        return relation_loss(concepts[present], pooled[present], photos[present], scale=self.relation_scale.exp(),
                              temperature=self.config.relation_temperature)
 
     @property
@@ -220,14 +221,14 @@ class Learner(nn.Module):
         """Those of timm's models and, where the recipe has it, the start's: a (B, N, d) for each of its teachers."""
         return of_timm if self.start_teacher is None else (*of_timm, self.start_teacher(before_join))
 
-    def taught(self, features: tuple[Tensor, ...], targets: tuple[Tensor, ...]) -> Tensor:
+    def distillation(self, features: tuple[Tensor, ...], targets: tuple[Tensor, ...]) -> Tensor:
         """Several (B, N, D) against every teacher's (B, N, d): the weighted sum over teachers of the mean loss."""
         return sum(
             teacher.weight * sum(distillation_loss(head(feature), target) for feature in features) / len(features)
             for teacher, head, target in zip(self.config.teachers, self.teaching, targets, strict=True))
 
-    def taught_summary(self, summary: Tensor, targets: tuple[Tensor, ...]) -> Tensor:
-        """(B, D) against what each teacher says of the whole photo, (B, d)."""
+    def summary_distillation(self, summary: Tensor, targets: tuple[Tensor, ...]) -> Tensor:
+        """(B, D) against each teacher's feature of the whole photo, (B, d)."""
         return sum((self.config.teachers[int(i)].summary_weight * distillation_loss(head(summary), targets[int(i)])
                     for i, head in self.summary_teaching.items()), start=summary.new_zeros(()))
 

@@ -24,12 +24,12 @@ from train.config import TeacherConfig, TrainConfig
 from train.data.photos import StreamedPhotos
 
 WHITENING_PHOTOS = 256
-LESSONS = 400  # photos that teaching heads start from: more than a summary has channels
+HEAD_PHOTOS = 400  # that teaching heads are fitted to: more than a summary has channels
 WHITENING_PATCHES = 64  # of each
-# What a network of stages says of a whole photo is at its best near the size it was trained at.
+# A convolutional network's feature of a whole photo is best near the size it was trained at.
 SUMMARY_RESOLUTION = 224
 SUMMARY_PHOTOS = 20_000  # that the summaries' whitening is fitted to
-SETTINGS_OF_PATCHES = ("name", "block", "stages", "resolution", "width")
+PATCH_SETTINGS = ("name", "block", "stages", "resolution", "width")
 JOINED_STRIDE = 16
 SAVED_EVERY = 64  # photos
 UNREADABLE = (ValueError, OSError)  # what reading a photo raises; the run meets it again, names it and counts it
@@ -92,7 +92,7 @@ def autocast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=choose_dtype("auto", device) == torch.bfloat16)
 
 
-def look_at(teacher: Teacher, photo: Tensor, device: torch.device) -> Tensor:
+def teacher_features(teacher: Teacher, photo: Tensor, device: torch.device) -> Tensor:
     """uint8 (3, H, W) -> (num_features, rows, cols): the whole photo at the teacher's resolution."""
     image = fit(photo, resolution=teacher.resolution, patch_size=teacher.multiple).to(device)
     with autocast(device):
@@ -103,10 +103,10 @@ def fit_whitening(teacher: Teacher, photos: Iterable[Tensor], device: torch.devi
     """From up to WHITENING_PATCHES evenly spaced features of each photo."""
     samples = []
     for photo in photos:
-        features = look_at(teacher, photo, device).flatten(1).mT
+        features = teacher_features(teacher, photo, device).flatten(1).mT
         samples.append(features[:: max(1, len(features) // WHITENING_PATCHES)].cpu())
     if not samples:
-        raise TeacherError(f"the teacher {teacher.name} has no photo to look at: none could be read")
+        raise TeacherError(f"the teacher {teacher.name} has no photo to encode: none could be read")
     return Whitening.of(torch.cat(samples), teacher.width)
 
 
@@ -171,7 +171,7 @@ def build_store(config: TeacherConfig, photos, cache: Path, *, device: torch.dev
 
     The folder's name holds a digest of the teacher, its weights and the photos: other photos, another folder.
     """
-    settings = {key: value for key, value in asdict(config).items() if key in SETTINGS_OF_PATCHES}
+    settings = {key: value for key, value in asdict(config).items() if key in PATCH_SETTINGS}
     # Of the file's content: another file in its place, or a longer training, is another teacher.
     weights = None if config.weights is None else sha256_of(config.weights)
     digest = sha256(json.dumps([settings, weights, photos.fingerprint]).encode()).hexdigest()[:12]
@@ -193,11 +193,11 @@ def write_patches(teacher: Teacher, photos, folder: Path, device: torch.device,
     """features.f16 and grids.npy: every photo's whitened features."""
     whitening = stored_whitening(teacher, photos, folder, device)
 
-    def look(photo: Tensor) -> np.ndarray:
-        features = whitening(look_at(teacher, photo, device)[None])[0]
+    def encode(photo: Tensor) -> np.ndarray:
+        features = whitening(teacher_features(teacher, photo, device)[None])[0]
         return features.movedim(0, -1).cpu().numpy().astype(np.float16)
 
-    grids = append_each(folder / "features.part", photos, look, partial(progress, teacher.name))
+    grids = append_each(folder / "features.part", photos, encode, partial(progress, teacher.name))
     os.replace(folder / "features.part", folder / "features.f16")
     write_array(folder / "grids.npy", grids)
 
@@ -206,12 +206,12 @@ def write_summaries(teacher: Teacher, photos, folder: Path, device: torch.device
                     progress: Callable[[str, int, int], None]) -> None:
     """summaries.npy, (photos, C), float32: the last stage's mean; zero where a photo could not be read."""
 
-    def look(photo: Tensor) -> np.ndarray:
+    def encode(photo: Tensor) -> np.ndarray:
         image = fit(photo, resolution=SUMMARY_RESOLUTION, patch_size=teacher.multiple).to(device)
         return teacher.pooled(image).cpu().numpy()[None]
 
     file = folder / "summaries.part"
-    readable = append_each(file, photos, look, partial(progress, f"{teacher.name}, whole photos")).all(axis=1)
+    readable = append_each(file, photos, encode, partial(progress, f"{teacher.name}, whole photos")).all(axis=1)
     stored = np.fromfile(file, dtype=np.float32).reshape(readable.sum(), -1)
     summaries = np.zeros((len(readable), stored.shape[1]), dtype=np.float32)
     summaries[readable] = stored
@@ -219,12 +219,14 @@ def write_summaries(teacher: Teacher, photos, folder: Path, device: torch.device
     file.unlink()
 
 
-def append_each(path: Path, photos, look: Callable[[Tensor], np.ndarray],
+def append_each(path: Path, photos, encode: Callable[[Tensor], np.ndarray],
                 progress: Callable[[int, int], None]) -> np.ndarray:
-    """Writes look(photo), (rows, cols, width), of every photo one after the other into a file, and returns their
+    """Writes encode(photo), (rows, cols, width), of every photo one after the other into a file, and returns their
     (photos, 2) rows and cols; 0, 0 where a photo cannot be read. Goes on where it was stopped, by a file beside it."""
-    told = path.with_suffix(".json")
-    grids, size = json.loads(told.read_text(encoding="utf-8")) if told.exists() and path.exists() else ([], 0)
+    progress_file = path.with_suffix(".json")
+    grids, size = [], 0
+    if progress_file.exists() and path.exists():
+        grids, size = json.loads(progress_file.read_text(encoding="utf-8"))
     with open(path, "r+b" if grids else "wb") as file:
         file.truncate(size)  # what was written since is not known of, and is written again
         file.seek(size)
@@ -236,15 +238,15 @@ def append_each(path: Path, photos, look: Callable[[Tensor], np.ndarray],
             if photo is None:
                 grids.append([0, 0])
             else:
-                features = look(photo)
+                features = encode(photo)
                 file.write(features.tobytes())
                 grids.append(list(features.shape[:2]))
             if len(grids) % SAVED_EVERY == 0 or len(grids) == len(photos):
                 file.flush()
                 os.fsync(file.fileno())
-                write_whole(told, json.dumps([grids, file.tell()]).encode())
+                write_whole(progress_file, json.dumps([grids, file.tell()]).encode())
                 progress(len(grids), len(photos))
-    told.unlink()
+    progress_file.unlink()
     return np.array(grids, dtype=np.int64)
 
 
@@ -270,8 +272,8 @@ def some_photos(photos, count: int = WHITENING_PHOTOS) -> Iterable[Tensor]:
 
 
 class OnlineTeacher:
-    """For streams, which cannot be looked at beforehand, and for photos on the device, where it costs little: the
-    teacher sees each crop as the model does. `photos`: some, for the whitening."""
+    """For streams, which cannot be encoded beforehand, and for photos on the device, where it costs little: the teacher
+    encodes each crop as the model does. `photos`: some, for the whitening."""
 
     def __init__(self, config: TeacherConfig, photos: Iterable[Tensor], device: torch.device) -> None:
         self.device, self.teacher = device, Teacher(config).to(device)
@@ -286,7 +288,7 @@ class OnlineTeacher:
             self.summary_whitening = Whitening.of(torch.cat(pooled), config.summary_width)
 
     def resized(self, images: Tensor, resolution: int) -> Tensor:
-        """(B, 3, H, W) -> squares of about `resolution` pixels that the teacher can look at."""
+        """(B, 3, H, W) -> squares of about `resolution` pixels that the teacher takes."""
         side = max(1, round(resolution / self.teacher.multiple)) * self.teacher.multiple
         return F.interpolate(images, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
 
@@ -308,8 +310,8 @@ class OnlineTeacher:
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """A whole photo, image (1, 3, H, W) in 0..1, and what each timm teacher says of it: a (1, N, d), and a (1, d) that
+class TaughtPhoto:
+    """A whole photo, image (1, 3, H, W) in 0..1, and each timm teacher's features of it: a (1, N, d), and a (1, d) that
     is 0 wide where the summary learns nothing of that teacher."""
 
     image: Tensor
@@ -317,9 +319,10 @@ class Lesson:
     summaries: tuple[Tensor, ...]
 
 
-def lessons(config: TrainConfig, photos, stores: list[TargetStore], online: list[OnlineTeacher]) -> Iterable[Lesson]:
-    """Of about LESSONS readable photos, evenly spaced; of a stream the first ones. Where there are teachers `online`,
-    they are asked."""
+def taught_photos(config: TrainConfig, photos, stores: list[TargetStore],
+                  online: list[OnlineTeacher]) -> Iterable[TaughtPhoto]:
+    """About HEAD_PHOTOS readable photos, evenly spaced; of a stream the first ones. Teachers that are `online` are run
+    on each."""
     patch_size = config.model.patch_size
 
     def image_of(photo: Tensor) -> tuple[Tensor, tuple[int, int]]:
@@ -327,20 +330,20 @@ def lessons(config: TrainConfig, photos, stores: list[TargetStore], online: list
         return image, (image.shape[2] // patch_size, image.shape[3] // patch_size)
 
     if online or isinstance(photos, StreamedPhotos):
-        for photo in photos.some() if isinstance(photos, StreamedPhotos) else some_photos(photos, LESSONS):
+        for photo in photos.some() if isinstance(photos, StreamedPhotos) else some_photos(photos, HEAD_PHOTOS):
             image, grid = image_of(photo)
-            yield Lesson(image, tuple(teacher.targets(image.to(teacher.device), grid).cpu() for teacher in online),
+            yield TaughtPhoto(image, tuple(teacher.targets(image.to(teacher.device), grid).cpu() for teacher in online),
                          tuple(teacher.summaries(image.to(teacher.device)).cpu() for teacher in online))
         return
     wholes = [store.whitened_summaries(teacher.summary_size)
               for store, teacher in zip(stores, config.timm_teachers, strict=True)]
     whole_photo = torch.tensor([0.0, 0.0, 1.0, 1.0])
-    for index in range(0, len(photos), max(1, len(photos) // LESSONS)):
+    for index in range(0, len(photos), max(1, len(photos) // HEAD_PHOTOS)):
         if not all(store.holds(index) for store in stores):
             continue
         try:
             image, grid = image_of(photos.read(index))
         except UNREADABLE:
             continue
-        yield Lesson(image, tuple(store.crop(index, whole_photo, grid)[None].float() for store in stores),
+        yield TaughtPhoto(image, tuple(store.crop(index, whole_photo, grid)[None].float() for store in stores),
                      tuple(whole[index][None] for whole in wholes))

@@ -11,10 +11,15 @@ from torch import Tensor, nn
 from model.baselines.titok import TiTok, TiTokConfig, TiTokDecoder, TransformerConfig
 from model.tokenizer import Tokenizer
 from train.config import BaselineConfig, RecipeError, TrainConfig
-from train.learners.moving_codebook import follow
+from train.learners.ema_codebook import update_codebook
+from train.learners.patch_components import initialize_from_patches
 from train.learners.pictures import beside
-from train.learners.places import grid_places, look_nearby, pass_on, sincos_positions
-from train.learners.principal_patches import hear_patches
+from train.learners.positions import (
+    grid_points,
+    initialize_local_attention,
+    initialize_value_projection,
+    sincos_positions,
+)
 from train.learners.prototypes import perplexity
 from train.learners.stellar import Views
 from train.objective.koleo import koleo_loss
@@ -28,7 +33,7 @@ TILT = 2.0  # of the first logits, by codes one standard deviation apart
 
 
 class TiTokLearner(nn.Module):
-    """forward(Views) -> (losses, metrics), as train.learner.Learner's. Only the clean view is looked at.
+    """forward(Views) -> (losses, metrics), as `registry.Learner`'s. Only the clean view is used.
 
     As published, but that codes follow by moving averages: with a few thousand steps they would lag behind.
     """
@@ -45,7 +50,7 @@ class TiTokLearner(nn.Module):
         self.register_buffer("counts", torch.zeros(sizes.num_codes))  # all dead: the first step sets them
         self.register_buffer("sums", torch.zeros(sizes.num_codes, sizes.code_width))
 
-    def start_from(self, titok: TiTok) -> None:
+    def load_weights(self, titok: TiTok) -> None:
         """Another TiTok's weights, its codes alive."""
         if titok.config != self.titok.config:
             raise RecipeError(f"--init names a TiTok of another architecture: {titok.config}")
@@ -55,30 +60,31 @@ class TiTokLearner(nn.Module):
         self.sums.copy_(self.titok.codebook)
 
     @torch.no_grad()
-    def start_in_places(self) -> None:
-        """Positions start as sines and cosines of where a patch is, each token's as those of a place of its own, evenly
-        spread, and attention looks nearby: what a token says begins as what is about it. All of it may move."""
+    def initialize_positions(self) -> None:
+        """Positions start as sines and cosines of coordinates, the tokens' evenly spread over the photo, and attention
+        starts out local: a token begins as a summary of what surrounds its position. All of it is trained."""
         grid = self.titok.config.native_grid
         for part in (self.titok.encoder, self.titok.decoder):
             width = part.positions.shape[1]
-            part.positions[1:] = sincos_positions(grid_places(grid * grid), width, grid)
-            part.token_positions.copy_(sincos_positions(grid_places(self.titok.num_tokens), width, grid))
-            if isinstance(part, TiTokDecoder):  # what a token says is as loud as where it is
+            part.positions[1:] = sincos_positions(grid_points(grid * grid), width, grid)
+            part.token_positions.copy_(sincos_positions(grid_points(self.titok.num_tokens), width, grid))
+            if isinstance(part, TiTokDecoder):  # a token's content is as long as its position
                 nn.init.orthogonal_(part.input_proj.weight, gain=part.token_positions.norm(dim=1).mean().item())
             for block in part.blocks:
                 query, key, value = block.attn.qkv.weight.chunk(3)
-                look_nearby(query, key)
-                pass_on(value, block.attn.proj.weight)
+                initialize_local_attention(query, key)
+                initialize_value_projection(value, block.attn.proj.weight)
 
     @torch.no_grad()
-    def start_from_photos(self, images: Tensor) -> None:
-        """(M, 3, native, native) in 0..1: patches start as their principal components, as loud as their positions,
+    def initialize_from_photos(self, images: Tensor) -> None:
+        """(M, 3, native, native) in 0..1: patches start as their principal components, as long as their positions,
         latents as the directions in which a token differs most from photo to photo, each as long as the next; and codes
         are predicted as often as they occur.
 
         Without this the latents differ by token, hardly by photo, and within a few steps choose one code for all.
         """
-        hear_patches(self.titok.encoder.patch, images, loudness=self.titok.encoder.positions[1:].norm(dim=1).mean())
+        encoder = self.titok.encoder
+        initialize_from_patches(encoder.patch, images, norm=encoder.positions[1:].norm(dim=1).mean())
         head, hidden = self.titok.encoder.head, []
         hook = head.register_forward_pre_hook(lambda module, inputs: hidden.append(inputs[0][..., 0].mT))
         for part in images.split(16):
@@ -95,11 +101,11 @@ class TiTokLearner(nn.Module):
         scale = len(varying) ** 0.5 / lengths[:count].clamp_min(1e-6)
         head.weight.copy_((directions[:count] * scale[:, None])[..., None, None])
         head.bias.copy_(-(head.weight[..., 0, 0] @ features.mean(dim=(0, 1))))
-        self.know_codes(torch.cat([self.tokenizer.encode(part).flatten() for part in images.split(16)]))
+        self.initialize_code_head(torch.cat([self.tokenizer.encode(part).flatten() for part in images.split(16)]))
 
-    def know_codes(self, codes: Tensor) -> None:
-        """(M,) codes of some photos: the decoder's head starts by giving each its share, and tilts it by likeness:
-        codes that lie close to each other in the tokenizer's codebook, and look so, begin with like logits."""
+    def initialize_code_head(self, codes: Tensor) -> None:
+        """(M,) codes of some photos: the decoder's head starts with each code's frequency as bias and its codebook
+        entry, projected, as weights: codes close to each other in the codebook begin with similar logits."""
         head, codebook = self.titok.decoder.head[-1], self.tokenizer.codebook
         shares = torch.bincount(codes, minlength=len(codebook)) + 1.0
         shares = shares / shares.sum()
@@ -135,7 +141,7 @@ class TiTokLearner(nn.Module):
         latents = self.titok.latents(views.image).float()
         if self.training:
             found = latents.detach()
-            follow(self.titok.codebook, self.counts, self.sums, found.flatten(0, 1),
+            update_codebook(self.titok.codebook, self.counts, self.sums, found.flatten(0, 1),
                    lambda: self.titok.quantize(found)[1].flatten(), alive=ALIVE, revived=REVIVED)
         chosen, codes = self.titok.quantize(latents)
         logits = self.titok.predict(straight_through(latents, chosen)).float()

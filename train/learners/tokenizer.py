@@ -1,4 +1,4 @@
-"""TokenizerLearner: a narrow MaskGIT-VQGAN with what teaches it: pixels, codes, a frozen stem's eyes and a critic."""
+"""TokenizerLearner: a narrow MaskGIT-VQGAN, trained on pixels, codes, a frozen stem's features and a critic."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from torch.func import functional_call
 from model.encoder import STEM_MEAN, STEM_STD, normalise
 from model.tokenizer import Tokenizer
 from train.config import RecipeError, TrainConfig
-from train.learners.moving_codebook import follow
+from train.learners.ema_codebook import update_codebook
+from train.learners.patch_components import principal_components
 from train.learners.pictures import beside
 from train.learners.prototypes import perplexity
 from train.learners.stellar import Views
 from train.objective.seams import seam_loss
 from train.objective.vector_quantization import codebook_loss, straight_through
 
-# A code whose moving average of patches a step is below this is dead, and is set to what the encoder says of some
-# patch now.
+# A code whose moving average of patches a step is below this is dead, and is set to some
+# patch's encoding.
 ALIVE = 0.03
 FITTED_PATCHES = 200_000  # that the codes are first fitted to
 
@@ -41,7 +42,7 @@ class Critic(nn.Module):
 
 
 class TokenizerLearner(nn.Module):
-    """forward(Views) -> (losses, metrics), as train.learner.Learner's. Only the clean view is looked at.
+    """forward(Views) -> (losses, metrics), as `registry.Learner`'s. Only the clean view is used.
 
     The critic learns in the same step as the tokenizer: its own loss sees decoded pictures detached, and the
     tokenizer's sees the critic's weights detached, so one backward pass serves both.
@@ -51,10 +52,10 @@ class TokenizerLearner(nn.Module):
         super().__init__()
         self.config = config
         self.tokenizer = tokenizer.requires_grad_(True)
-        # The principal components that it starts as: codes then stand still while the decoder learns them.
+        # The principal components that it starts as: codes are then fixed while the decoder learns them.
         tokenizer.encoder.requires_grad_(not tokenizer.config.linear_encoder)
         # Those of another run may be what a STELLAR's decoder has learnt to predict: they stay what they mean.
-        self.codes_stand = tokenizer.config.linear_encoder and config.init is not None
+        self.codes_are_fixed = tokenizer.config.linear_encoder and config.init is not None
         self.stem = stem.eval().requires_grad_(False)
         self.critic = Critic(stem.feature_info.channels()) if "adversarial" in config.weights else None
         num_codes, code_width = tokenizer.config.num_codes, tokenizer.config.code_width
@@ -62,7 +63,7 @@ class TokenizerLearner(nn.Module):
         self.register_buffer("counts", torch.zeros(num_codes))  # patches a step; all dead: the first step sets them
         self.register_buffer("sums", torch.zeros(num_codes, code_width))
 
-    def start_from(self, tokenizer: Tokenizer) -> None:
+    def load_weights(self, tokenizer: Tokenizer) -> None:
         """Another tokenizer's weights, its codes alive."""
         if tokenizer.config != self.tokenizer.config:
             raise RecipeError(f"--init names a tokenizer of another architecture: {tokenizer.config}")
@@ -71,7 +72,7 @@ class TokenizerLearner(nn.Module):
         self.sums.copy_(self.tokenizer.codebook)
 
     @torch.no_grad()
-    def start_from_patches(self, images: list[Tensor]) -> None:
+    def initialize_from_patches(self, images: list[Tensor]) -> None:
         """(1, 3, H, W) photos in 0..1: the linear path starts as the principal components of their patches, the codes
         as K-means of those, the convolutions at zero: a run begins where classical vector quantization ends.
 
@@ -81,8 +82,7 @@ class TokenizerLearner(nn.Module):
         encoder, decoder = self.tokenizer.encoder, self.tokenizer.decoder
         stride = self.tokenizer.config.stride
         patches = torch.cat([F.unfold(image, stride, stride=stride)[0].mT for image in images])
-        mean = patches.mean(dim=0)
-        components = torch.linalg.svd(patches - mean, full_matrices=False)[2][: self.tokenizer.config.code_width]
+        mean, components = principal_components(patches, self.tokenizer.config.code_width)
         shape = (3, stride, stride)
         encoder.linear.weight[: len(components)] = components.unflatten(1, shape)
         encoder.linear.bias.copy_(-(encoder.linear.weight.flatten(1) @ mean))
@@ -131,8 +131,8 @@ class TokenizerLearner(nn.Module):
     def forward(self, views: Views) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         image, weights = views.image, self.config.weights
         hidden = self.tokenizer.encoder(image).float()
-        if self.training and not self.codes_stand:
-            self.follow(hidden.detach())
+        if self.training and not self.codes_are_fixed:
+            self.update_codebook(hidden.detach())
         codes = self.tokenizer.quantize(hidden.detach())
         chosen = F.embedding(codes, self.tokenizer.codebook).movedim(-1, 1)
         decoded = self.tokenizer.decoder(straight_through(hidden, chosen)).float()
@@ -155,7 +155,7 @@ class TokenizerLearner(nn.Module):
                    "psnr": -10 * F.mse_loss(decoded.detach().clamp(0, 1), image).log10()}
         return {name: loss for name, loss in losses.items() if name in self.loss_weights}, metrics
 
-    def follow(self, hidden: Tensor) -> None:
-        """(B, code_width, h, w) encoded: the codes follow."""
-        follow(self.tokenizer.codebook, self.counts, self.sums, hidden.movedim(1, -1).flatten(0, -2),
+    def update_codebook(self, hidden: Tensor) -> None:
+        """(B, code_width, h, w) encoded: the codes move towards it."""
+        update_codebook(self.tokenizer.codebook, self.counts, self.sums, hidden.movedim(1, -1).flatten(0, -2),
                lambda: self.tokenizer.quantize(hidden).flatten(), alive=ALIVE)

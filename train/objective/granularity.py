@@ -1,4 +1,4 @@
-"""Granularity: groups of tokens each tell the whole photo, the few coarsely and the many finely."""
+"""Granularity: each group of tokens explains the whole photo, the few coarsely and the many finely."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ def group_masses(localization: Tensor, groups: tuple[int, ...]) -> Tensor:
     return torch.stack([part.sum(dim=-1) for part in localization.split(groups, dim=-1)], dim=-1)
 
 
-def inside_groups(localization: Tensor, groups: tuple[int, ...]) -> list[Tensor]:
+def within_groups(localization: Tensor, groups: tuple[int, ...]) -> list[Tensor]:
     """(B, N, K) -> a (B, N, K_g) a group: where a patch is among the group's tokens; rows sum to 1."""
     return [part / part.sum(dim=-1, keepdim=True).clamp_min(1e-6) for part in localization.split(groups, dim=-1)]
 
 
 def group_low_rank(factorization: Factorization, groups: tuple[int, ...]) -> list[Tensor]:
     """-> a (B, N, D) a group: the low-rank features by its tokens alone, its localization made to sum to 1."""
-    locations = inside_groups(factorization.localization, groups)
+    locations = within_groups(factorization.localization, groups)
     meanings = factorization.semantics.split(groups, dim=1)
     return [location @ meaning for location, meaning in zip(locations, meanings, strict=True)]
 

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from train.objective.granularity import inside_groups
+from train.objective.granularity import within_groups
 
 
 def sharpness_loss(localization: Tensor, groups: tuple[int, ...]) -> Tensor:
@@ -18,13 +18,13 @@ def sharpness_loss(localization: Tensor, groups: tuple[int, ...]) -> Tensor:
     Ours, not the paper's: the mutual information of patch and token, as discriminative clustering maximises it (Gomes,
     Krause and Perona, NIPS 2010). A mask is where a token's mass is above 1/K, so a patch that two tokens of a group
     share is in both their masks, and each then covers more than its object. Without the second part a token that starts
-    unlucky is never heard of again.
+    with little stays dead.
     """
-    doubts = []
-    for shares in inside_groups(localization.float(), groups):
+    terms = []
+    for shares in within_groups(localization.float(), groups):
         if shares.shape[-1] > 1:
             most = math.log(shares.shape[-1])
             undecided = torch.special.entr(shares).sum(dim=-1).mean() / most
             used = torch.special.entr(shares.mean(dim=(0, 1))).sum() / most
-            doubts.append(undecided + 1 - used)
-    return torch.stack(doubts).mean() if doubts else localization.new_zeros(())
+            terms.append(undecided + 1 - used)
+    return torch.stack(terms).mean() if terms else localization.new_zeros(())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from pkgutil import iter_modules
 
-from train.config import RecipeError, TrainConfig, suggestion
+from train.config import RecipeError, TrainConfig
+from train.settings import suggestion
 
 NAMES = tuple(sorted(module.name for module in iter_modules(__path__)))
 

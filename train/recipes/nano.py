@@ -19,14 +19,14 @@ def recipe() -> TrainConfig:
     `python -m train --recipe nano --data FOLDER --out runs/nano`, with the tokenizer that a run of that recipe left
     (`--set tokenizer_weights=FILE`) or without one (`--without reconstruction`). It starts from a small DINOv2, by
     timm's name or from a file (`--init FILE`), of which the first eight blocks stay as they are and the other three
-    learn slowly: what it knows of scenes is more than a few thousand photos tell (EXPERIMENTS.md has the figures). The
+    learn slowly: what it knows of scenes is more than a few thousand photos teach (EXPERIMENTS.md has the figures). The
     stem and the tokens, set from clusters of patches, join between the two: the stem knows what things are, the ViT
     where they end. Teachers are the stem's whole network, by timm's name or a file (`--set teachers.0.weights=FILE`),
     and the start itself (train/learners/start_teacher.py).
     Tokens come in three groups of 2, 4 and 10, each of which explains the patch features by itself
-    (objective/granularity.py), with little doubt about which of its tokens a patch belongs to (objective/sharpness.py).
-    First they find what is in X; only then X drops what they cannot tell (objective/simplicity.py). The published
-    clustering and alignment are left out: what they cost masks or bring them here has not been told apart.
+    (objective/granularity.py), each patch sharply in one of its tokens (objective/sharpness.py).
+    First they find what is in X; only then X drops what they cannot rebuild (objective/simplicity.py). The published
+    clustering and alignment are left out: what they cost masks or bring them here was not measured apart.
     Half an hour on two cores: good masks and no pictures to speak of, for which it needs many more crops, and then its
     masks held to what they were (recipe `pictures`). assets/nano/README.md says what came of it.
     """

@@ -1,4 +1,4 @@
-"""A declared table, measured: cell by cell, what failed told and passed by, beside the published figures."""
+"""A declared table, measured: cell by cell, failures named and skipped, beside the published figures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from model.peers.table import PEERS
 from train.evaluators import Unavailable, Value
 from train.evaluators.parquet_photos import ParquetPhotos, is_parquet
 from train.evaluators.photo_set import PhotoSet
-from train.subjects import BaselineSubject, StellarSubject, Subject, baseline_kind, labelled, open_peer
+from train.subjects import BaselineSubject, StellarSubject, Subject, baseline_module, labelled, open_peer
 from train.tables.cells import Cells
 from train.tables.declaration import Column, Row, Table
 
@@ -129,9 +129,9 @@ def open_row(item: Planned, table: Table, options: Namespace) -> Subject:
     if row.model is None or row.model not in PEERS:
         if source in options.peer:
             return open_peer(source, device=options.device, seed=options.seed)
-        kind = BaselineSubject if baseline_kind(source) else StellarSubject
-        return kind.open(source, device=options.device)
-    if table.rebuilds and baseline_kind(row.model):
+        subject_type = BaselineSubject if baseline_module(source) else StellarSubject
+        return subject_type.open(source, device=options.device)
+    if table.rebuilds and baseline_module(row.model):
         return BaselineSubject.open(source or row.model, device=options.device)
     spec = source if source in options.peer else f"{row.model}={source}" if source else row.model
     return open_peer(spec, device=options.device, seed=options.seed)
@@ -167,8 +167,8 @@ def measured(item: Planned, columns: list[Column], table: Table, data: dict[str,
         except FAILURES as error:
             cells.put(row.name, column.name, {"failed": first_line(error), **stamp})
             continue
-        told = {"value": None, "reason": value.reason} if isinstance(value, Unavailable) else {"value": value}
-        cells.put(row.name, column.name, {**told, **stamp, "sha256": subject.sha256, "photos": len(photos),
+        found = {"value": None, "reason": value.reason} if isinstance(value, Unavailable) else {"value": value}
+        cells.put(row.name, column.name, {**found, **stamp, "sha256": subject.sha256, "photos": len(photos),
                                           "seconds": round(time.perf_counter() - begun, 1)})
     bar.update(max(expected - bar.n, 0))
 

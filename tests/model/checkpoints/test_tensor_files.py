@@ -27,7 +27,7 @@ from train.config import TrainConfig
 from train.starts import start
 from train.subjects import BaselineSubject, StellarSubject
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 POINTER = ("version https://git-lfs.github.com/spec/v1\n"
            "oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 346000000\n")
 

@@ -26,7 +26,7 @@ FILE = "microsoft/STELLAR/stellar-b16.safetensors"
 def weights(tmp_path_factory) -> bytes:
     """A small checkpoint in the published layout."""
     path = tmp_path_factory.mktemp("published") / "stellar-b16.safetensors"
-    shapes = json.loads((Path(__file__).resolve().parent.parent / "parity" / "encoder_p16.json").read_text())
+    shapes = json.loads((Path(__file__).resolve().parents[2] / "parity" / "encoder_p16.json").read_text())
     save_file(reference_state(shapes), path)
     return path.read_bytes()
 
@@ -95,8 +95,8 @@ def test_a_process_killed_in_a_download_leaves_nothing_that_is_taken_for_the_fil
     """The process is told of the hub as a person would tell it: HF_ENDPOINT."""
     hub.stalls = len(weights) // 2
     child = subprocess.Popen(
-        [sys.executable, "-c", "from model.checkpoint import resolve; resolve('stellar-b16')"],
-        cwd=Path(__file__).resolve().parent.parent.parent, stderr=subprocess.DEVNULL,
+        [sys.executable, "-c", "from model.checkpoints.checkpoint import resolve; resolve('stellar-b16')"],
+        cwd=Path(__file__).resolve().parents[3], stderr=subprocess.DEVNULL,
         env={**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_HUB_CACHE": str(tmp_path / "cache"),
              "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0"})
     try:

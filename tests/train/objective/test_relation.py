@@ -19,10 +19,10 @@ from tests.train.test_command import refused
 from tests.weights import write_timm
 from train import concept_store
 from train.__main__ import main
-from train.concept_run import beside_whole
+from train.concept_run import append_photo_mean
 from train.config import RecipeError, TeacherConfig, TrainConfig
 from train.learners import teachers
-from train.learners.stellar import Learner, Views
+from train.learners.stellar import StellarLearner, Views
 from train.objective.relation import relation_loss
 from train.recipes import recipe
 
@@ -94,9 +94,9 @@ TAUGHT = TrainConfig(recipe="test", model=TINY, weights={"distillation": 1.0, "r
                      teachers=(TeacherConfig(name="test_vit", width=8, summary_weight=0.0),))
 
 
-def relation_of(config: TrainConfig) -> tuple[Learner, torch.Tensor]:
+def relation_of(config: TrainConfig) -> tuple[StellarLearner, torch.Tensor]:
     torch.manual_seed(0)
-    learner = Learner(Stellar(config.model), config)
+    learner = StellarLearner(Stellar(config.model), config)
     image = torch.rand(3, 3, 32, 32)
     none = image[:, :0, None]
     views = Views(image=image, masked=none, kept=torch.empty(0), local=none, targets=(rand(3, 4, 8),),
@@ -122,7 +122,7 @@ def test_without_a_head_the_semantics_learn_it():
 
 def test_left_out_by_its_name_it_is_neither_built_nor_computed():
     config = TAUGHT.without("relation")
-    assert "relation" not in config.weights and Learner(Stellar(TINY), config).relation_scale is None
+    assert "relation" not in config.weights and StellarLearner(Stellar(TINY), config).relation_scale is None
 
 
 def test_it_needs_a_teacher():
@@ -135,7 +135,7 @@ def test_reconstruction_that_reaches_the_semantics_leaves_the_localization_alone
     config = TrainConfig(recipe="test", model=model, weights={"reconstruction": 1.0}, steps=1)
     for reaches in ("both", "semantics"):
         torch.manual_seed(0)
-        learner = Learner(Stellar(model), replace(config, reconstruction_reaches=reaches))
+        learner = StellarLearner(Stellar(model), replace(config, reconstruction_reaches=reaches))
         image = torch.rand(2, 3, 32, 32)
         learner.reconstruction(learner.stellar(image), image).backward()
         assert learner.stellar.encoder.tokens.grad.any()
@@ -210,8 +210,8 @@ def test_the_head_learns_and_everything_else_stays_to_the_bit(finished, photos, 
 
 
 def test_what_was_seen_is_kept_and_a_resumed_run_ends_the_same(finished, photos, teacher, tmp_path, monkeypatch):
-    look, looked = concept_store.looked_at, []
-    monkeypatch.setattr(concept_store, "looked_at", lambda *given: looked.append(1) or look(*given))
+    look, looked = concept_store.concept_rows, []
+    monkeypatch.setattr(concept_store, "concept_rows", lambda *given: looked.append(1) or look(*given))
     out, command = tmp_path / "run", concepts(finished, photos, teacher, tmp_path / "run")
     assert main(command) == 0 and len(looked) == 24
     ended = load_file(out / "model.safetensors")
@@ -223,7 +223,7 @@ def test_what_was_seen_is_kept_and_a_resumed_run_ends_the_same(finished, photos,
 
 def test_a_stopped_look_goes_on_where_it_was(finished, photos, teacher, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(teachers, "SAVED_EVERY", 4)
-    look, looked = concept_store.looked_at, []
+    look, looked = concept_store.concept_rows, []
 
     def stops(*given):
         looked.append(1)
@@ -231,7 +231,7 @@ def test_a_stopped_look_goes_on_where_it_was(finished, photos, teacher, tmp_path
             raise KeyboardInterrupt
         return look(*given)
 
-    monkeypatch.setattr(concept_store, "looked_at", stops)
+    monkeypatch.setattr(concept_store, "concept_rows", stops)
     assert main(concepts(finished, photos, teacher, tmp_path / "run")) == 2
     assert main(concepts(finished, photos, teacher, tmp_path / "run")) == 0
     assert len(looked) < 24 + 11  # of the first ten, eight were kept
@@ -288,7 +288,7 @@ def test_a_head_that_sees_the_stem_gets_its_mean_under_each_mask():
 
 def test_the_whole_photo_counts_beside_a_concept_by_its_share():
     taught, photos = rand(6, 4), torch.tensor([3, 3, 7, 7, 7, 9])
-    found = beside_whole(taught, photos, 0.5)
+    found = append_photo_mean(taught, photos, 0.5)
     own = F.normalize(taught, dim=-1)
     torch.testing.assert_close(found[:, :4], own)
     torch.testing.assert_close(found[2:5, 4:], (0.5 * F.normalize(own[2:5].sum(0), dim=-1)).expand(3, 4))

@@ -19,14 +19,14 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from model.checkpoints import checkpoint
+from model.checkpoints import checkpoint, writing
 from model.checkpoints.checkpoint import CONFIG_KEY, PUBLISHED, CheckpointError
 from model.config import DecoderConfig, StellarConfig, TokenizerConfig
 from model.stellar import Stellar
 from tests.weights import reference_state
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-SHAPES = json.loads((Path(__file__).resolve().parent.parent / "parity" / "encoder_p16.json").read_text())
+ROOT = Path(__file__).resolve().parents[3]
+SHAPES = json.loads((Path(__file__).resolve().parents[2] / "parity" / "encoder_p16.json").read_text())
 HEADS = {"num_heads": 4, "decoder_num_heads": 4}
 NARROW_TOKENIZER = TokenizerConfig(hidden_channels=32, channel_multipliers=(1, 1), num_res_blocks=1, code_width=16,
                                    num_codes=24)
@@ -325,7 +325,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
         Path(name).write_bytes(b"half a file")
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", torn)
+    monkeypatch.setattr(writing, "save_file", torn)
     with pytest.raises(OSError, match="No space left"):
         small().save(path)
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["ours.safetensors"]

@@ -25,8 +25,8 @@ from train.learners.teachers import (
     Whitening,
     append_each,
     build_store,
-    lessons,
     resample,
+    taught_photos,
 )
 
 CPU = torch.device("cpu")
@@ -273,7 +273,7 @@ def test_a_photo_that_cannot_be_read_has_no_targets(photos, weights, tmp_path):
 def test_no_readable_photo_is_said(weights, tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.png").write_bytes(b"no photo")
-    with pytest.raises(TeacherError, match="test_vit has no photo to look at"):
+    with pytest.raises(TeacherError, match="test_vit has no photo to encode"):
         store_of(config(weights), photos_in(tmp_path / "photos"), tmp_path)
 
 
@@ -330,7 +330,7 @@ def test_an_online_teacher_says_of_a_photo_what_the_store_says(photos, weights, 
 def test_an_online_teacher_without_a_summary_has_none_and_without_photos_is_said(photos, weights):
     teacher = OnlineTeacher(config(weights, summary_weight=0.0), [photos.read(0)], CPU)
     assert teacher.summaries(torch.rand(2, 3, 32, 32)).shape == (2, 0)
-    with pytest.raises(TeacherError, match="no photo to look at"):
+    with pytest.raises(TeacherError, match="no photo to encode"):
         OnlineTeacher(config(weights), [], CPU)
 
 
@@ -344,19 +344,19 @@ def test_lessons_are_whole_photos_and_what_every_teacher_says_of_them(photos, we
     run = TrainConfig(recipe="smoke", weights={"distillation": 1.0}, teachers=both, steps=1,
                       model=replace(StellarConfig(), native_size=64))
     stores = [store_of(teacher, photos, tmp_path) for teacher in both]
-    found = list(lessons(run, photos, stores, []))
+    found = list(taught_photos(run, photos, stores, []))
     assert len(found) == COUNT
-    for lesson in found:
-        num_patches = lesson.image.shape[2] // 16 * (lesson.image.shape[3] // 16)
-        assert [tuple(target.shape) for target in lesson.targets] == [(1, num_patches, 8)] * 2
-        assert [tuple(whole.shape) for whole in lesson.summaries] == [(1, 4), (1, 0)]
+    for taught in found:
+        num_patches = taught.image.shape[2] // 16 * (taught.image.shape[3] // 16)
+        assert [tuple(target.shape) for target in taught.targets] == [(1, num_patches, 8)] * 2
+        assert [tuple(whole.shape) for whole in taught.summaries] == [(1, 4), (1, 0)]
     streamed = Stream()
     streamed.some = lambda: [photos.read(i) for i in range(2)]
     online = [OnlineTeacher(teacher, streamed.some(), CPU) for teacher in both]
-    for lesson, stored in zip(lessons(run, streamed, [], online), found, strict=False):
-        assert torch.equal(lesson.image, stored.image)
-        assert [tuple(target.shape) for target in lesson.targets] == [tuple(target.shape) for target in stored.targets]
-        assert [tuple(whole.shape) for whole in lesson.summaries] == [(1, 4), (1, 0)]
+    for taught, stored in zip(taught_photos(run, streamed, [], online), found, strict=False):
+        assert torch.equal(taught.image, stored.image)
+        assert [tuple(target.shape) for target in taught.targets] == [tuple(target.shape) for target in stored.targets]
+        assert [tuple(whole.shape) for whole in taught.summaries] == [(1, 4), (1, 0)]
 
 
 def test_a_photo_that_cannot_be_read_is_no_lesson(photos, weights, tmp_path):
@@ -365,4 +365,4 @@ def test_a_photo_that_cannot_be_read_is_no_lesson(photos, weights, tmp_path):
     (tmp_path / "3.png").write_bytes(b"no picture")
     seen, teacher = photos_in(tmp_path), config(weights)
     run = TrainConfig(recipe="smoke", weights={"distillation": 1.0}, teachers=(teacher,), steps=1)
-    assert len(list(lessons(run, seen, [store_of(teacher, seen, tmp_path / "cache")], []))) == COUNT - 1
+    assert len(list(taught_photos(run, seen, [store_of(teacher, seen, tmp_path / "cache")], []))) == COUNT - 1

@@ -10,7 +10,7 @@ from model.config import StellarConfig
 from model.stellar import Stellar
 from train.config import RecipeError, TrainConfig
 from train.learners.registry import guide_of
-from train.learners.stellar import Learner, Views
+from train.learners.stellar import StellarLearner, Views
 from train.objective.localization import localization_loss
 
 GROUPS = (2, 4)
@@ -50,7 +50,7 @@ def test_a_run_learns_the_masks_and_leaves_their_teacher_alone(tmp_path):
     config = TrainConfig(recipe="test", model=TINY, weights={"localization": 1.0, "summary": 1.0}, steps=1,
                          token_groups=GROUPS, guide=str(tmp_path / "guide.safetensors"))
     teacher = guide_of(config)
-    learner = Learner(Stellar(TINY), config, guide=teacher).train()
+    learner = StellarLearner(Stellar(TINY), config, guide=teacher).train()
     image = torch.rand(2, 3, 32, 32)
     none = image[:, :0, None]
     views = Views(image=image, masked=none, kept=torch.empty(0), local=none, targets=(), summaries=())

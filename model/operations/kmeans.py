@@ -13,22 +13,22 @@ from model.factorization import Factorization
 NUM_CENTROIDS = 16
 
 
-def factorize_by_clusters(patch_features: Tensor, patch_grid: tuple[int, int], *, num_centroids: int = NUM_CENTROIDS,
+def factorize_by_kmeans(patch_features: Tensor, patch_grid: tuple[int, int], *, num_centroids: int = NUM_CENTROIDS,
                           seed: int = 0) -> Factorization:
-    """(B, N, D) -> semantics are the centroids, localization the one-hot rows of the patches' clusters, the summary is
+    """(B, N, D) -> semantics are the centroids, localization one-hot: the cluster of each patch, the summary is
     the mean patch feature.
 
     A photo with fewer distinct patches than centroids has fewer clusters: the tokens left over have no patch and say
     the mean patch feature.
     """
-    clustered = [cluster(features, num_centroids=num_centroids, seed=seed) for features in patch_features.cpu().numpy()]
+    found = [kmeans(features, num_centroids=num_centroids, seed=seed) for features in patch_features.cpu().numpy()]
     return Factorization(
-        semantics=torch.from_numpy(np.stack([centroids for centroids, _ in clustered])).to(patch_features.device),
-        localization=torch.from_numpy(np.stack([one_hot for _, one_hot in clustered])).to(patch_features.device),
+        semantics=torch.from_numpy(np.stack([centroids for centroids, _ in found])).to(patch_features.device),
+        localization=torch.from_numpy(np.stack([one_hot for _, one_hot in found])).to(patch_features.device),
         patch_features=patch_features, summary=patch_features.mean(dim=1), patch_grid=patch_grid)
 
 
-def cluster(features: np.ndarray, *, num_centroids: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def kmeans(features: np.ndarray, *, num_centroids: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(N, D) -> centroids (K, D) and one-hot rows (N, K), both float32."""
     from sklearn.cluster import KMeans  # a second of imports that a page without clusters need not wait for
     from sklearn.exceptions import ConvergenceWarning

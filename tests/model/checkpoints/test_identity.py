@@ -29,7 +29,7 @@ from stellar_explorer.retrieve.collections import facts_of
 from tests.fakes.collections import photo_bytes
 from tests.weights import reference_state
 
-SHAPES = json.loads((Path(__file__).resolve().parent.parent / "parity" / "encoder_p16.json").read_text())
+SHAPES = json.loads((Path(__file__).resolve().parents[2] / "parity" / "encoder_p16.json").read_text())
 CONFIG = StellarConfig(width=16, depth=1, num_heads=2, mlp_width=16, native_size=32, num_tokens=4,
                        concept_head=ConceptHeadConfig(hidden_width=8, width=12, standardized=True))
 

@@ -1,7 +1,7 @@
 """TiTok against the public reference's outputs, 1e-4 in float32; codes equal.
 
 The reference's outputs are in a folder given by STELLAR_PARITY, or in shared/parity beside the checkout; without it
-these cases are skipped. tests/model/test_baselines_titok.py needs none of it.
+these cases are skipped. tests/model/baselines/test_titok.py needs none of it.
 """
 
 from __future__ import annotations

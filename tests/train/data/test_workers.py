@@ -17,7 +17,7 @@ from train.config import TrainConfig
 from train.data import shared_memory
 from train.data.photos import Batch, DataError, Photos, Plan, batches, num_views, open_photos
 from train.data.shared_memory import AHEAD, IN_USE, batches_ahead, num_bytes
-from train.learners.stellar import Learner
+from train.learners.stellar import StellarLearner
 from train.loop import run
 
 
@@ -122,7 +122,7 @@ def test_a_worker_that_dies_while_the_model_works_is_told_too(photos, tmp_path, 
     def struck(self, views):
         raise RuntimeError(f"DataLoader worker (pid 7) is killed by signal: {how}. ")
 
-    monkeypatch.setattr(Learner, "forward", struck)
+    monkeypatch.setattr(StellarLearner, "forward", struck)
     with pytest.raises(DataError, match=sentence):
         run(tiny(photos), tmp_path / "run", device="cpu", quiet=True)
     assert sentence in json.loads((tmp_path / "run" / "status.json").read_text())["reason"]

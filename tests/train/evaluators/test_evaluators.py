@@ -15,7 +15,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from model.backbones import Backbone, BackboneError
 from model.config import DecoderConfig, StellarConfig, TokenizerConfig
 from model.factorization import Factorization
-from model.operations.clustering import cluster
+from model.operations.kmeans import kmeans
 from model.stellar import Stellar
 from photos.sources.report import Reason
 from tests.photo_folders import fill, make_mess
@@ -132,7 +132,7 @@ def test_outlines_are_polygons_or_boxes(tmp_path):
 def test_what_the_numbers_of_boxes_are_is_seen_from_the_whole_set(tmp_path, lines, wanted):
     for number, line in enumerate(lines):
         (tmp_path / f"{number}.txt").write_text(f"{line}\n")
-    assert layout_of(sorted(tmp_path.glob("*.txt")), told="--boxes") == wanted
+    assert layout_of(sorted(tmp_path.glob("*.txt")), advice="--boxes") == wanted
 
 
 @pytest.mark.parametrize(("lines", "says"), [
@@ -340,7 +340,7 @@ def test_colours_stay_when_boxes_move(outlined):
     for change in equivariance.CHANGES:
         assert scores[f"equivariance/{change}/from_semantics"] == pytest.approx(0, abs=1e-5)
         assert scores[f"invariance/{change}/semantics_by_mass"] == pytest.approx(1, abs=1e-5)
-    assert scores["equivariance/flips/unforeseen"] == pytest.approx(0, abs=1e-4)
+    assert scores["equivariance/flips/unpredicted"] == pytest.approx(0, abs=1e-4)
     assert dict(equivariance.evaluate(FakeSubject(), outlined, **SETTINGS)) == scores
     assert dict(equivariance.evaluate(FakeSubject(), outlined, seed=1, **SETTINGS)) != scores
 
@@ -365,7 +365,7 @@ def test_what_moves_by_less_than_a_patch_is_foretold(tmp_path):
         Image.fromarray(pixels).save(tmp_path / f"{number}.png")
     scores = dict(equivariance.evaluate(Ramps(), PhotoSet.open(tmp_path), **SETTINGS | {"resolution": 128}))
     for change in equivariance.CHANGES:
-        assert scores[f"equivariance/{change}/unforeseen"] < 0.03, change
+        assert scores[f"equivariance/{change}/unpredicted"] < 0.03, change
         assert scores[f"invariance/{change}/low_rank"] > 0.999, change
 
 
@@ -462,7 +462,7 @@ def test_real_decoders_are_compared_at_their_size(outlined, num_codes):
 
 
 def test_the_ceiling_is_of_the_photo_that_training_takes_codes_of():
-    """Learner.reconstruction enlarges it so."""
+    """StellarLearner.reconstruction enlarges it so."""
     subject, images = Perfect(), torch.rand(2, 3, 56, 72)
     subject.stellar.decode = lambda factorization: torch.zeros(2, 3, 64, 82)
     photo, pictures = reconstruction.compared(subject, images, reconstruction.rebuild(subject, images))
@@ -518,7 +518,7 @@ def test_k_means_gives_a_factorization_however_few_colours(tmp_path):
     again = subject.factorize(images)
     assert torch.equal(again.localization, found.localization)
     one = np.ones((9, 3), np.float32)
-    centroids, one_hot = cluster(one, num_centroids=16, seed=0)
+    centroids, one_hot = kmeans(one, num_centroids=16, seed=0)
     assert (centroids == 1).all() and (one_hot.sum(axis=0) > 0).sum() == 1
 
 

@@ -11,31 +11,31 @@ from model.operations.editing import (
     ABSENT,
     EDITS,
     MOST_EDITS,
+    Blend,
     Clone,
     Erase,
-    Morph,
     Move,
     Scale,
     Strengthen,
-    SwapWhat,
-    SwapWhere,
+    SwapAppearance,
+    SwapPosition,
     Withdraw,
     canvas_of,
     edited,
-    match,
     odds,
     patches,
     shift,
     with_odds,
 )
+from model.operations.pairing import pair_tokens
 from model.stellar import Stellar
 
 GRID = (6, 9)
 NUM_TOKENS, WIDTH = 5, 12
 EVERY = [
     Move((0, 2), 0.3, -0.2), Erase((4,)), Withdraw((1,)), Clone((2,), 0.25, 0), Scale((3, 1), 1.7),
-    Strengthen((0,), -3), SwapWhat((1, 2), (4,)), SwapWhat((0,), (3,), "other"),
-    SwapWhere("other"), Morph("other", 0.4, 0.7)]
+    Strengthen((0,), -3), SwapAppearance((1, 2), (4,)), SwapAppearance((0,), (3,), "other"),
+    SwapPosition("other"), Blend("other", 0.4, 0.7)]
 
 
 def factorization(seed: int = 0, *, grid=GRID, num_tokens: int = NUM_TOKENS, width: int = WIDTH, batch: int = 2):
@@ -81,18 +81,18 @@ def test_no_edits_give_exactly_the_plain_reconstruction():
 
 
 @pytest.mark.parametrize("edit", [
-    Move((1, 2), 0, 0), Move((1,), 0.04, -0.04), Scale((0, 3), 1), Strengthen((2,), 0), SwapWhat((3,), (3,)),
-    Morph("other", 0, 0)])
+    Move((1, 2), 0, 0), Move((1,), 0.04, -0.04), Scale((0, 3), 1), Strengthen((2,), 0), SwapAppearance((3,), (3,)),
+    Blend("other", 0, 0)])
 def test_an_edit_of_nothing_changes_nothing(edit, image, others):
     assert same(edited(image, [edit], others), image)
 
 
 def test_swapping_what_with_itself_changes_nothing(image):
-    assert same(edited(image, [SwapWhat((2,), (2,))]), image)
-    assert same(edited(image, [SwapWhat((2, 0), (2, 0), "self")], {"self": image}), image)
-    assert same(edited(image, [SwapWhere("self")], {"self": image}), image)
+    assert same(edited(image, [SwapAppearance((2,), (2,))]), image)
+    assert same(edited(image, [SwapAppearance((2, 0), (2, 0), "self")], {"self": image}), image)
+    assert same(edited(image, [SwapPosition("self")], {"self": image}), image)
     for share in (0.3, 1):
-        morphed = edited(image, [Morph("self", share, share)], {"self": image})
+        morphed = edited(image, [Blend("self", share, share)], {"self": image})
         torch.testing.assert_close(morphed.localization, image.localization)
         torch.testing.assert_close(morphed.semantics, image.semantics)
 
@@ -207,7 +207,7 @@ def test_scale_keeps_the_centroid_and_changes_the_area():
 
 
 def test_swapping_what_takes_it_from_the_other_photo(image, others):
-    swapped = edited(image, [SwapWhat((1, 4, 0), (2, 3), "other")], others)
+    swapped = edited(image, [SwapAppearance((1, 4, 0), (2, 3), "other")], others)
     assert torch.equal(swapped.localization, image.localization)
     taken = {1: 2, 4: 3, 0: 3}
     for token in range(NUM_TOKENS):
@@ -216,39 +216,39 @@ def test_swapping_what_takes_it_from_the_other_photo(image, others):
 
 
 def test_swapping_where_takes_the_matched_columns(image, others):
-    swapped = edited(image, [SwapWhere("other")], others)
+    swapped = edited(image, [SwapPosition("other")], others)
     assert torch.equal(swapped.semantics, image.semantics)
-    ours, theirs = match(image.semantics, others["other"].semantics)
+    ours, theirs = pair_tokens(image.semantics, others["other"].semantics)
     for number in range(2):
         assert sorted(theirs[number].tolist()) == list(range(NUM_TOKENS))
         expected = torch.empty_like(image.localization[number])
         expected[:, ours[number]] = others["other"].localization[number][:, theirs[number]]
         torch.testing.assert_close(swapped.localization[number], expected)
-    back = edited(swapped, [SwapWhere("first")], {"first": image})
+    back = edited(swapped, [SwapPosition("first")], {"first": image})
     torch.testing.assert_close(back.localization, image.localization)
 
 
 def test_tokens_in_another_order_match_themselves(image):
     order = torch.tensor([3, 0, 4, 1, 2])
-    ours, theirs = match(image.semantics, image.semantics[:, order])
+    ours, theirs = pair_tokens(image.semantics, image.semantics[:, order])
     assert torch.equal(order[theirs], ours)
     permuted = Factorization(image.semantics[:, order], image.localization[..., order], image.patch_features,
                              image.summary, GRID)
-    torch.testing.assert_close(edited(image, [Morph("p", 1, 1)], {"p": permuted}).localization, image.localization)
+    torch.testing.assert_close(edited(image, [Blend("p", 1, 1)], {"p": permuted}).localization, image.localization)
 
 
 def test_a_morph_goes_from_one_photo_to_the_other(image, others):
-    whole = edited(image, [Morph("other", 1, 1)], others)
+    whole = edited(image, [Blend("other", 1, 1)], others)
     torch.testing.assert_close(whole.low_rank, others["other"].low_rank)
-    assert same(edited(image, [Morph("other", 0, 1)], others), edited(image, [SwapWhere("other")], others))
-    only_what = edited(image, [Morph("other", 0.5, 0)], others)
+    assert same(edited(image, [Blend("other", 0, 1)], others), edited(image, [SwapPosition("other")], others))
+    only_what = edited(image, [Blend("other", 0.5, 0)], others)
     assert torch.equal(only_what.localization, image.localization)
     assert not torch.equal(only_what.semantics, image.semantics)
 
 
 def test_a_photo_of_other_sides_and_fewer_tokens_serves_too(image):
     other = {"other": factorization(2, grid=(4, 4), num_tokens=3, batch=1)}
-    for edit in (SwapWhere("other"), Morph("other", 0.5, 0.5)):
+    for edit in (SwapPosition("other"), Blend("other", 0.5, 0.5)):
         result = edited(image, [Clone((0,), 0.1, 0), edit], other)
         assert result.num_tokens == NUM_TOKENS + 1 and result.patch_grid == GRID
         torch.testing.assert_close(result.localization.sum(-1), torch.ones(2, GRID[0] * GRID[1]))
@@ -319,13 +319,13 @@ def test_shift_and_patches():
     (Scale((0,), math.inf), "from 0.1 to 10"),
     (Strengthen((0,), 21), "from -20 to 20"),
     (Strengthen((0,), math.nan), "from -20 to 20"),
-    (SwapWhat((0,), (1, 9)), "there is no concept 9 there"),
-    (SwapWhat((0,), ()), "names no concept to take from"),
-    (SwapWhat((0,), (1,), "nobody"), "the photo nobody is missing"),
-    (SwapWhere("nobody"), "the photo nobody is missing"),
-    (Morph("other", 1.1, 0), "from 0 to 1"),
-    (Morph("other", 0, math.nan), "from 0 to 1"),
-    (Morph("wide", 0.5, 0), "16 numbers wide and this photo's 12"),
+    (SwapAppearance((0,), (1, 9)), "there is no concept 9 there"),
+    (SwapAppearance((0,), ()), "names no concept to take from"),
+    (SwapAppearance((0,), (1,), "nobody"), "the photo nobody is missing"),
+    (SwapPosition("nobody"), "the photo nobody is missing"),
+    (Blend("other", 1.1, 0), "from 0 to 1"),
+    (Blend("other", 0, math.nan), "from 0 to 1"),
+    (Blend("wide", 0.5, 0), "16 numbers wide and this photo's 12"),
 ])  # fmt: skip
 def test_what_cannot_be_done_is_one_sentence_that_names_the_edit(edit, words, image, others):
     wide = {"wide": factorization(3, width=16)}

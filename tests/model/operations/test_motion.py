@@ -66,9 +66,9 @@ def test_a_map_leads_back_to_the_same_place_of_the_photo():
     def agree(before, after, moved):
         places = F.affine_grid(moved[None], [1, 3, *after.shape[1:]], align_corners=False)
         inside = places[0].abs().amax(dim=2) < 0.97
-        foretold = F.grid_sample(before[None], places, align_corners=False)[0]
+        predicted = F.grid_sample(before[None], places, align_corners=False)[0]
         assert inside.float().mean() > 0.4
-        assert (foretold - after)[:, inside].abs().max() < 0.02
+        assert (predicted - after)[:, inside].abs().max() < 0.02
 
     first, second = (0, 30, 100, 160), (20, 0, 120, 130)
     crop = [picture[:, top:bottom, left:right] for top, left, bottom, right in (first, second)]

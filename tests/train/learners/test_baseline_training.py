@@ -25,14 +25,20 @@ from photos.fitting import pixels_of
 from train import loop
 from train.config import BaselineConfig, DataConfig, RecipeError, TrainConfig, TransformerConfig
 from train.evaluate import main as evaluate
-from train.learners.moving_codebook import follow
-from train.learners.places import PASSED, grid_places, look_nearby, pass_on, sincos_positions
+from train.learners.ema_codebook import update_codebook
+from train.learners.positions import (
+    VALUE_OUT_GAIN,
+    grid_points,
+    initialize_local_attention,
+    initialize_value_projection,
+    sincos_positions,
+)
 from train.learners.registry import BUILDERS
 from train.optimization import parameter_groups
 from train.recipes import recipe
 from train.subjects import BaselineSubject, baseline_kind
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 TINY = TransformerConfig(width=32, depth=2, num_heads=2, mlp_width=64)
 KINDS = {"titok": TiTok, "mae": Mae}
 NARROW = TokenizerConfig(hidden_channels=32, channel_multipliers=(1, 1, 1), num_res_blocks=1, code_width=8,
@@ -186,10 +192,10 @@ class Batch:
 
 
 def test_places_are_even_and_near_ones_are_alike():
-    places = grid_places(32)
+    places = grid_points(32)
     assert places.shape == (32, 2) and places.mean(dim=0).tolist() == pytest.approx([0.5, 0.5])
     assert len(places.unique(dim=0)) == 32
-    positions = sincos_positions(grid_places(196), 192, 14)
+    positions = sincos_positions(grid_points(196), 192, 14)
     likeness = positions @ positions[0]
     assert likeness.argmax() == 0 and likeness[1] > likeness[3] > likeness[7]
     assert positions.norm(dim=1).std() < 1e-4 * positions.norm(dim=1).mean()
@@ -199,15 +205,15 @@ def test_places_are_even_and_near_ones_are_alike():
 def test_attention_begins_by_looking_nearby():
     torch.manual_seed(0)
     query, key = torch.empty(64, 64), torch.empty(64, 64)
-    look_nearby(query, key)
-    seen = F.layer_norm(sincos_positions(grid_places(196), 64, 14), (64,))
+    initialize_local_attention(query, key)
+    seen = F.layer_norm(sincos_positions(grid_points(196), 64, 14), (64,))
     weights = ((seen @ query.mT) @ (seen @ key.mT).mT / 8).softmax(dim=-1)[7 * 14 + 7].view(14, 14)
     rows, cols = torch.meshgrid(torch.arange(14), torch.arange(14), indexing="ij")
     near = ((rows - 7).abs() <= 3) & ((cols - 7).abs() <= 3)
     assert weights[near].sum() > 0.8 and weights.argmax() == 7 * 14 + 7
     value, out = torch.empty(64, 64), torch.empty(64, 64)
-    pass_on(value, out)
-    torch.testing.assert_close(out @ value, PASSED * torch.eye(64), atol=1e-5, rtol=0)
+    initialize_value_projection(value, out)
+    torch.testing.assert_close(out @ value, VALUE_OUT_GAIN * torch.eye(64), atol=1e-5, rtol=0)
 
 
 def test_a_mae_has_places_and_its_tokens_are_not_zero(photos, tokenizer):
@@ -239,7 +245,7 @@ def test_codes_follow_and_the_dead_come_back():
     found = centres.repeat(20, 1) + 0.01 * torch.randn(60, 4)
     codebook, counts, sums = torch.randn(8, 4), torch.zeros(8), torch.zeros(8, 4)
     for _ in range(200):
-        follow(codebook, counts, sums, found, lambda: torch.cdist(found, codebook).argmin(dim=1), alive=0.5)
+        update_codebook(codebook, counts, sums, found, lambda: torch.cdist(found, codebook).argmin(dim=1), alive=0.5)
     assert torch.cdist(centres, codebook).min(dim=1).values.max() < 0.05
     assert torch.cdist(codebook, centres).min(dim=1).values.max() < 0.1, "none is left where nothing is"
 

@@ -21,7 +21,7 @@ from train.config import DataConfig, PrototypesConfig, TrainConfig, ViewsConfig
 from train.data.photos import Batch, DataError, Photos, Plan, batches, open_photos
 from train.data.views import Colours, crops_of
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 COUNT = 11
 
 
@@ -128,7 +128,8 @@ def test_a_tables_fingerprint_is_the_same_in_another_process(parquet):
     here = open_photos(DataConfig(source=str(parquet))).fingerprint
     script = ("import sys, datasets; datasets.config.HF_DATASETS_CACHE = sys.argv[2]; "
               "datasets.disable_progress_bars(); from train.config import DataConfig; "
-              "from train.data import open_photos; print(open_photos(DataConfig(source=sys.argv[1])).fingerprint)")
+              "from train.data.photos import open_photos; "
+              "print(open_photos(DataConfig(source=sys.argv[1])).fingerprint)")
     there = subprocess.run([sys.executable, "-c", script, str(parquet), str(datasets.config.HF_DATASETS_CACHE)],
                            cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
     assert there == here

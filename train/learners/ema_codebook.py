@@ -1,4 +1,4 @@
-"""A codebook that follows what chooses it: moving averages, and new places for codes that nothing chooses."""
+"""A codebook learnt by exponential moving averages (EMA), whose unused codes are set to what was encoded."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ DECAY = 0.98
 
 
 @torch.no_grad()
-def follow(codebook: Tensor, counts: Tensor, sums: Tensor, found: Tensor, nearest: Callable[[], Tensor], *,
+def update_codebook(codebook: Tensor, counts: Tensor, sums: Tensor, found: Tensor, nearest: Callable[[], Tensor], *,
            alive: float, revived: float = 1.0) -> None:
-    """Codes become the moving means of what chose them, dead ones some of what was encoded in this batch; the same on
-    every process. All in place (van den Oord et al. 2017, appendix A.1).
+    """Codes become the moving means of what was assigned to them, dead ones some of what was encoded in this batch; the
+    same on every process. All in place (van den Oord et al. 2017, appendix A.1).
 
     codebook, sums (C, d); counts (C,): how often each was chosen a step, a moving average, and below `alive` it is
     dead, and then begins anew as if chosen `revived` times; found (M, d): what was encoded; nearest() -> (M,): their

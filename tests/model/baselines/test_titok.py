@@ -158,14 +158,14 @@ def test_a_borrowed_tokenizer_draws_and_is_not_saved(images, tmp_path):
         torch.manual_seed(3)
         tokenizer = Tokenizer(TOKENIZER).eval()
     tokenizer.save(tmp_path / "tokenizer.safetensors")
-    model.borrow(tokenizer)
+    model.use_decoder_of(tokenizer)
     model.save(tmp_path / "titok.safetensors")
     with safe_open(tmp_path / "titok.safetensors", framework="pt") as file:
         assert not any(name.startswith("tokenizer.") for name in file.keys())  # noqa: SIM118
     again = TiTok.load(tmp_path / "titok.safetensors", tokenizer=tmp_path / "tokenizer.safetensors")
     assert torch.equal(again.reconstruct(images, 6), model.reconstruct(images, 6))
     with pytest.raises(CheckpointError, match="predicts one of 24 codes a patch of 16 pixels"):
-        model.borrow(Tokenizer(replace(TOKENIZER, num_codes=8)))
+        model.use_decoder_of(Tokenizer(replace(TOKENIZER, num_codes=8)))
 
 
 # --- bad input ------------------------------------------------------------------------------------------------------

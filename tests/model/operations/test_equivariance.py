@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 
 from model.factorization import Factorization
-from model.operations.clustering import factorize_by_clusters
-from model.operations.equivariance import compare, foreseen, match, pair
+from model.operations.equivariance import compare, pair, predicted_share
+from model.operations.kmeans import factorize_by_kmeans
 from model.operations.motion import flip, move_patches, shift, still
+from model.operations.pairing import pair_tokens
 
 
 def factorization_of(localization, semantics, patch_grid):
@@ -39,7 +40,7 @@ def test_no_change_changes_nothing():
     assert found.cosine.tolist() == pytest.approx([1] * 4) and found.cosine_by_mass == pytest.approx(1)
     assert found.localization_cosine == found.resting_cosine == pytest.approx(1)
     assert all(math.isnan(share) for share in found.partition.shares()) and not found.partition.total.any()
-    assert math.isnan(foreseen(photo.low_rank[0], photo.low_rank[0], photo.low_rank[0], found.visible))
+    assert math.isnan(predicted_share(photo.low_rank[0], photo.low_rank[0], photo.low_rank[0], found.visible))
 
 
 def test_of_a_perfect_flip_all_change_is_in_the_localization():
@@ -48,13 +49,14 @@ def test_of_a_perfect_flip_all_change_is_in_the_localization():
     scores = compare(photo, after, flip())
     assert scores["equivariance/from_semantics"] == pytest.approx(0, abs=1e-5)
     assert scores["equivariance/from_localization"] == pytest.approx(1, abs=1e-5)
-    assert scores["equivariance/unforeseen"] == pytest.approx(0, abs=1e-4)
+    assert scores["equivariance/unpredicted"] == pytest.approx(0, abs=1e-4)
     assert scores["invariance/low_rank"] == pytest.approx(1, abs=1e-5)
     found = pair(photo, after, flip())
     assert found.matched.tolist() == [1, 3, 0, 2]
     assert found.partition.shares() == pytest.approx((1, 0, 0), abs=1e-5)
     assert found.localization_cosine == pytest.approx(1) and found.resting_cosine < 0.95
-    assert foreseen(found.localization, found.foretold, found.changed_localization, found.visible) == pytest.approx(1)
+    share = predicted_share(found.localization, found.predicted, found.changed_localization, found.visible)
+    assert share == pytest.approx(1)
 
 
 def test_semantics_that_change_in_place_are_seen():
@@ -70,7 +72,7 @@ def test_semantics_that_change_in_place_are_seen():
 
 def test_the_parts_add_up():
     before, after = one_photo(), one_photo(seed=1)
-    tokens = match(before.semantics[0], after.semantics[0])
+    tokens = pair_tokens(before.semantics, after.semantics)[1][0]
     assert sorted(tokens.tolist()) == [0, 1, 2, 3]
     partition = pair(before, after, flip()).partition
     assert torch.allclose(partition.total, after.low_rank[0] - before.low_rank[0], atol=1e-5)
@@ -91,9 +93,9 @@ def test_what_moves_along_is_foreseen_and_what_stays_is_not():
     values = one_photo().localization[0]
     motion = shift(2 * 2 / 8, 0)
     moved, visible = move_patches(values, (6, 8), motion)
-    assert foreseen(values, moved, moved, visible) == 1
-    assert foreseen(values, values, moved, visible) == 0
-    assert math.isnan(foreseen(values, moved, moved, torch.zeros_like(visible)))
+    assert predicted_share(values, moved, moved, visible) == 1
+    assert predicted_share(values, values, moved, visible) == 0
+    assert math.isnan(predicted_share(values, moved, moved, torch.zeros_like(visible)))
 
 
 def test_a_shift_by_more_than_the_photo_foretells_nothing():
@@ -104,12 +106,12 @@ def test_a_shift_by_more_than_the_photo_foretells_nothing():
 def test_clusters_make_a_factorization():
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(2, 48, 8, generator=generator)
-    clustered = factorize_by_clusters(features, (6, 8), num_centroids=5)
+    clustered = factorize_by_kmeans(features, (6, 8), num_centroids=5)
     assert torch.equal(clustered.localization.sum(dim=2), torch.ones(2, 48))
     for row in range(2):  # a centroid is the mean of its patches
         shares = clustered.localization[row] / clustered.localization[row].sum(dim=0)
         assert torch.allclose(shares.T @ features[row], clustered.semantics[row], atol=1e-5)
-    again = factorize_by_clusters(features, (6, 8), num_centroids=5)
+    again = factorize_by_kmeans(features, (6, 8), num_centroids=5)
     assert torch.equal(again.semantics, clustered.semantics)
-    alike = factorize_by_clusters(torch.ones(1, 48, 8), (6, 8), num_centroids=5)
+    alike = factorize_by_kmeans(torch.ones(1, 48, 8), (6, 8), num_centroids=5)
     assert alike.mass[0].count_nonzero() == 1 and torch.equal(alike.semantics, torch.ones(1, 5, 8))

@@ -29,7 +29,7 @@ from train.objective.simplicity import simplicity_loss
 from train.objective.summary_alignment import summary_alignment_loss
 from train.objective.vector_quantization import codebook_loss, straight_through
 
-HERE = Path(__file__).resolve().parent.parent
+HERE = Path(__file__).resolve().parents[2]
 TOLERANCE = 1e-4
 
 
