@@ -42,6 +42,7 @@ def build(explorer: Explorer, uploads: Uploads, *, first: dict[str, Any] | None)
                   concurrency_limit=None)
 
 
+# TODO remove when the page no longer asks: `admitted` to `photo_of`, and the event.
 async def admitted(explorer: Explorer, uploads: Uploads, ask: Any, visitor: Visitor) -> AsyncIterator[dict[str, Any]]:
     """As `answer`; while it waits in the line, {"status": "waiting", "before": how many are to begin before it}."""
     ask = ask if isinstance(ask, dict) else {}
