@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from stellar_explorer.analysis import COARSE_RESOLUTION, Drawing, Explorer, display_name
+from stellar_explorer.analysis import Drawing, display_name
 from stellar_explorer.edit.edits import Edited, Editor
 from stellar_explorer.edit.recipe import read_edits, read_recipe, write_recipe
 from stellar_explorer.explore.package import ALIGNMENT, concepts, localization_codes, pack, package
+from stellar_explorer.explorer import COARSE_RESOLUTION, Explorer
 from stellar_explorer.photo import MAX_BYTES
 from stellar_explorer.retrieve.collections import Collections
 from stellar_explorer.server import answers

@@ -11,7 +11,9 @@ from stellar_explorer.views.arrays import factorization_npz
 from stellar_explorer.views.masks import coco_json, masks_zip
 
 if TYPE_CHECKING:
-    from stellar_explorer.analysis import Analysis, Explorer, Study
+    from stellar_explorer.analysis import Analysis
+    from stellar_explorer.explorer import Explorer
+    from stellar_explorer.kept.studies import Study
 
 DOWNLOADS = ("figure.png", "masks.zip", "masks.json", "factorization.npz")
 STYLES = ("blocky", "smooth")

@@ -16,7 +16,9 @@ from stellar_explorer.views.palette import palette
 from stellar_explorer.views.similarity import compress
 
 if TYPE_CHECKING:
-    from stellar_explorer.analysis import Analysis, KeptPhoto, Study
+    from stellar_explorer.analysis import Analysis
+    from stellar_explorer.kept.photos import KeptPhoto
+    from stellar_explorer.kept.studies import Study
     from stellar_explorer.views.basis import ColourBasis
 
 ALIGNMENT = 4  # a Float32Array must start on a multiple of its element

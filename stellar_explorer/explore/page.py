@@ -7,10 +7,12 @@ from typing import Any
 
 import gradio as gr
 
-from stellar_explorer.analysis import COARSE_RESOLUTION, Explorer, GoneError, KeptPhoto
 from stellar_explorer.examples import examples
 from stellar_explorer.explore.package import package
 from stellar_explorer.explore.routes import DEFAULT_RESOLUTION, RESOLUTIONS
+from stellar_explorer.explorer import COARSE_RESOLUTION, Explorer
+from stellar_explorer.kept.photos import KeptPhoto
+from stellar_explorer.kept.tokens import GoneError
 from stellar_explorer.photo import printable
 from stellar_explorer.server.admission import admission, visitor_of
 from stellar_explorer.server.line import BusyError, Visitor

@@ -13,10 +13,11 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from stellar_explorer.analysis import Explorer, display_name
+from stellar_explorer.analysis import display_name
 from stellar_explorer.examples import examples
 from stellar_explorer.explore.downloads import DOWNLOADS, Shown, download
 from stellar_explorer.explore.package import package
+from stellar_explorer.explorer import Explorer
 from stellar_explorer.photo import FORMATS, MAX_BYTES, MAX_RESOLUTION, MIN_RESOLUTION, open_photo
 from stellar_explorer.server.admission import Kind
 from stellar_explorer.server.answers import FOREVER, answered

@@ -27,7 +27,7 @@ _KEPT = """\
 heaviest = L.mean(axis=0).argsort()[::-1][:{kept}].tolist()
 """
 _BASIS = """\
-from stellar_explorer.analysis import Explorer
+from stellar_explorer.explorer import Explorer
 from stellar_explorer.views.basis import fit_basis
 
 frozen = "{basis}" == "examples"   # one basis for all photos, or this photo's own

@@ -10,7 +10,6 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from stellar_explorer.analysis import Explorer
 from stellar_explorer.atlas import page as atlas
 from stellar_explorer.atlas.atlases import Atlases
 from stellar_explorer.atlas.routes import atlas_routes
@@ -21,6 +20,7 @@ from stellar_explorer.equivariance.measuring import Equivariance
 from stellar_explorer.equivariance.routes import equivariance_routes
 from stellar_explorer.explore import page as explore
 from stellar_explorer.explore.routes import routes
+from stellar_explorer.explorer import Explorer
 from stellar_explorer.models import page as models
 from stellar_explorer.models.library import Library
 from stellar_explorer.models.routes import library_routes

@@ -12,8 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from stellar_explorer.analysis import Explorer, Study, display_name
+from stellar_explorer.analysis import display_name
 from stellar_explorer.explore.package import package
+from stellar_explorer.explorer import Explorer
+from stellar_explorer.kept.studies import Study
 from stellar_explorer.photo import MAX_BYTES
 from stellar_explorer.reconstruct.baselines import MAE, TITOK
 from stellar_explorer.reconstruct.reconstructions import PHOTO, Budget, Rebuilt, Reconstructions
@@ -106,10 +108,11 @@ def reconstruct_routes(explorer: Explorer, reconstructions: Reconstructions | No
 def study_facts(reconstructions: Reconstructions, study: Study) -> dict[str, Any]:
     """What the tab needs besides the package: its pictures by name, what may be chosen, how the photo was fitted."""
     height, width = reconstructions.photo(study).shape[:2]
-    offered = reconstructions.shelf.offered
+    offered = reconstructions.baselines.offered
     return {
         "size": [height, width],
-        "ways": [{"name": name, "label": way.label, "hint": way.hint} for name, way in reconstructions.ways().items()],
+        "ways": [{"name": name, "label": one.label, "hint": one.hint}
+                 for name, one in reconstructions.reconstructors().items()],
         "baselines": {kind: [{"value": name, "label": offer.label, "note": offer.note}
                              for name, offer in offered.items() if offer.kind == kind] for kind in (TITOK, MAE)},
         "orders": reconstructions.orders(study),

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from stellar_explorer.analysis import Explorer
 from stellar_explorer.explore.package import package
+from stellar_explorer.explorer import Explorer
 from stellar_explorer.photo import MAX_BYTES
 from stellar_explorer.retrieve.collections import OWN, Collections
 from stellar_explorer.retrieve.concept_names import ConceptNames

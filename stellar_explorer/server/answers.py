@@ -11,7 +11,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from stellar_explorer.analysis import GoneError
+from stellar_explorer.kept.tokens import GoneError
 from stellar_explorer.photo import MAX_BYTES
 from stellar_explorer.server.admission import Kind, admission, visitor_of
 from stellar_explorer.server.line import BusyError, UnwantedError

@@ -25,7 +25,8 @@ from stellar_explorer.server.answers import FOREVER, is_json
 from stellar_explorer.server.request import check_fields, json_object, text, whole
 
 if TYPE_CHECKING:
-    from stellar_explorer.analysis import Explorer, KeptPhoto
+    from stellar_explorer.explorer import Explorer
+    from stellar_explorer.kept.photos import KeptPhoto
     from stellar_explorer.retrieve.collections import Collections
 
 MOST_STUDY = 16 * 1024  # bytes of a question
