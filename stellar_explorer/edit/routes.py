@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from stellar_explorer.analysis import Drawing, display_name
+from stellar_explorer.analysis import display_name
 from stellar_explorer.edit.edits import Edited, Editor
 from stellar_explorer.edit.recipe import read_edits, read_recipe, write_recipe
 from stellar_explorer.explore.package import ALIGNMENT, concepts, localization_codes, pack, package
@@ -79,6 +79,7 @@ def edit_routes(explorer: Explorer, collections: Collections) -> list[Route]:
     ]
 
 
+# TODO remove when the page no longer asks: these two, EDIT_RESOLUTIONS and BEST.
 def best_resolution(explorer: Explorer, model: str) -> int:
     """Of EDIT_RESOLUTIONS the one that is, as a ratio, nearest to the size at which the model draws best."""
     size = explorer.stellar(model).config.picture_size
@@ -87,7 +88,7 @@ def best_resolution(explorer: Explorer, model: str) -> int:
 
 def check_decodes(explorer: Explorer, model: str) -> None:
     """ValueError, before anybody has edited, for a model that cannot draw a picture."""
-    if (missing := Drawing.of(model, explorer.stellar(model)).missing) is not None:
+    if (missing := explorer.drawing(model).missing) is not None:
         raise ValueError(missing)
 
 

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from stellar_explorer.explore.snippets import code, recipes
+from stellar_explorer.explore.snippets import code, formulas
 from stellar_explorer.photo import printable
 from stellar_explorer.views.diagnostics import explained_variance, residual, row_entropy
 from stellar_explorer.views.palette import palette
@@ -129,7 +129,8 @@ def _analysis(study: Study, layout: dict[str, dict[str, Any]], nbytes: int) -> d
         "concepts": concepts(analysis),
         "bases": [{"name": name, "label": BASES[name][0], "hint": BASES[name][1]} for name in study.bases],
         "arrays": layout,
-        "recipes": recipes(patch_grid=analysis.patch_grid, **sizes),
+        "formulas": (lines := formulas(patch_grid=analysis.patch_grid, **sizes)),
+        "recipes": lines,  # TODO remove when the page no longer asks
         "code": code(model=study.model, **sizes),
         "downloads": {"figure": f"{address}/figure.png", "masks": f"{address}/masks.zip",
                       "rle": f"{address}/masks.json", "arrays": f"{address}/factorization.npz"},

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -18,6 +18,7 @@ from stellar_explorer.examples import examples
 from stellar_explorer.explore.downloads import DOWNLOADS, Shown, download
 from stellar_explorer.explore.package import package
 from stellar_explorer.explorer import Explorer
+from stellar_explorer.kept.tokens import GoneError
 from stellar_explorer.photo import FORMATS, MAX_BYTES, MAX_RESOLUTION, MIN_RESOLUTION, open_photo
 from stellar_explorer.server.admission import Kind
 from stellar_explorer.server.answers import FOREVER, answered
@@ -77,14 +78,14 @@ def thumbnail(example_id: str) -> bytes:
 def routes(explorer: Explorer) -> list[Route | Mount]:
     """For `demo.launch(app_kwargs={"routes": ...})`."""
 
-    def get_settings(request: Request, body: bytes) -> Response:
-        return JSONResponse(settings(explorer), headers={"Cache-Control": "no-store"})
+    def get_settings(request: Request, body: bytes) -> Any:
+        return settings(explorer)
 
     def get_thumbnail(request: Request, body: bytes) -> Response:
         example_id = request.path_params["example"]
         if example_id not in examples():
-            return PlainTextResponse("There is no such example.", status_code=404)
-        return Response(thumbnail(example_id), media_type="image/jpeg", headers={"Cache-Control": "max-age=86400"})
+            raise GoneError("There is no such example.")
+        return Response(thumbnail(example_id), media_type="image/jpeg", headers=FOREVER)
 
     def get_photo(request: Request, body: bytes) -> Response:
         return Response(explorer.photo(request.path_params["token"]).display, media_type="image/jpeg", headers=FOREVER)
@@ -96,7 +97,7 @@ def routes(explorer: Explorer) -> list[Route | Mount]:
     def get_download(request: Request, body: bytes) -> Response:
         study, kind = explorer.kept_study(request.path_params["token"]), request.path_params["kind"]
         if kind not in DOWNLOADS:
-            return PlainTextResponse("There is no such download.", status_code=404)
+            raise GoneError("There is no such download.")
         content, media_type = download(explorer, study, kind, Shown.of(request.query_params, study))
         name = study.photo.example or slug(request.query_params.get("name", ""))
         headers = attachment(name, str(study.analysis.resolution), kind=kind)

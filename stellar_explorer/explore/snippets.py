@@ -1,4 +1,4 @@
-"""How each picture is made: a line to read, and Python that makes it.
+"""How each picture is made: its formula, a line to read, and Python that makes it.
 
 {threshold}, {kept}, {token}, {basis} and {style} are filled in by the browser.
 """
@@ -50,7 +50,7 @@ plt.savefig("{file}.png")
 """
 
 
-def recipes(*, resolution: int, patch_grid: tuple[int, int], num_tokens: int) -> dict[str, str]:
+def formulas(*, resolution: int, patch_grid: tuple[int, int], num_tokens: int) -> dict[str, str]:
     """One line a layer."""
     rows, cols = patch_grid
     return {

@@ -11,7 +11,7 @@ from PIL import Image
 from stellar_explorer.examples import examples
 from stellar_explorer.explore.downloads import heaviest
 from stellar_explorer.explore.package import ALIGNMENT, pack, package
-from stellar_explorer.explore.snippets import code, recipes
+from stellar_explorer.explore.snippets import code, formulas
 from stellar_explorer.views.diagnostics import explained_variance, residual, row_entropy
 from stellar_explorer.views.figure import drawn
 from stellar_explorer.views.masks import photo_masks
@@ -19,7 +19,7 @@ from stellar_explorer.views.palette import palette
 
 MANIFEST = ("token", "address", "model", "resolution", "patch_size", "patch_grid", "image_size", "num_tokens", "width",
             "seconds", "bytes", "explained", "entropy", "entropy_max", "residual_scale", "similarity_kept", "palette",
-            "concepts", "bases", "arrays", "recipes", "code", "downloads", "coarse")
+            "concepts", "bases", "arrays", "formulas", "code", "downloads", "coarse")
 
 
 def decode(data: bytes, layout: dict) -> dict[str, np.ndarray]:
@@ -68,7 +68,7 @@ def test_the_manifest_is_json_and_keeps_the_contract(study):
     assert [concept["token"] for concept in analysis["concepts"]] == list(range(16))
     assert sum(concept["mass"] for concept in analysis["concepts"]) == pytest.approx(1, abs=1e-4)
     assert all(0 <= share <= 1 for concept in analysis["concepts"] for share in concept["centroid"])
-    assert set(analysis["recipes"]) == set(analysis["code"])
+    assert set(analysis["formulas"]) == set(analysis["code"])
     for address in (analysis["address"], manifest["photo"]["address"], *analysis["downloads"].values()):
         assert address.startswith("stellar/")  # relative: the page may live under a folder
 
@@ -153,7 +153,7 @@ def test_the_largest_analysis_is_small_enough_to_send(explorer):
     assert sent <= 600_000, f"{len(package(study).data)} + {len(study.photo.display)}"
 
 
-# --- recipes ---
+# --- formulas and code ---
 
 FILES = {"features": "features.png", "low_rank": "low_rank.png", "concepts": "concepts.png", "concept": "concept_3.png"}
 SAVED = {**FILES, "photo": "fitted.png", "similarity": "similarity.png", "residual": "residual.png",
@@ -217,8 +217,8 @@ def test_the_code_makes_the_picture_that_is_shown(layer, tmp_path, monkeypatch, 
         np.testing.assert_allclose(picture.astype(int), expected, atol=1)
 
 
-def test_recipes_are_one_line_and_fill_up():
-    for text in recipes(resolution=448, patch_grid=(19, 28), num_tokens=16).values():
+def test_formulas_are_one_line_and_fill_up():
+    for text in formulas(resolution=448, patch_grid=(19, 28), num_tokens=16).values():
         assert "\n" not in text and "{" not in filled(text)
     for text in code(model="nano", resolution=448, num_tokens=16).values():
         assert "{" not in filled(text)
