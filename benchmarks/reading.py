@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from index.build.decoding import decoded_ahead, num_cores
+from index.build.decoding import decoded_ahead
+from photos.cores import usable_cores
 from photos.sources.open import find_photos, open_source
 from train.config import DataConfig
 from train.data.photos import open_photos
@@ -35,7 +36,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
         draw(root, options.photos)
-        print(f"{num_cores()} cores, the best of {options.turns}\n\n| | |\n|---|---:|")
+        print(f"{usable_cores()} cores, the best of {options.turns}\n\n| | |\n|---|---:|")
         for name, measure in measures(root).items():
             value, unit = max((measure() for _ in range(options.turns)), key=lambda found: found[0])
             print(f"| {name} | {1000 / value:,.0f} ms |" if unit == "times a second" else

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import queue
 import threading
 from collections import deque
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from photos.cores import usable_cores
 from photos.decoding import open_photo
 from photos.fitting import resized
 from photos.limits import LOCAL, Limits
@@ -50,7 +50,7 @@ def decoded_ahead(
     Threads, not processes: Pillow lets go of the interpreter's lock while it decodes, resizes and compresses, so two
     threads decode 1.9 times what one does, and nothing has to be copied between processes.
     """
-    num_workers = num_workers or num_cores()
+    num_workers = num_workers or usable_cores()
     futures: deque[tuple[SourcePhoto, Future[Prepared]]] = deque()
 
     def finished() -> Iterator[tuple[SourcePhoto, Prepared]]:
@@ -134,8 +134,3 @@ def read_ahead(photos: Iterable[SourcePhoto | BadPhoto]) -> Iterator[SourcePhoto
             yield item
     finally:
         stopped.set()
-
-
-def num_cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any, ClassVar
 
+import numpy as np
+
 from index.query import query_checks as check
 
 MOST_DEPTH = 8
@@ -20,6 +22,17 @@ class Query:
 
     def __init_subclass__(cls) -> None:
         Query.kinds[cls.kind] = cls
+        # Before @dataclass gives the class its own, which cannot compare arrays.
+        cls.__eq__, cls.__hash__ = Query.__eq__, Query.__hash__  # type: ignore[method-assign]
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self._values()))
+
+    def _values(self) -> tuple:
+        return tuple(comparable(getattr(self, one.name)) for one in fields(self))  # type: ignore[arg-type]
 
     def parts(self) -> tuple[Query, ...]:
         """The queries that this one is made of, in reading order."""
@@ -43,7 +56,7 @@ class Query:
         said: dict[str, Any] = {"kind": self.kind}
         for one in fields(self):  # type: ignore[arg-type]
             value = getattr(self, one.name)
-            if value != one.default:
+            if comparable(value) != one.default:
                 said[one.name] = check.packed(value) if one.metadata.get("packed") else plain(value)
         return said
 
@@ -60,6 +73,13 @@ class Query:
             check.refuse(f"The query is {depth} levels deep; at most {MOST_DEPTH} are allowed")
         if (found := sum(1 for _ in self.leaves())) > MOST_PARTS:
             check.refuse(f"The query has {found} parts; at most {MOST_PARTS} are allowed")
+
+
+def comparable(value: Any) -> Any:
+    """A field's value with its vectors as bytes."""
+    if isinstance(value, tuple):
+        return tuple(map(comparable, value))
+    return value.tobytes() if isinstance(value, np.ndarray) else value
 
 
 def plain(value: Any) -> Any:

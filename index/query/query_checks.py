@@ -19,7 +19,7 @@ MOST_CONCEPTS = 256  # of one photo that is given by its vectors
 SHORTEST = 1e-6  # a vector has a direction from here on
 LARGEST = 1e18  # the squares of larger values would leave float32
 
-Vector = tuple[float, ...]
+Vector = np.ndarray  # (D,) float32, not to be written to
 
 
 def whole_number(value: Any, name: str) -> int:
@@ -45,7 +45,7 @@ def several(value: Any, name: str, most: int) -> tuple:
 
 
 def vector(value: Any, name: str) -> Vector:
-    """A list, an array or base64 of little-endian float32 -> float32 values, of any length but zero."""
+    """A list, an array or base64 of little-endian float32 -> a vector of any length but zero."""
     if isinstance(value, str):
         value = unpacked(value, name)
     several(value, name, MOST_WIDTH)
@@ -57,7 +57,9 @@ def vector(value: Any, name: str) -> Vector:
         refuse(f"{name} must be one vector, found the shape {numbers.shape}")
     if not (np.abs(numbers) < LARGEST).all() or np.linalg.norm(numbers) < SHORTEST:
         refuse(f"{name} must be finite and not zero, found the length {np.linalg.norm(numbers):g}")
-    return tuple(numbers.astype(np.float32).tolist())
+    kept = numbers.astype(np.float32)
+    kept.flags.writeable = False
+    return kept
 
 
 def vectors(value: Any, name: str) -> tuple[Vector, ...]:
@@ -67,7 +69,7 @@ def vectors(value: Any, name: str) -> tuple[Vector, ...]:
     return checked
 
 
-def shares(value: Any, name: str, expected: int) -> Vector:
+def shares(value: Any, name: str, expected: int) -> tuple[float, ...]:
     """As many numbers of 0 or more as there are vectors, not all 0."""
     checked = tuple(number(share, name, 0, LARGEST) for share in several(value, name, MOST_CONCEPTS))
     if len(checked) != expected:
@@ -90,7 +92,7 @@ def box(value: Any, name: str) -> tuple[float, float, float, float]:
 
 def packed(value: Vector | tuple[Vector, ...]) -> Any:
     """A vector -> base64 of little-endian float32; several -> a list of those."""
-    if value and isinstance(value[0], tuple):
+    if isinstance(value, tuple):
         return [packed(one) for one in value]
     return base64.b64encode(np.asarray(value, "<f4").tobytes()).decode("ascii")
 

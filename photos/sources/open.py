@@ -150,7 +150,13 @@ def of_config(tables: list[str], config: str | None, shown: str) -> list[str]:
 
 def open_source(name: str | os.PathLike[str], *, limits: Limits = LOCAL, **options: object) -> Source:
     """`find_photos`, to be gone through as bytes. Raises SourceError, also for columns of what has none."""
-    return within(with_its_columns(name, options).source(limits=limits), limits)
+    return source_of(with_its_columns(name, options), limits)
+
+
+def source_of(photos: Photos, limits: Limits) -> Source:
+    """Files have their limits from when they are read; what lies in tables and archives is given them afterwards."""
+    source = photos.source(limits=limits)
+    return replace(source, limits=limits) if isinstance(photos, Files) else within(source, limits)
 
 
 def with_its_columns(name: str | os.PathLike[str], options: dict) -> Photos:
@@ -175,9 +181,9 @@ def open_sources(names: Sequence[str], *, limits: Limits = LOCAL, **options: obj
     for name in names:
         if name not in single:
             photos = found[name] if name not in ends else named(found[name], readable(ends[name].as_posix()))
-            sources.append(within(photos.source(limits=limits), limits))
+            sources.append(source_of(photos, limits))
         elif name == single[0]:  # the others follow it
-            sources.append(within(files([absolute(name) for name in single]).source(limits=limits), limits))
+            sources.append(source_of(files([absolute(name) for name in single]), limits))
     return joined(sources)
 
 

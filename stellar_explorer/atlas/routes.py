@@ -9,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from stellar_explorer.analysis import GoneError
 from stellar_explorer.atlas.atlases import Atlases
+from stellar_explorer.kept.tokens import GoneError
 from stellar_explorer.server.admission import Kind
-from stellar_explorer.server.answers import FOREVER, FRESH, answered
+from stellar_explorer.server.answers import FOREVER, answered
+from stellar_explorer.server.attachment import attachment
 from stellar_explorer.server.request import json_object
 
 KINDS = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
@@ -43,7 +44,7 @@ def atlas_routes(atlases: Atlases) -> list[Route]:
             ids = ids_of(json_object(body)["ids"])
         except (ValueError, KeyError):
             raise ValueError('Send {"ids": [...]} with the numbers of concepts.') from None
-        headers = {**FRESH, "Content-Disposition": f'attachment; filename="stellar-atlas-selection.{kind}"'}
+        headers = attachment("atlas", kind=f"selection.{kind}")
         table = atlases.export(request.path_params["name"], ids, kind)
         return Response(table, media_type=KINDS[kind], headers=headers)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from stellar_explorer.analysis import Explorer
 from stellar_explorer.examples import examples
 from stellar_explorer.explore.package import package
 from stellar_explorer.explore.routes import DEFAULT_RESOLUTION
+from stellar_explorer.explorer import Explorer
 from stellar_explorer.page.panel import panel
 
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from threading import Lock, RLock, Thread, Timer, main_thread
 from typing import TYPE_CHECKING, Any
 
-from stellar_explorer.analysis import Explorer, GoneError, display_name
+from stellar_explorer.analysis import display_name
 from stellar_explorer.examples import examples
+from stellar_explorer.explorer import Explorer
+from stellar_explorer.kept.tokens import GoneError
 from stellar_explorer.photo import printable
 from stellar_explorer.retrieve.example_collection import cache_folder, example_collection
 from stellar_explorer.retrieve.own_photos import OwnPhotos
@@ -24,8 +26,9 @@ from stellar_explorer.server.request import flag, number
 if TYPE_CHECKING:
     from index.concept_index import ConceptIndex
     from index.query.queries import PhotoResult
-    from index.records import ModelIdentity
+    from index.records import EncodedPhoto, ModelIdentity
     from model.operations.thresholds import ConceptThresholds
+    from photos.sources.source import SourcePhoto
     from stellar_explorer.retrieve.queries import Asked
 
 EXAMPLES = "examples"
@@ -99,6 +102,7 @@ class Collections:
         self._lock, self._starting = RLock(), Lock()
         self._hashes: dict[str, str] = {}
         self._thresholds: dict[str, ConceptThresholds] = {}
+        self._encode = explorer.one_at_a_time(self._encode_one)
         self._is_started, self._looked, self._sweeper = False, -LOOK_SECONDS, None
         self._is_closed, self._maker = False, None
         self._examples = Entry(EXAMPLES, "Example photos")
@@ -223,12 +227,11 @@ class Collections:
         with self._lock:
             if name in self._own:
                 return name
-        identity, stellar = self.identity, self._explorer.stellar(self._explorer.models[0])
+        identity = self.identity
         with self._lock:
             if name not in self._own:
                 self._make_room()
-                self._own[name] = OwnPhotos(identity, stellar, alone=self._explorer.alone,
-                                             room_for=self._explorer.room_for)
+                self._own[name] = OwnPhotos(identity, self._encode, room_for=self._explorer.room_for)
                 if self._sweeper is None:
                     atexit.register(self.close)
                     self._sweep_later()
@@ -311,6 +314,12 @@ class Collections:
         model = self._explorer.models[0]
         return identity_of(model, self._explorer.stellar(model), self._hash(model), resolution=RESOLUTION)
 
+    def _encode_one(self, photo: SourcePhoto) -> EncodedPhoto:
+        """By the Explorer's first model. ValueError, one sentence, for what cannot be opened."""
+        from index.build.encoding import encode_one
+
+        return encode_one(self._explorer.stellar(self._explorer.models[0]), photo, resolution=RESOLUTION)
+
     def _make_examples(self) -> None:
         entry, num_photos = self._examples, len(examples())
 
@@ -321,13 +330,13 @@ class Collections:
 
         try:
             model = self._explorer.models[0]
-            stellar, identity = self._explorer.stellar(model), self.identity
+            identity = self.identity
             try:
-                index = example_collection(stellar, identity, self._cache or cache_folder(), on_photo=on_photo)
+                index = example_collection(self._encode, identity, self._cache or cache_folder(), on_photo=on_photo)
             except OSError:  # a home that cannot be written to: then for this run alone
                 entry.progress = 0.0
                 self._temporary = tempfile.TemporaryDirectory(prefix="stellar-", ignore_cleanup_errors=True)
-                index = example_collection(stellar, identity, Path(self._temporary.name), on_photo=on_photo)
+                index = example_collection(self._encode, identity, Path(self._temporary.name), on_photo=on_photo)
             entry.model, entry.progress = model, 1.0
             entry.index = index
         except (ValueError, OSError) as error:

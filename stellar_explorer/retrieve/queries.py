@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from index.query.sets import covered, mass_in_box
-from stellar_explorer.analysis import Analysis, Explorer, display_name
+from stellar_explorer.analysis import Analysis, display_name
+from stellar_explorer.explorer import Explorer
 from stellar_explorer.server.request import numbers, text, whole
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Asked:
             others = [other.id for other in index.concepts_of(concept.photo) if other.id != concept.id]
             own, *vectors = index.vectors([concept.id, *others])
             self._remember_copy(index, concept.photo)
-            return {"kind": "concept", "vector": packed(own), "others": [packed(vector) for vector in vectors]}
+            return {"kind": "concept", "vector": own, "others": vectors}
         if said.get("kind") not in ("photo", "box"):
             raise ValueError("Of another collection one asks for a concept, a box or a photo.")
         photo = whole_number(said.get("photo"))
@@ -119,7 +119,7 @@ class Asked:
             raise ValueError("Nothing lies in this box; draw a larger one.")
         self._remember_copy(index, photo)
         return {"kind": said["kind"], **({"box": list(box)} if box else {}),
-                "vectors": [packed(vector) for vector in index.vectors([concept.id for concept, _ in held])],
+                "vectors": index.vectors([concept.id for concept, _ in held]),
                 "masses": [mass for _, mass in held],
                 "tokens": [concept.token for concept, _ in held]}
 
@@ -144,10 +144,10 @@ class Asked:
             token = said.get("token")
             if type(token) is not int or not 0 <= token < analysis.num_tokens:
                 raise ValueError(f"A concept of this photo has a number from 0 to {analysis.num_tokens - 1}.")
-            return {"kind": "concept", "vector": packed(vectors[token]),
-                    "others": [packed(vectors[other]) for other in heavy if other != token]}
+            return {"kind": "concept", "vector": vectors[token],
+                    "others": [vectors[other] for other in heavy if other != token]}
         if kind == "photo":
-            return {"kind": "photo", "vectors": [packed(vectors[token]) for token in heavy],
+            return {"kind": "photo", "vectors": vectors[heavy],
                     "masses": [float(analysis.mass[token]) for token in heavy], "tokens": heavy}
         if kind == "box":
             box = numbers(said.get("box"), 4, "The box")
@@ -155,7 +155,7 @@ class Asked:
             held = [token for token in heavy if inside[token] > 0]
             if not held:
                 raise ValueError("Nothing lies in this box; draw a larger one.")
-            return {"kind": "box", "box": list(box), "vectors": [packed(vectors[token]) for token in held],
+            return {"kind": "box", "box": list(box), "vectors": vectors[held],
                     "masses": [float(inside[token]) for token in held], "tokens": held}
         raise ValueError("Of a study one asks for a concept, a box or the photo.")
 
@@ -172,7 +172,3 @@ def mass_inside(analysis: Analysis, box: tuple[float, ...]) -> np.ndarray:
 def whole_number(value: Any) -> int:
     """Of a concept, of a photo or of a token."""
     return whole(value, "The number of a concept or photo")
-
-
-def packed(vector: np.ndarray) -> str:
-    return base64.b64encode(np.ascontiguousarray(vector, "<f4").tobytes()).decode("ascii")

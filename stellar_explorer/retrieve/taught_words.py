@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from index.concept_index import ConceptIndex
+from index.query import query_checks as check
 from index.query.directions import direction
 from index.query.query_language import TaughtQuery
 from index.query.taught import TaughtWord, background, brought, named_by
 from index.query.teaching import MOST_EXAMPLES, check_counts, checked_word, learn
-from stellar_explorer.retrieve.queries import Asked, packed, whole_number
+from stellar_explorer.retrieve.queries import Asked, whole_number
 from stellar_explorer.server.request import check_fields, entries, text
 
 MOST_WORDS = 32  # of one visitor
@@ -39,7 +40,8 @@ def teach(asked: Asked, index: ConceptIndex, name: str, said: dict[str, Any]) ->
     vectors = [np.stack([vector_of(asked, index, said) for said in side.values()]) for side in (yes, no)]
     marked = [key[2] for side in (yes, no) for key in side if key[:2] == ("concept", name)]
     classifier = learn(*vectors, background(index, marked))
-    return {"word": word, "weights": packed(classifier.weights), "bias": classifier.bias, "model": index.model.sha256}
+    return {"word": word, "weights": check.packed(classifier.weights), "bias": classifier.bias,
+            "model": index.model.sha256}
 
 
 def names(asked: Asked, index: ConceptIndex, said: dict[str, Any]) -> dict[str, Any]:

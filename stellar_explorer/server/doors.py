@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from inspect import Parameter
 
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stellar_explorer.server.answers import FRESH, GONE_AWAY, MOST_QUERY, TooLargeError, whole_body
+from stellar_explorer.kept.tokens import GoneError
+from stellar_explorer.server.answers import FRESH, MOST_QUERY, REFUSED, refusal, whole_body
 from stellar_explorer.server.request import check_fields, choice, entries, json_object, json_value
 
 API = "/gradio_api/"
@@ -48,21 +49,11 @@ class Doors:
             await self.app(scope, receive, send)
 
     async def _ask(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        refused: Response | None = None
-        body = b""
         try:
             body = await whole_body(Request(scope, receive), MOST_MCP if MCP.match(path) else MOST_QUERY)
             self._check(path, body)
-        except TooLargeError as error:
-            refused = PlainTextResponse(str(error), 413, headers=FRESH)
-        except LookupError as error:
-            refused = PlainTextResponse(str(error.args[0]), 404, headers=FRESH)
-        except ValueError as error:
-            refused = PlainTextResponse(str(error), 400, headers=FRESH)
-        except ClientDisconnect:
-            refused = Response(status_code=GONE_AWAY)
-        if refused is not None:
-            await refused(scope, receive, send)
+        except REFUSED as error:
+            await refusal(error)(scope, receive, send)
             return
         is_given = is_refused = False
 
@@ -84,7 +75,7 @@ class Doors:
         await self.app(scope, given, plainly)
 
     def _check(self, path: str, body: bytes) -> None:
-        """ValueError for what is no request; LookupError for what it is not a request to."""
+        """ValueError for what is no request; GoneError for what it is not a request to."""
         if MCP.match(path):
             if body:  # a notification may have none
                 json_value(body)
@@ -95,7 +86,7 @@ class Doors:
         # Gradio's page asks so, with a number, for what does not wait in its queue.
         is_by_number = path == f"{API}run/predict" and said.get("fn_index") is not None
         if named and named[2] not in endpoints and not is_by_number:
-            raise LookupError(f"There is no such endpoint; there are {' and '.join(sorted(endpoints))}.")
+            raise GoneError(f"There is no such endpoint; there are {' and '.join(sorted(endpoints))}.")
         if named and named[1] == "call/v2":
             check_fields(said, (one.name for one in endpoints[named[2]] if one.default is Parameter.empty),
                          (one.name for one in endpoints[named[2]]), "What is asked for")

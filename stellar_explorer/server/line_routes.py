@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from stellar_explorer.analysis import MOST_LEASED, Explorer
+from stellar_explorer.explorer import MOST_LEASED, Explorer
 from stellar_explorer.server.admission import admission, visitor_of
-from stellar_explorer.server.answers import FRESH, TooLargeError, whole_body
+from stellar_explorer.server.answers import FRESH, REFUSED, refusal, whole_body
 from stellar_explorer.server.request import json_value
 
 MOST_TOLD = 4096  # bytes: 24 tokens of 32 letters, and more
@@ -22,15 +22,20 @@ def line_routes(explorer: Explorer) -> list[Route]:
 
     async def shown(request: Request) -> Response:
         try:
-            tokens = json_value(await whole_body(request, MOST_TOLD))
-            if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
-                raise ValueError
-        except TooLargeError as error:
-            return PlainTextResponse(str(error), status_code=413, headers=FRESH)
-        except ValueError:
-            said = f"Send a list of at most {MOST_LEASED} texts."
-            return PlainTextResponse(said, status_code=400, headers=FRESH)
-        explorer.lease(tokens)
-        return Response(status_code=204, headers=FRESH)
+            explorer.lease(texts(await whole_body(request, MOST_TOLD)))
+            return Response(status_code=204, headers=FRESH)
+        except REFUSED as error:
+            return refusal(error)
 
     return [Route("/stellar/line.json", place), Route("/stellar/shown", shown, methods=["POST"])]
+
+
+def texts(body: bytes) -> list[str]:
+    """ValueError, one sentence, for what is no list of texts."""
+    try:
+        found = json_value(body)
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise ValueError(f"Send a list of at most {MOST_LEASED} texts.")
+    return found

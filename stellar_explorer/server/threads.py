@@ -6,12 +6,12 @@ a thread: numpy's `eigh` of 384 x 384 took 0.42 s in each of eight requests at o
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
+
+from photos.cores import usable_cores
 
 # Of libraries that are not loaded yet: they look here when they are.
 VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -22,32 +22,6 @@ def budget() -> int:
     """Threads that compute at once: the cores that this process may use, or OMP_NUM_THREADS where somebody set it."""
     said = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     return int(said) if said.isdecimal() and int(said) else usable_cores()
-
-
-def usable_cores(system: Path = Path("/sys")) -> int:
-    """Those that this process may run on, each once whatever its hyperthreads, and no more than its container's share.
-    """
-    may_run_on = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    siblings = set()
-    for cpu in may_run_on:
-        try:
-            threads = system / f"devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
-            siblings.add(threads.read_text(encoding="utf-8"))
-        except OSError:  # no Linux: nothing is known of siblings
-            siblings.add(cpu)
-    return max(1, math.ceil(min(len(siblings), container_share(system / "fs" / "cgroup"))))
-
-
-def container_share(cgroup: Path) -> float:
-    """In cores; infinite where there is no bound. Of control groups of either version."""
-    for files in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
-        try:
-            quota, period = " ".join((cgroup / file).read_text(encoding="utf-8") for file in files).split()
-            if int(quota) > 0:  # "max" is no number, and -1 none either
-                return int(quota) / int(period)
-        except (OSError, ValueError, ZeroDivisionError):
-            continue
-    return math.inf
 
 
 def share_threads() -> int:

@@ -6,7 +6,6 @@ what was broken off for ever.
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from collections import OrderedDict
@@ -16,21 +15,14 @@ from threading import Lock
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from stellar_explorer.analysis import GoneError
+from stellar_explorer.kept.tokens import GoneError
 from stellar_explorer.photo import MAX_BYTES, printable
-from stellar_explorer.server.admission import admission, visitor_of
-from stellar_explorer.server.answers import (
-    ARRIVAL_SECONDS,
-    FRESH,
-    GONE_AWAY,
-    TooLargeError,
-    declared_length,
-    whole_body,
-)
+from stellar_explorer.server.admission import visitor_of
+from stellar_explorer.server.answers import FRESH, REFUSED, TooLargeError, arrived, refusal
 from stellar_explorer.server.line import BusyError, Visitor
 
 ADDRESS = "/gradio_api/upload"
@@ -39,6 +31,7 @@ SECONDS = 600.0  # from an upload to the question about it
 MOST_FILES = 8  # of one request
 MOST_BYTES = 256 * 2**20
 FORM_BYTES = 64 * 1024  # the parts' own headers
+TOO_LARGE = "This photo is larger than"
 PAUSE = 30  # seconds that a client is told to wait where there is no room
 
 
@@ -66,7 +59,7 @@ class Uploads:
         """-> what the client asks about it by. A visitor who sends much loses their own oldest; BusyError where all
         visitors together have sent too much."""
         if len(data) > MAX_BYTES:
-            raise TooLargeError(f"The photo is larger than {MAX_BYTES // 2**20} MB; save a smaller copy.")
+            raise TooLargeError(f"{TOO_LARGE} {MAX_BYTES // 2**20} MB; send a smaller one.")
         with self._lock:
             self._forget_old()
             own = [path for path, kept in self._kept.items() if kept.visitor == visitor]
@@ -96,24 +89,12 @@ def upload_routes(uploads: Uploads) -> list[Route]:
     """Before Gradio's own routes: theirs of the same address is then never reached."""
 
     async def upload(request: Request) -> Response:
-        visitor, limit = visitor_of(request), MAX_BYTES + FORM_BYTES
         try:
-            with admission().arriving(min(declared_length(request), limit), visitor):
-                async with asyncio.timeout(ARRIVAL_SECONDS):
-                    body = await whole_body(request, limit)
-                files = await files_of(request, body)
-                return JSONResponse([uploads.put(data, name, visitor) for name, data in files], headers=FRESH)
-        except TooLargeError:
-            said = f"The photo is larger than {MAX_BYTES // 2**20} MB; save a smaller copy."
-            return PlainTextResponse(said, status_code=413, headers=FRESH)
-        except BusyError as error:
-            return PlainTextResponse(str(error), status_code=503, headers={**FRESH, "Retry-After": str(error.seconds)})
-        except ValueError as error:
-            return PlainTextResponse(str(error), status_code=400, headers=FRESH)
-        except ClientDisconnect:
-            return Response(status_code=GONE_AWAY)
-        except TimeoutError:
-            return PlainTextResponse("The photo did not arrive in time; try again.", status_code=408, headers=FRESH)
+            files = await files_of(request, await arrived(request, MAX_BYTES + FORM_BYTES, TOO_LARGE))
+            visitor = visitor_of(request)
+            return JSONResponse([uploads.put(data, name, visitor) for name, data in files], headers=FRESH)
+        except REFUSED as error:
+            return refusal(error)
 
     return [Route(ADDRESS, upload, methods=["POST"])]
 

@@ -340,7 +340,7 @@ def test_addresses(assets, runs):
     found = client.get(f"/stellar/models/{key}.json").json()
     assert [picture["step"] for picture in found["pictures"]] == [500, 1000] and ["note", HOSTILE] in found["recipe"]
     picture = client.get("/" + found["pictures"][-1]["address"])
-    assert picture.headers["content-type"] == "image/png" and picture.headers["x-content-type-options"] == "nosniff"
+    assert picture.headers["content-type"] == "image/png" and "private" in picture.headers["cache-control"]
     assert picture.content == (folder / "pictures" / "step-001000.png").read_bytes()
     for address in ("nothing.json", "..%2F..%2Fetc%2Fpasswd.json", f"{key}/pictures/7.png", "no/pictures/500.png"):
         assert client.get(f"/stellar/models/{address}").status_code == 404

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stellar_explorer.server.threads import container_share, usable_cores
+from photos.cores import container_share, usable_cores
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SAID = """

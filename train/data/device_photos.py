@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -13,6 +12,7 @@ import torchvision.transforms.v2 as T
 import torchvision.transforms.v2.functional as TF
 from torch import Tensor
 
+from photos.cores import usable_cores
 from train.config import DataConfig, TrainConfig
 from train.data.device_crops import cut, draw_boxes
 from train.data.photos import Batch, DataError, Photos, Plan, check_bad, num_views, seed_of
@@ -44,7 +44,7 @@ class DevicePhotos:
         check_room(len(mine), config, device)
         pixels = torch.zeros(len(mine), canvas, 3, canvas, dtype=torch.uint8, device=device)
         sizes, names, bad = [], [], []
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None) as pool:
+        with ThreadPoolExecutor(usable_cores()) as pool:
             for begin in range(0, len(mine), CHUNK):
                 chosen = mine[begin : begin + CHUNK]
                 chunk = torch.zeros(len(chosen), *pixels.shape[1:], dtype=torch.uint8)
