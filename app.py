@@ -80,7 +80,7 @@ def main() -> int:
     share_threads()
     few_arenas()
     from model.checkpoints.checkpoint import PUBLISHED, SHIPPED
-    from stellar_explorer.analysis import Explorer
+    from stellar_explorer.explorer import Explorer
     from stellar_explorer.models.library import Library
     from stellar_explorer.page.demo import build, launch
     from stellar_explorer.retrieve.collections import Collections

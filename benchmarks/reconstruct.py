@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from benchmarks.encode import interleaved
 from model.stellar import Stellar
-from stellar_explorer.analysis import Explorer
 from stellar_explorer.examples import examples
+from stellar_explorer.explorer import Explorer
 from stellar_explorer.reconstruct.reconstructions import Reconstructions
 from stellar_explorer.reconstruct.settings import Settings
 

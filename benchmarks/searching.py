@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from benchmarks.queries import TOKENS, photos
 from index.concept_index import ConceptIndex
-from stellar_explorer.analysis import Explorer
+from stellar_explorer.explorer import Explorer
 from stellar_explorer.retrieve.collections import Collections
 from stellar_explorer.retrieve.routes import collections_routes
 

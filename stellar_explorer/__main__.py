@@ -20,7 +20,7 @@ from model.targets import TakenError, check_free
 from photos.limits import KEPT_PIXELS, LOCAL, local_limits
 
 if TYPE_CHECKING:
-    from stellar_explorer.analysis import Explorer
+    from stellar_explorer.explorer import Explorer
 
 BAD_INPUT = 2  # the exit status of anything a person can mend
 RESULTS = {"figure": "localization.png", "arrays": "localization.npz", "masks": "masks.zip", "rle": "masks.json"}
@@ -110,7 +110,7 @@ def _localize(options: argparse.Namespace) -> int:
     except TakenError as error:
         return _complain(str(error))
 
-    from stellar_explorer.analysis import Explorer
+    from stellar_explorer.explorer import Explorer
 
     explorer = Explorer((options.model,))
     complaints: list[str] = []

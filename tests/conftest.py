@@ -28,7 +28,7 @@ class Page:
 @pytest.fixture(scope="session")
 def explorer():
     """nano alone, whatever the hub offers; shared, so count with one of your own."""
-    from stellar_explorer.analysis import Explorer
+    from stellar_explorer.explorer import Explorer
 
     return Explorer(("nano",))
 

@@ -23,9 +23,9 @@ SUFFIXES = (".localization.png", ".localization.npz", ".masks.zip", ".masks.json
 @pytest.fixture(autouse=True)
 def explorer(monkeypatch):
     """The command imports its Explorer when it runs: this module is what it finds."""
-    module = types.ModuleType("stellar_explorer.analysis")
+    module = types.ModuleType("stellar_explorer.explorer")
     module.Explorer = FakeExplorer
-    monkeypatch.setitem(sys.modules, "stellar_explorer.analysis", module)
+    monkeypatch.setitem(sys.modules, "stellar_explorer.explorer", module)
 
 
 @pytest.fixture

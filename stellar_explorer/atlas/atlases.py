@@ -19,8 +19,8 @@ import numpy as np
 
 from index.atlas.atlas import FILE, load
 from model.caches import can_write, private_folder
-from stellar_explorer.analysis import GoneError
 from stellar_explorer.atlas.package import MOST_POINTS, AtlasPackage, atlas_package, concept_facts, concept_table
+from stellar_explorer.kept.tokens import GoneError
 from stellar_explorer.retrieve.example_collection import cache_folder
 
 if TYPE_CHECKING:

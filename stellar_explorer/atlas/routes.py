@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from stellar_explorer.analysis import GoneError
 from stellar_explorer.atlas.atlases import Atlases
+from stellar_explorer.kept.tokens import GoneError
 from stellar_explorer.server.admission import Kind
 from stellar_explorer.server.answers import FOREVER, FRESH, answered
 from stellar_explorer.server.request import json_object

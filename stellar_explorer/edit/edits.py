@@ -14,12 +14,13 @@ from PIL import Image
 
 from model.factorization import Factorization
 from model.operations.editing import Edit, edited
-from stellar_explorer.analysis import Analysis, Explorer
+from stellar_explorer.analysis import Analysis
 from stellar_explorer.edit.recipe import Recipe
+from stellar_explorer.explorer import Explorer
 from stellar_explorer.photo import printable
 
 if TYPE_CHECKING:
-    from stellar_explorer.analysis import Study
+    from stellar_explorer.kept.studies import Study
 
 JPEG_QUALITY = 92
 

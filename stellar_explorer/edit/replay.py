@@ -29,8 +29,9 @@ def replay(
     opened = {name: open_photo(path, limits=limits) for name, path in paths.items()}
     picture = open_photo(photo, limits=limits)
 
-    from stellar_explorer.analysis import Explorer, display_name
+    from stellar_explorer.analysis import display_name
     from stellar_explorer.edit.edits import Editor, check_recipe
+    from stellar_explorer.explorer import Explorer
 
     model = model or recipe.model
     explorer = Explorer((model,))

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stellar_explorer.analysis import Explorer, KeptPhoto, display_name
+from stellar_explorer.analysis import display_name
 from stellar_explorer.equivariance.changes import CHANGES, Change, changed
+from stellar_explorer.explorer import Explorer
+from stellar_explorer.kept.cache import ByteBoundedCache
+from stellar_explorer.kept.flights import Flights
+from stellar_explorer.kept.photos import KeptPhoto
 from stellar_explorer.photo import MIN_RESOLUTION, fit
 from stellar_explorer.reconstruct.baselines import without_folders
-from stellar_explorer.server.cache import ByteBoundedCache
-from stellar_explorer.server.flights import Flights
 from stellar_explorer.server.request import shown
 from stellar_explorer.views.palette import palette
 

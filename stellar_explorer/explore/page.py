@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stellar_explorer.analysis import Explorer
+from stellar_explorer.explorer import Explorer
 from stellar_explorer.examples import examples
 from stellar_explorer.explore.package import package
 from stellar_explorer.explore.routes import DEFAULT_RESOLUTION

@@ -10,7 +10,6 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from stellar_explorer.analysis import Explorer
 from stellar_explorer.atlas import page as atlas
 from stellar_explorer.atlas.atlases import Atlases
 from stellar_explorer.atlas.routes import atlas_routes
@@ -20,6 +19,7 @@ from stellar_explorer.equivariance.measuring import Equivariance
 from stellar_explorer.equivariance.routes import equivariance_routes
 from stellar_explorer.explore import page as explore
 from stellar_explorer.explore.routes import routes
+from stellar_explorer.explorer import Explorer
 from stellar_explorer.models import page as models
 from stellar_explorer.models.library import Library
 from stellar_explorer.models.routes import library_routes
@@ -39,6 +39,7 @@ from stellar_explorer.server.doors import Doors
 from stellar_explorer.server.guard import Names
 from stellar_explorer.server.lifespan import lifespan
 from stellar_explorer.server.line_routes import line_routes
+from stellar_explorer.server.photo_routes import photo_routes
 from stellar_explorer.server.proxy import VARIABLE, SubPath
 from stellar_explorer.server.uploads import upload_routes
 
@@ -99,7 +100,8 @@ def launch(
     Not a mounted app: Spaces' ZeroGPU hooks launch().
     """
     collections = collections or Collections(explorer)
-    addresses = [*upload_routes(demo.uploads), *routes(explorer), *line_routes(explorer),
+    addresses = [*upload_routes(demo.uploads), *photo_routes(explorer, collections), *routes(explorer),
+                 *line_routes(explorer),
                  *library_routes(library or Library(explorer.models)),
                  *collections_routes(explorer, collections), *atlas_routes(Atlases(collections)),
                  *reconstruct_routes(explorer, reconstructions),

@@ -10,9 +10,10 @@ import gradio as gr
 import numpy as np
 from gradio.data_classes import FileData
 
-from stellar_explorer.analysis import Analysis, Explorer
+from stellar_explorer.analysis import Analysis
 from stellar_explorer.explore.package import concepts
 from stellar_explorer.explore.routes import DEFAULT_RESOLUTION
+from stellar_explorer.explorer import Explorer
 from stellar_explorer.photo import MAX_RESOLUTION, MIN_RESOLUTION
 from stellar_explorer.server.admission import admission, visitor_of
 from stellar_explorer.server.fetching import fetch

@@ -57,7 +57,7 @@ def offers() -> dict[str, Offer]:
     }
 
 
-class BaselineShelf:
+class Baselines:
     """Nothing but what is offered is ever loaded, and one of a kind is kept: the largest take gigabytes."""
 
     def __init__(self, offered: Mapping[str, Offer] | None = None) -> None:

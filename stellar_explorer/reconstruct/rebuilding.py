@@ -1,4 +1,4 @@
-"""The ways to rebuild a photo that are compared: a function each, from a scene to what it made."""
+"""Who rebuilds a photo and is compared: a function each, from a scene to what it made."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Way:
-    """How a function below rebuilds a photo. needs: the kind of trained baseline that it is given, or None."""
+class Reconstructor:
+    """A function below that rebuilds a photo. needs: the kind of trained baseline that it is given, or None."""
 
     label: str
     hint: str
@@ -178,14 +178,16 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
-WAYS: dict[str, Way] = {
-    "stellar": Way("STELLAR", "its concepts, decoded", by_stellar),
-    "titok": Way("TiTok", "codes in a row", by_titok, needs="titok"),
-    "mae": Way("MAE", "some patches, the rest guessed", by_mae, needs="mae"),
-    "vqgan": Way("VQ-GAN", "ceiling: every code of the tokenizer that STELLAR's decoder predicts", by_tokenizer),
-    "svd": Way("SVD of features", "the patch features at the same rank, through the same decoder", by_feature_svd),
-    "pca": Way("PCA of patches", "floor: as many patterns of plain pixels", by_patch_pca),
-    "colours": Way("Mean colours", "floor: each concept's mean colour, where it is", by_colours),
-    "jpeg": Way("JPEG", "an ordinary file in STELLAR's bytes", by_file(Kind.JPEG)),
-    "webp": Way("WebP", "an ordinary file in STELLAR's bytes", by_file(Kind.WEBP)),
+RECONSTRUCTORS: dict[str, Reconstructor] = {
+    "stellar": Reconstructor("STELLAR", "its concepts, decoded", by_stellar),
+    "titok": Reconstructor("TiTok", "codes in a row", by_titok, needs="titok"),
+    "mae": Reconstructor("MAE", "some patches, the rest guessed", by_mae, needs="mae"),
+    "vqgan": Reconstructor("VQ-GAN", "ceiling: every code of the tokenizer that STELLAR's decoder predicts",
+                           by_tokenizer),
+    "svd": Reconstructor("SVD of features", "the patch features at the same rank, through the same decoder",
+                         by_feature_svd),
+    "pca": Reconstructor("PCA of patches", "floor: as many patterns of plain pixels", by_patch_pca),
+    "colours": Reconstructor("Mean colours", "floor: each concept's mean colour, where it is", by_colours),
+    "jpeg": Reconstructor("JPEG", "an ordinary file in STELLAR's bytes", by_file(Kind.JPEG)),
+    "webp": Reconstructor("WebP", "an ordinary file in STELLAR's bytes", by_file(Kind.WEBP)),
 }

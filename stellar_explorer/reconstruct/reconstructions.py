@@ -9,24 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stellar_explorer.analysis import Explorer, KeptPhoto, Study
+from stellar_explorer.explorer import Explorer
+from stellar_explorer.kept.cache import ByteBoundedCache
+from stellar_explorer.kept.flights import Flights
+from stellar_explorer.kept.photos import KeptPhoto
+from stellar_explorer.kept.studies import Study
 from stellar_explorer.photo import MAX_RESOLUTION, MIN_RESOLUTION, printable
-from stellar_explorer.reconstruct.baselines import BaselineShelf, Offer, without_folders
+from stellar_explorer.reconstruct.baselines import Baselines, Offer, without_folders
 from stellar_explorer.reconstruct.settings import Settings
-from stellar_explorer.server.cache import ByteBoundedCache
-from stellar_explorer.server.flights import Flights
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from stellar_explorer.reconstruct.rebuilding import Made, Scene, Way
+    from stellar_explorer.reconstruct.rebuilding import Made, Reconstructor, Scene
 
 REBUILT_BYTES, SCENES_BYTES = 48 * 2**20, 24 * 2**20
 ROW_BYTES = 2048  # of a picture's numbers and words, generously
 PHOTO = "photo"
 MEASURES = ("psnr", "ssim", "stem_distance", "lpips")
 ORDERS = {"best": "best_first", "mass": "heaviest_first"}
-# What of the settings a way depends on: with the rest changed, its picture is the same.
+# What of the settings a reconstructor depends on: with the rest changed, its picture is the same.
 DEPENDS_ON = {"stellar": ("kept",), "titok": ("titok",), "mae": ("mae", "visible", "pattern"), "vqgan": (),
               "colours": ("kept",)}
 STEM_SOURCE = "nano"
@@ -77,8 +79,8 @@ def stem_of_nano() -> nn.Module:
 class Reconstructions:
     """Over the Explorer's studies: a photo is encoded once, and whatever is asked after that decodes what was kept.
 
-    baselines: what may be chosen, by name; by default TiTok and MAE as `baseline_shelf` offers them. stem: the network
-    in whose features distances are measured where the model itself has none; where it gives None there is no such one.
+    baselines: what may be chosen, by name; by default TiTok and MAE as `offers` has them. stem: the network in whose
+    features distances are measured where the model itself has none; where it gives None there is no such one.
     """
 
     def __init__(
@@ -90,10 +92,10 @@ class Reconstructions:
         rebuilt_bytes: int = REBUILT_BYTES,
     ) -> None:
         self.explorer = explorer
-        self.shelf = BaselineShelf(baselines)
+        self.baselines = Baselines(baselines)
         self._stem_elsewhere = stem
         self._rebuilt: ByteBoundedCache[Rebuilt] = ByteBoundedCache(rebuilt_bytes)
-        self._scenes: ByteBoundedCache[tuple[Scene, Yardstick]] = ByteBoundedCache(SCENES_BYTES)
+        self._scenes: ByteBoundedCache[tuple[Scene, PictureMeasures]] = ByteBoundedCache(SCENES_BYTES)
         self._budgets: ByteBoundedCache[list[Budget]] = ByteBoundedCache(2**20)
         self._flights = Flights()  # who asks for the same again meanwhile finds it made
         self._make, self._spend = explorer.one_at_a_time(self._rebuild), explorer.one_at_a_time(self._decode_budget)
@@ -113,55 +115,55 @@ class Reconstructions:
 
     def rebuilt(self, study: Study, name: str, settings: Settings) -> Rebuilt:
         """ValueError, one sentence, for what cannot be asked; what cannot be had says why in the answer."""
-        way = self.way(name)
+        reconstructor = self.reconstructor(name)
         settings.tokens(study.analysis.num_tokens)
-        if way.needs:
-            self.shelf.check(way.needs, getattr(settings, way.needs))
+        if reconstructor.needs:
+            self.baselines.check(reconstructor.needs, getattr(settings, reconstructor.needs))
         key = (study.token, name, *settings_that_matter(name, settings))
         with self._flights.alone(key):
             rebuilt = self._rebuilt.get(key)
             if rebuilt is None:
-                rebuilt = self._attempt(study, name, way, settings)
+                rebuilt = self._attempt(study, name, reconstructor, settings)
                 if rebuilt.missing is None:  # what is missing may come
                     self._rebuilt.put(key, rebuilt, rebuilt.nbytes)
             return rebuilt
 
     def all(self, study: Study, settings: Settings) -> list[Rebuilt]:
-        return [self.rebuilt(study, name, settings) for name in self.ways()]
+        return [self.rebuilt(study, name, settings) for name in self.reconstructors()]
 
-    def ways(self) -> dict[str, Way]:
-        from stellar_explorer.reconstruct.rebuilding import (
-            WAYS,  # torch and torchmetrics: the page need not wait for them
-        )
+    def reconstructors(self) -> dict[str, Reconstructor]:
+        # torch and torchmetrics: the page need not wait for them
+        from stellar_explorer.reconstruct.rebuilding import RECONSTRUCTORS
 
-        return WAYS
+        return RECONSTRUCTORS
 
-    def way(self, name: str) -> Way:
-        ways = self.ways()
-        if name not in ways:
-            raise ValueError(f"There is no picture {printable(name)}; choose {', '.join(ways)}.")
-        return ways[name]
+    def reconstructor(self, name: str) -> Reconstructor:
+        offered = self.reconstructors()
+        if name not in offered:
+            raise ValueError(f"There is no picture {printable(name)}; choose {', '.join(offered)}.")
+        return offered[name]
 
-    def _attempt(self, study: Study, name: str, way: Way, settings: Settings) -> Rebuilt:
-        rebuilt = Rebuilt(name, way.label, way.hint)
-        stellar = self.explorer.stellar(study.model)
-        chosen = getattr(settings, way.needs) if way.needs else None
+    def _attempt(self, study: Study, name: str, reconstructor: Reconstructor, settings: Settings) -> Rebuilt:
+        rebuilt = Rebuilt(name, reconstructor.label, reconstructor.hint)
+        needs, baseline = reconstructor.needs, None
+        chosen = getattr(settings, needs) if needs else None
         try:
-            baseline = self.shelf.get(way.needs, chosen, device=str(stellar.device)) if way.needs else None
-            made, picture, measures = self._make(study, way, settings, baseline)
+            if needs:
+                device = str(self.explorer.stellar(study.model).device)
+                baseline = self.baselines.get(needs, chosen, device=device)
+            made, picture, measures = self._make(study.model, *self._scene(study), reconstructor, settings, baseline)
         except ValueError as error:
             return replace(rebuilt, missing=as_sentence(without_folders(str(error))))
-        label = self.shelf.offered[chosen].label if way.needs else way.label
+        label = self.baselines.offered[chosen].label if needs else reconstructor.label
         return replace(rebuilt, label=label, picture=picture, num_tokens=made.num_tokens, num_bytes=made.num_bytes,
                        detail=made.detail, native_size=tuple(made.picture.shape[2:]), seconds=made.seconds,
                        measures=measures)
 
-    def _rebuild(self, study: Study, way: Way, settings: Settings, baseline: Any
-                 ) -> tuple[Made, np.ndarray, dict[str, float | None]]:
-        scene, yardstick = self._scene(study)
-        made = way.make(scene, self.explorer.stellar(study.model), settings, baseline)
+    def _rebuild(self, model: str, scene: Scene, measures: PictureMeasures, reconstructor: Reconstructor,
+                 settings: Settings, baseline: Any) -> tuple[Made, np.ndarray, dict[str, float | None]]:
+        made = reconstructor.make(scene, self.explorer.stellar(model), settings, baseline)
         shown = scene.as_shown(made.picture)
-        return replace(made, picture=made.picture.cpu()), as_bytes(shown), yardstick.measure(shown)
+        return replace(made, picture=made.picture.cpu()), as_bytes(shown), measures.measure(shown)
 
     # --- the token budget ---
 
@@ -179,19 +181,19 @@ class Reconstructions:
         with self._flights.alone((study.token, order)):
             budgets = self._budgets.get((study.token, order))
             if budgets is None:
-                tokens = self.orders(study)[order]
-                budgets = [self._spend(study, tokens[: count + 1]) for count in range(len(tokens))]
+                tokens, seen = self.orders(study)[order], self._scene(study)
+                budgets = [self._spend(study.model, *seen, tokens[: count + 1]) for count in range(len(tokens))]
                 self._budgets.put((study.token, order), budgets, 256 * len(budgets))
             return budgets
 
-    def _decode_budget(self, study: Study, tokens: list[int]) -> Budget:
-        way = self.way("stellar")
-        made, _, measures = self._rebuild(study, way, Settings(kept=tuple(sorted(tokens))), None)
-        return Budget(tokens[-1], len(tokens), made.num_bytes, measures)
+    def _decode_budget(self, model: str, scene: Scene, measures: PictureMeasures, tokens: list[int]) -> Budget:
+        settings = Settings(kept=tuple(sorted(tokens)))
+        made, _, measured = self._rebuild(model, scene, measures, self.reconstructor("stellar"), settings, None)
+        return Budget(tokens[-1], len(tokens), made.num_bytes, measured)
 
     # --- what is kept of a photo ---
 
-    def _scene(self, study: Study) -> tuple[Scene, Yardstick]:
+    def _scene(self, study: Study) -> tuple[Scene, PictureMeasures]:
         with self._flights.alone(study.token):
             kept = self._scenes.get(study.token)
             if kept is None:
@@ -201,12 +203,14 @@ class Reconstructions:
                 with self.explorer.opened(study.photo) as photo:
                     scene = Scene.of(photo, study.analysis, stellar)
                 stem = getattr(stellar.encoder.embedding, "stem", None)
-                kept = scene, Yardstick(scene.image, stem if stem is not None else self._stem_elsewhere())
+                stem = stem if stem is not None else self._stem_elsewhere()
+                with self.explorer.alone():
+                    kept = scene, PictureMeasures(scene.image, stem)
                 self._scenes.put(study.token, kept, 4 * scene.image.nbytes)
         return kept
 
 
-class Yardstick:
+class PictureMeasures:
     """Measures pictures against one photo; what the photo alone tells is reckoned once. Higher PSNR and SSIM are
     better, lower distances are."""
 
@@ -231,7 +235,7 @@ class Yardstick:
 
 
 def settings_that_matter(name: str, settings: Settings) -> tuple:
-    """A way's part of a cache's key. What counts concepts depends on their number alone."""
+    """A reconstructor's part of a cache's key. What counts concepts depends on their number alone."""
     if name not in DEPENDS_ON:
         return (None if settings.kept is None else len(settings.kept),)
     return tuple(getattr(settings, one) for one in DEPENDS_ON[name])

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from threading import Lock
+from typing import TYPE_CHECKING
 
-from stellar_explorer.analysis import Explorer, Study
-from stellar_explorer.photo import fit
+from stellar_explorer.explorer import Explorer
+from stellar_explorer.kept.studies import Study
 from stellar_explorer.retrieve.collections import Collections
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MOST_KEPT = 256
 
@@ -18,6 +22,7 @@ class ConceptNames:
 
     def __init__(self, explorer: Explorer, collections: Collections) -> None:
         self._explorer, self._collections = explorer, collections
+        self._name = explorer.one_at_a_time(self._named)
         self._kept: dict[str, Names] = {}
         self._lock = Lock()
 
@@ -51,12 +56,16 @@ class ConceptNames:
     def _encoded(self, study: Study) -> Names:
         from index.names.naming import namer_of
 
-        stellar = self._explorer.stellar(study.model)
-        namer = namer_of(stellar)
-        if namer is None:
+        if namer_of(self._explorer.stellar(study.model)) is None:
             return [[] for _ in range(study.analysis.num_tokens)]
-        with self._explorer.opened(study.photo) as photo:
-            image = fit(photo, resolution=study.analysis.resolution, patch_size=stellar.patch_size)
-        with self._explorer.alone():
-            _, [names] = namer.factorize(stellar, image)
+        analysis = study.analysis
+        image = self._explorer.photos.fitted(study.photo, patch_size=analysis.patch_size,
+                                             resolution=analysis.resolution)
+        return self._name(study.model, image)
+
+    def _named(self, model: str, image: Tensor) -> Names:
+        from index.names.naming import namer_of
+
+        stellar = self._explorer.stellar(model)
+        _, [names] = namer_of(stellar).factorize(stellar, image)
         return [list(concept) for concept in names]

@@ -15,8 +15,10 @@ from stellar_explorer.examples import examples
 
 if TYPE_CHECKING:
     from index.concept_index import ConceptIndex
-    from index.records import ModelIdentity
-    from model.stellar import Stellar
+    from index.records import EncodedPhoto, ModelIdentity
+    from photos.sources.source import SourcePhoto
+
+    Encode = Callable[[SourcePhoto], EncodedPhoto]
 
 LAYOUT = 2  # raised when what is stored of a photo changes, so that older folders are left alone
 
@@ -27,9 +29,10 @@ def cache_folder() -> Path:
 
 
 def example_collection(
-    stellar: Stellar, identity: ModelIdentity, cache: Path, *, on_photo: Callable[[], None] = lambda: None
+    encode: Encode, identity: ModelIdentity, cache: Path, *, on_photo: Callable[[], None] = lambda: None
 ) -> ConceptIndex:
-    """The index of the examples, from the cache or built into it; a damaged one is built anew.
+    """The index of the examples, from the cache or built into it; a damaged one is built anew. encode: a photo's bytes
+    by the model of that identity.
 
     It is put together aside and renamed, so that two servers that start together do not meet. ValueError or OSError
     where that fails, as on a full disk.
@@ -41,7 +44,7 @@ def example_collection(
     cache.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix="making-", dir=cache))
     try:
-        build(stellar, identity, aside / "index", on_photo)
+        build(encode, identity, aside / "index", on_photo)
         try:
             os.rename(aside / "index", folder)
         except OSError:
@@ -81,11 +84,13 @@ def opened(folder: Path) -> ConceptIndex | None:
     return index
 
 
-def build(stellar: Stellar, identity: ModelIdentity, folder: Path, on_photo: Callable[[], None]) -> None:
-    from index.build.building import add_photos
+def build(encode: Encode, identity: ModelIdentity, folder: Path, on_photo: Callable[[], None]) -> None:
     from index.concept_index import ConceptIndex
     from photos.sources.source import SourcePhoto
 
-    photos = (SourcePhoto(example.path.read_bytes(), example.id) for example in examples().values())
+    encoded = []
+    for example in examples().values():
+        encoded.append(encode(SourcePhoto(example.path.read_bytes(), example.id)))
+        on_photo()
     with ConceptIndex.create(folder, model=identity) as index:
-        add_photos(index, stellar, photos, on_photo=on_photo)
+        index.add(encoded)

@@ -18,8 +18,8 @@ from stellar_explorer.server.scratch import uploads_folder
 
 if TYPE_CHECKING:
     from index.concept_index import ConceptIndex
-    from index.records import ModelIdentity
-    from model.stellar import Stellar
+    from index.records import EncodedPhoto, ModelIdentity
+    from photos.sources.source import SourcePhoto
 
 MOST_PHOTOS = 500
 PICTURE_SIDE, PICTURE_QUALITY = 1024, 80
@@ -30,21 +30,20 @@ MOST_LETTERS = 120  # of a file's name
 class OwnPhotos:
     """Made where the first photo is dropped; `close` removes the folder and all that is in it.
 
-    alone, room_for: the Explorer's, where it serves others too.
+    encode: a photo's bytes by the model of that identity. room_for: the Explorer's, where it serves others too.
     """
 
     def __init__(
-        self, identity: ModelIdentity, stellar: Stellar, *,
-        alone: Callable[[], AbstractContextManager] = nullcontext,
+        self, identity: ModelIdentity, encode: Callable[[SourcePhoto], EncodedPhoto], *,
         room_for: Callable[[bytes], AbstractContextManager] = lambda data: nullcontext(),
     ) -> None:
         from index.concept_index import ConceptIndex
 
-        self._alone, self._room_for = alone, room_for
+        self._encode, self._room_for = encode, room_for
         self._folder = tempfile.TemporaryDirectory(prefix=OWN, dir=uploads_folder(), ignore_cleanup_errors=True)
         self._pictures = Path(self._folder.name) / "pictures"
         self._pictures.mkdir()
-        self._stellar, self._adding = stellar, Lock()
+        self._adding = Lock()
         self.index: ConceptIndex = ConceptIndex.create(Path(self._folder.name) / "index", model=identity)
         self.used = time.monotonic()
         self.left: float | None = None  # when the visitor closed the page
@@ -62,7 +61,6 @@ class OwnPhotos:
 
         ValueError, one sentence, for what cannot be opened or is one too many.
         """
-        from index.build.encoding import encode_one
         from photos.sources.source import SourcePhoto
 
         photo = SourcePhoto(data, printable(name)[:MOST_LETTERS] or "photo")
@@ -75,9 +73,7 @@ class OwnPhotos:
                                  "index: python -m index build FOLDER --out DIR.")
             with self._room_for(data):
                 picture = display_picture(data)
-            with self._alone():
-                encoded = encode_one(self._stellar, photo, resolution=self.index.model.resolution)
-            self.index.add([encoded])
+            self.index.add([self._encode(photo)])
             photo_id = self.index.find_photo(photo.sha256)
             (self._pictures / f"{photo_id}.jpg").write_bytes(picture)
             return photo_id, True

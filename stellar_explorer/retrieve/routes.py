@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from stellar_explorer.analysis import Explorer
 from stellar_explorer.explore.package import package
+from stellar_explorer.explorer import Explorer
 from stellar_explorer.photo import MAX_BYTES
 from stellar_explorer.retrieve.collections import OWN, Collections
 from stellar_explorer.retrieve.concept_names import ConceptNames
@@ -89,7 +89,7 @@ def collections_routes(explorer: Explorer, collections: Collections) -> list[Rou
         name = request.path_params["name"]
         return taught_words.names(collections.asked(name), collections.get(name), json_object(body))
 
-    def study(request: Request, body: bytes) -> Any:
+    def study(request: Request, body: bytes) -> Any:  # TODO remove when the page no longer asks
         facts = collections.facts(request.path_params["name"])
         kept = explorer.named(json_object(body)) if is_json(request) else explorer.keep(body)
         return package(explorer.study(kept, model=facts.model, resolution=facts.resolution)).manifest

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from stellar_explorer.analysis import MOST_LEASED, Explorer
+from stellar_explorer.explorer import MOST_LEASED, Explorer
 from stellar_explorer.server.admission import admission, visitor_of
 from stellar_explorer.server.answers import FRESH, TooLargeError, whole_body
 from stellar_explorer.server.request import json_value

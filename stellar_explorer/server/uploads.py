@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from stellar_explorer.analysis import GoneError
+from stellar_explorer.kept.tokens import GoneError
 from stellar_explorer.photo import MAX_BYTES, printable
 from stellar_explorer.server.admission import admission, visitor_of
 from stellar_explorer.server.answers import (

@@ -413,7 +413,7 @@ def test_what_the_server_has_forgotten_comes_back_with_its_edits(visit, explorer
     visitor.find("[data-chip]").first.click()
     visitor.click('[data-action="erase"]')
     drawn = visitor.picture()
-    explorer._studies._entries.clear()
+    explorer.studies._studies._entries.clear()
     visitor.find("[data-chip]").nth(1).click()
     visitor.slide("strength", 2)
     visitor.settle()

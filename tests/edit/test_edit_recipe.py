@@ -10,10 +10,10 @@ from PIL import Image
 
 from model.operations.editing import EDITS, Clone, Erase, Morph, Move, Scale, Strengthen, SwapWhat, SwapWhere, Withdraw
 from stellar_explorer.__main__ import main
-from stellar_explorer.analysis import Explorer
 from stellar_explorer.edit.edits import Editor
 from stellar_explorer.edit.recipe import PhotoEntry, Recipe, read_recipe, write_recipe
 from stellar_explorer.examples import examples
+from stellar_explorer.explorer import Explorer
 from tests.fakes.collections import photo_bytes, tiny_explorer
 from tests.fakes.edits import decoding_explorer
 

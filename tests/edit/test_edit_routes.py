@@ -222,7 +222,7 @@ def test_what_is_too_long_is_refused(client, study):
 def test_a_photo_of_another_models_width_is_one_sentence(tmp_path):
     explorer = decoding_explorer(tmp_path)
     wide = decoding_explorer(tmp_path, "wide", width=32).models[0]
-    explorer.models = (*explorer.models, wide)
+    explorer.runner.models = (*explorer.models, wide)
     client = TestClient(Starlette(routes=edit_routes(explorer, Collections(explorer, cache=tmp_path))))
 
     def token(model):

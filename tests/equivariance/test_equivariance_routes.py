@@ -14,11 +14,11 @@ from starlette.testclient import TestClient
 from model.config import StellarConfig
 from model.peers.table import PEERS
 from model.stellar import Stellar
-from stellar_explorer.analysis import Explorer
 from stellar_explorer.equivariance.changes import CHANGES, changed
 from stellar_explorer.equivariance.measuring import ENCODES_BYTES, Equivariance
 from stellar_explorer.equivariance.routes import equivariance_routes
 from stellar_explorer.examples import examples
+from stellar_explorer.explorer import Explorer
 from stellar_explorer.photo import fit
 from tests.fakes.collections import photo_bytes, tiny_explorer
 from tests.peers import write_own

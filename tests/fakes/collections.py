@@ -13,7 +13,7 @@ from index.concept_index import ConceptIndex
 from index.records import ModelIdentity
 from model.config import StellarConfig
 from model.stellar import Stellar
-from stellar_explorer.analysis import Explorer
+from stellar_explorer.explorer import Explorer
 from tests.fakes.index import fake_encoded
 
 HOSTILE = '${alert(1)}{{x}}<img src=x onerror="alert(1)">'

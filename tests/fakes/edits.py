@@ -8,7 +8,7 @@ import torch
 
 from model.config import DecoderConfig, StellarConfig
 from model.stellar import Stellar
-from stellar_explorer.analysis import Explorer
+from stellar_explorer.explorer import Explorer
 
 NUM_TOKENS, WIDTH = 5, 16
 

@@ -35,7 +35,7 @@ def fake_analysis(
 
 
 class FakeExplorer:
-    """Keeps the contract of stellar_explorer.analysis.Explorer for one model, "nano"."""
+    """Keeps the contract of stellar_explorer.explorer.Explorer for one model, "nano"."""
 
     def __init__(self, models: tuple[str, ...] = ("nano",)) -> None:
         self.models = models

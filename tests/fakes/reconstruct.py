@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from model.baselines import at_native_size, check_num_tokens
 from model.config import DecoderConfig, StellarConfig, TokenizerConfig
 from model.stellar import Stellar
-from stellar_explorer.analysis import Explorer
+from stellar_explorer.explorer import Explorer
 from stellar_explorer.reconstruct.baselines import Offer
 from stellar_explorer.reconstruct.reconstructions import Reconstructions
 

@@ -22,7 +22,7 @@ from model.config import ConceptHeadConfig, DecoderConfig, StellarConfig
 from model.operations.thresholds import ConceptThresholds, ThresholdsError, beside, save, thresholds_of
 from model.stellar import Stellar
 from photos.sources.open import open_source
-from stellar_explorer.analysis import Explorer
+from stellar_explorer.explorer import Explorer
 from stellar_explorer.photo import open_photo
 from stellar_explorer.retrieve.collections import facts_of
 from tests.fakes.collections import photo_bytes

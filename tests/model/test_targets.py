@@ -29,9 +29,9 @@ from train.recipes import NAMES as RECIPES
 @pytest.fixture(autouse=True)
 def explorer(monkeypatch):
     """localize imports its Explorer when it runs: this module is what it finds."""
-    module = types.ModuleType("stellar_explorer.analysis")
+    module = types.ModuleType("stellar_explorer.explorer")
     module.Explorer = FakeExplorer
-    monkeypatch.setitem(sys.modules, "stellar_explorer.analysis", module)
+    monkeypatch.setitem(sys.modules, "stellar_explorer.explorer", module)
 
 
 @pytest.fixture(scope="module")

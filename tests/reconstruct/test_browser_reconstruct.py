@@ -27,7 +27,7 @@ def explorer(tmp_path_factory):
 @pytest.fixture(scope="module")
 def reconstructions(explorer):
     made = fake_reconstructions(explorer)
-    made.shelf.offered["titok-s128"] = fake_offers(missing=("titok",))["titok"]
+    made.baselines.offered["titok-s128"] = fake_offers(missing=("titok",))["titok"]
     made.all(made.study(explorer.example(FIRST), explorer.models[0]), Settings())  # what is imported at the first use
     return made
 
@@ -314,7 +314,7 @@ def test_what_the_server_has_forgotten_comes_back(visit, explorer):
     visit.expected += ["404"]
     visitor = visit()
     visitor.click('[data-chip="2"]')
-    explorer._studies._entries.pop(visitor.source("stellar").split("/")[-3])
+    explorer.studies._studies._entries.pop(visitor.source("stellar").split("/")[-3])
     visitor.click('[data-chip="0"]')
     assert visitor.find("[data-alert]").is_hidden() and sorted(visitor.kept()) == ["1", "3"]
     assert visitor.query_of("stellar") == "kept=1.3"

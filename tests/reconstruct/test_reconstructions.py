@@ -107,7 +107,7 @@ def test_what_is_kept_is_bounded(explorer):
 
 def test_who_sees_squares_is_shown_stretched_back(explorer, reconstructions, study):
     reconstructions.rebuilt(study, "titok", Settings())
-    fake = reconstructions.shelf.get("titok", "titok", device="cpu")
+    fake = reconstructions.baselines.get("titok", "titok", device="cpu")
     assert fake.seen == [(1, 3, 144, 224)]
     # Four colours, each of a quarter of the photo, whatever its shape.
     picture = reconstructions.rebuilt(study, "titok", Settings()).picture.astype(float)
@@ -136,7 +136,7 @@ def test_a_missing_model_leaves_a_gap_with_the_reason(explorer):
     pictures = {picture.name: picture for picture in reconstructions.all(study, Settings())}
     assert pictures["titok"].missing == f"{GONE}." and pictures["titok"].picture is None
     assert all(picture.missing is None for name, picture in pictures.items() if name != "titok")
-    reconstructions.shelf.offered["titok"] = fake_offers()["titok"]  # it has come
+    reconstructions.baselines.offered["titok"] = fake_offers()["titok"]  # it has come
     assert reconstructions.rebuilt(study, "titok", Settings()).missing is None
 
 
@@ -186,7 +186,7 @@ def test_a_titok_and_a_mae_of_their_own_files(explorer, tmp_path):
                          decoder_num_attention_heads=2, decoder_intermediate_size=16)).save(
                              tmp_path / "mae.safetensors")
     reconstructions = fake_reconstructions(explorer)
-    reconstructions.shelf.offered |= {
+    reconstructions.baselines.offered |= {
         "titok": Offer("titok", "TiTok", "", lambda device: TiTok.load(tmp_path / "titok.safetensors", device=device)),
         "mae": Offer("mae", "MAE", "", lambda device: Mae.load(tmp_path / "mae.safetensors", device=device))}
     study = reconstructions.study(explorer.keep(photo_bytes()), explorer.models[0])
@@ -204,7 +204,7 @@ def test_one_baseline_of_a_kind_is_kept(reconstructions, study):
     reconstructions.rebuilt(study, "titok", Settings())
     reconstructions.rebuilt(study, "mae", Settings())
     assert reconstructions.rebuilt(study, "titok", Settings(titok="titok-b64")).num_tokens == 64
-    assert {kind: name for kind, (name, _) in reconstructions.shelf._loaded.items()} == {
+    assert {kind: name for kind, (name, _) in reconstructions.baselines._loaded.items()} == {
         "titok": "titok-b64", "mae": "mae"}
 
 

@@ -481,7 +481,7 @@ def test_what_the_server_has_forgotten_comes_back(visit, explorer):
     visit.expected += ["404"]
     visitor = visit()
     before = visitor.asked
-    explorer._studies._entries.clear()
+    explorer.studies._studies._entries.clear()
     token = next(one for one in "0123" if one != visitor.chosen())
     visitor.click(f'[data-chip="{token}"]')
     assert visitor.chosen() == token and visitor.find("[data-alert]").is_hidden()
@@ -489,8 +489,8 @@ def test_what_the_server_has_forgotten_comes_back(visit, explorer):
 
 
 def test_a_collection_that_is_being_prepared(visit, collections):
-    shelf = collections._examples
-    index, shelf.index, shelf.progress = shelf.index, None, 0.4
+    entry = collections._examples
+    index, entry.index, entry.progress = entry.index, None, 0.4
     try:
         visit.expected += ["400"]
         visitor = visit(waits=False)
@@ -498,7 +498,7 @@ def test_a_collection_that_is_being_prepared(visit, collections):
         bar.wait_for()
         assert bar.get_attribute("aria-valuenow") == "40"
     finally:
-        shelf.index = index
+        entry.index = index
     visitor.page.wait_for_function(
         "(count) => Number(document.querySelector('[data-retrieve]').dataset.hits) === count", arg=len(examples()) - 1)
     assert collections.get(EXAMPLES).num_photos == len(examples())

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from index.records import ModelIdentity
-from stellar_explorer.analysis import Explorer, GoneError
 from stellar_explorer.examples import examples
+from stellar_explorer.explorer import Explorer
+from stellar_explorer.kept.tokens import GoneError
 from stellar_explorer.retrieve import example_collection as of_examples
 from stellar_explorer.retrieve.collections import EXAMPLES, OWN, SHARED, Collections, free_name
 from stellar_explorer.retrieve.own_photos import OwnPhotos
@@ -79,8 +80,7 @@ def test_the_examples_are_built_once_and_kept(collections, explorer, cache, monk
 def test_damaged_examples_are_built_anew(collections, explorer, identity, tmp_path, monkeypatch):
     few = dict(list(examples().items())[:2])
     monkeypatch.setattr(of_examples, "examples", lambda: few)
-    stellar = explorer.stellar(explorer.models[0])
-    made = of_examples.example_collection(stellar, identity, tmp_path / "kept")
+    made = of_examples.example_collection(collections._encode, identity, tmp_path / "kept")
     shard = next(made.path.rglob("*.npy"))
     made.close()
     damaged = bytearray(shard.read_bytes())
@@ -89,7 +89,7 @@ def test_damaged_examples_are_built_anew(collections, explorer, identity, tmp_pa
     shard.write_bytes(damaged)
     seen = []
     kept = tmp_path / "kept"
-    with of_examples.example_collection(stellar, identity, kept, on_photo=lambda: seen.append(1)) as mended:
+    with of_examples.example_collection(collections._encode, identity, kept, on_photo=lambda: seen.append(1)) as mended:
         assert mended.num_photos == len(seen) == 2 and not mended.verify()
     assert [folder.name for folder in (tmp_path / "kept").iterdir()] == [f"examples-{of_examples.digest(identity)}"]
 
@@ -367,7 +367,7 @@ def test_the_words_of_a_collection(looking, asked):
 
 
 def test_a_folder_is_left_behind_by_nobody(explorer, identity):
-    photos = OwnPhotos(identity, explorer.stellar(explorer.models[0]))
+    photos = OwnPhotos(identity, Collections(explorer)._encode)
     photos.add(photo_bytes(1), "../../etc/passwd")
     folder = photos.index.path.parent
     assert [file.name for file in (folder / "pictures").iterdir()] == ["0.jpg"]

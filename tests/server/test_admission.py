@@ -3,6 +3,7 @@
 import asyncio
 import io
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,11 +13,13 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from photos.decoding import photo_size
-from stellar_explorer.analysis import LEASE_SECONDS, Explorer, GoneError
 from stellar_explorer.examples import examples
+from stellar_explorer.explorer import Explorer
+from stellar_explorer.kept.cache import ByteBoundedCache, FullError
+from stellar_explorer.kept.photos import LEASE_SECONDS
+from stellar_explorer.kept.tokens import GoneError
 from stellar_explorer.server import answers
 from stellar_explorer.server.admission import Admission, Kind, visitor_of
-from stellar_explorer.server.cache import ByteBoundedCache, FullError
 from stellar_explorer.server.line import BusyError, UnwantedError
 from stellar_explorer.server.line_routes import line_routes
 from tests.fakes.factorizer import fake_analysis
@@ -38,11 +41,9 @@ class FakedExplorer(Explorer):
         super().__init__(("nano",), **options)
         self.encodes = []
         self._counting = threading.Lock()
-        self._encode = self._fake
-
-    def stellar(self, model):
-        self._check_offered(model)
-        return type("Fake", (), {"patch_size": 16})
+        self.runner._encode = self._fake
+        self.runner.stellar = lambda model: self.runner.check_offered(model) or SimpleNamespace(
+            patch_size=16, decoder=None)
 
     def _fake(self, model, image):
         height, width = image.shape[2:]
@@ -85,20 +86,20 @@ def test_one_photo_by_twenty_is_one_encode_and_twenty_answers():
 
 
 def test_a_photo_is_opened_once_for_all_that_is_made_of_it(monkeypatch):
-    from stellar_explorer import analysis
+    from stellar_explorer.kept import photos
 
-    opened, open_photo = [], analysis.open_photo
-    monkeypatch.setattr(analysis, "open_photo", lambda data: opened.append(1) or open_photo(data))
+    opened, open_photo = [], photos.open_photo
+    monkeypatch.setattr(photos, "open_photo", lambda data: opened.append(1) or open_photo(data))
     explorer = FakedExplorer()
     explorer.study(explorer.keep(photo()), model="nano", resolution=448)
     assert len(opened) == 1
 
 
 def test_photos_that_are_too_many_at_once_are_opened_one_after_the_other(monkeypatch):
-    from stellar_explorer import analysis
+    from stellar_explorer.kept import photos
 
-    explorer, most, open_photo = FakedExplorer(pixels_bytes=2 * photo_size(photo())[2]), [], analysis.open_photo
-    monkeypatch.setattr(analysis, "open_photo", lambda data: most.append(explorer._pixels.held) or open_photo(data))
+    explorer, most, open_photo = FakedExplorer(pixels_bytes=2 * photo_size(photo())[2]), [], photos.open_photo
+    monkeypatch.setattr(photos, "open_photo", lambda data: most.append(explorer.photos.pixels.held) or open_photo(data))
     together(12, lambda seed: explorer.keep(photo(seed)))
     assert len(most) == 12 and max(most) <= 2 * photo_size(photo())[2]
 
@@ -155,7 +156,7 @@ def test_a_study_that_somebody_looks_at_is_never_gone():
         again = explorer.kept_study(study.token)
         np.testing.assert_array_equal(again.analysis.localization, study.analysis.localization)
         assert explorer.photo(study.photo.token).data == study.photo.data
-        assert explorer._photos.nbytes <= 120_000 and explorer._studies.nbytes <= 400_000
+        assert explorer.photos.nbytes <= 120_000 and explorer.studies.nbytes <= 400_000
     with pytest.raises(GoneError):
         explorer.kept_study(others[0])
 

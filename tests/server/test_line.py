@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from stellar_explorer.server.flights import Flights
+from stellar_explorer.kept.flights import Flights
+from stellar_explorer.kept.pixels import PixelBudget
 from stellar_explorer.server.line import BusyError, Line, UnwantedError, check_wanted
-from stellar_explorer.server.pixels import PixelBudget
 
 PATIENCE = 30
 

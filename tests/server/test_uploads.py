@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from stellar_explorer.analysis import GoneError
 from stellar_explorer.examples import examples
+from stellar_explorer.kept.tokens import GoneError
 from stellar_explorer.photo import MAX_BYTES
 from stellar_explorer.server.answers import TooLargeError
 from stellar_explorer.server.line import BusyError

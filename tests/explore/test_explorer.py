@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stellar_explorer.analysis import Explorer, GoneError, display_name
+from stellar_explorer.analysis import display_name
 from stellar_explorer.examples import examples
 from stellar_explorer.explore.package import package
 from stellar_explorer.explore.page import answer
+from stellar_explorer.explorer import Explorer
+from stellar_explorer.kept.cache import ByteBoundedCache
+from stellar_explorer.kept.tokens import GoneError
 from stellar_explorer.photo import fit, open_photo
-from stellar_explorer.server.cache import ByteBoundedCache
 from stellar_explorer.views.concepts import token_mask
 
 
@@ -26,11 +28,15 @@ def noise(seed: int, size: tuple[int, int] = (96, 64)) -> bytes:
 class CountedExplorer(Explorer):
     """Counts the encodes, and has a basis without analysing twenty examples."""
 
-    encodes = 0
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.encodes, encode = 0, self.runner._encode
 
-    def _factorize(self, model, image):
-        self.encodes += 1
-        return super()._factorize(model, image)
+        def counted(model, image):
+            self.encodes += 1
+            return encode(model, image)
+
+        self.runner._encode = counted
 
     def examples_basis(self, model):
         if model not in self._bases:
@@ -134,16 +140,16 @@ def test_a_photo_alone_gives_what_it_gives_from_the_cache(explorer):
 
 def test_a_hundred_uploads_stay_under_the_bound():
     explorer = CountedExplorer(analyses_bytes=4 * 2**20, photos_bytes=2**20)
-    arrays, patch_grid, seconds = explorer._factorize("nano", fit(open_photo(noise(0)), resolution=224, patch_size=16))
+    image = fit(open_photo(noise(0)), resolution=224, patch_size=16)
+    arrays, patch_grid, seconds = explorer.runner._encode("nano", image)
     # The bytes are real, the numbers are not: a hundred encodes would show no more.
-    explorer._encode = lambda *_: ({name: array.copy() for name, array in arrays.items()}, patch_grid, seconds)
+    explorer.runner._encode = lambda *_: ({name: array.copy() for name, array in arrays.items()}, patch_grid, seconds)
     tokens = []
     for seed in range(100):
         photo = explorer.keep(noise(seed))
         tokens.append(explorer.study(photo, model="nano", resolution=224).token)
-        assert explorer._photos.nbytes <= explorer._photos.max_bytes
-        assert explorer._studies.nbytes <= explorer._studies.max_bytes
-    assert 0 < len(explorer._photos) < 100 and 0 < len(explorer._studies) < 100
+        assert explorer.photos.nbytes <= 2**20 and explorer.studies.nbytes <= 4 * 2**20
+    assert 0 < len(explorer.photos) < 100 and 0 < len(explorer.studies) < 100
     assert explorer.kept_study(tokens[-1]).token == tokens[-1]
     with pytest.raises(GoneError, match="no longer on the server"):
         explorer.kept_study(tokens[0])
@@ -192,7 +198,7 @@ def test_a_name_without_its_folder():
 
 
 def test_the_shipped_basis_is_that_of_the_examples():
-    """Made by: python -c "from stellar_explorer.analysis import *; e = Explorer(); \\
+    """Made by: python -c "from stellar_explorer.explorer import *; e = Explorer(); \\
     e.fit_examples_basis('nano').save(SHIPPED_BASES['nano'])" """
     explorer = Explorer()
     features = explorer.analyse(explorer.example("coffee").open(), "nano", 224).patch_features
