@@ -83,7 +83,7 @@ def test_dry_run_lists_files_and_sizes_without_a_hub_or_a_token(monkeypatch, cap
     assert main(["space", "ada/stellar", "--dry-run"]) == 0
     lines = capsys.readouterr().out.splitlines()
     sizes = {path: int(size.replace(",", "")) for size, path, *_ in map(str.split, lines[:-1])}
-    assert {"app.py", "assets/nano/nano.safetensors", "stellar_explorer/web/explore/stage.js"} <= set(sizes)
+    assert {"app.py", "assets/nano/nano.safetensors", "stellar_explorer/web/explore/explore.js"} <= set(sizes)
     assert not [path for path in sizes if path.startswith(("tests/", "benchmarks/", "train/", ".")) or ".pyc" in path]
     assert sizes["app.py"] == (ROOT / "app.py").stat().st_size
     assert lines[-1].split()[0].replace(",", "") == str(sum(sizes.values())) and "ada/stellar" in lines[-1]

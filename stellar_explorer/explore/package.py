@@ -40,7 +40,7 @@ class Package:
 
 
 def package(study: Study) -> Package:
-    """Shapes and names as package.js and stage.js read them. Made once a study, kept as long as the study is."""
+    """Shapes and names as the page's scripts read them. Made once a study, kept as long as the study is."""
     made = _made.get(study)
     if made is None:
         made = _made[study] = _package(study)

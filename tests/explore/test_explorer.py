@@ -9,7 +9,6 @@ from PIL import Image
 from stellar_explorer.analysis import display_name
 from stellar_explorer.examples import examples
 from stellar_explorer.explore.package import package
-from stellar_explorer.explore.page import answer
 from stellar_explorer.explorer import Explorer
 from stellar_explorer.kept.cache import ByteBoundedCache
 from stellar_explorer.kept.tokens import GoneError
@@ -95,25 +94,6 @@ def test_never_loads_what_was_not_offered(explorer, monkeypatch, model):
     with pytest.raises(ValueError, match="There is no model .*choose nano") as refused:
         explorer.stellar(model)
     assert "\n" not in str(refused.value)
-
-
-@pytest.mark.parametrize("model", [None, 7, ["nano"], {"a": 1}, "/etc/passwd"])
-def test_a_request_for_another_model_is_one_sentence(explorer, model):
-    (said,) = answer(explorer, {"request": 3, "example": "chelsea", "model": model, "resolution": 224})
-    assert said["status"] == "error" and said["request"] == 3
-    assert said["message"].startswith("There is no model")
-
-
-@pytest.mark.parametrize("ask", [
-    None, 7, [], "analyse", {}, {"request": "x"}, {"resolution": 1}, {"resolution": [224]}, {"resolution": {"a": 1}},
-    {"resolution": 224, "model": "nano"}, {"resolution": 224, "model": "nano", "example": "../../etc/passwd"},
-    {"resolution": 224, "model": "nano", "upload": "/etc/passwd", "name": "x"},
-    {"resolution": 224, "model": "nano", "upload": "\0", "name": 3},
-    {"resolution": 224, "model": "nano", "photo": "0" * 32}])
-def test_any_request_is_answered_with_a_sentence(explorer, ask):
-    (said,) = answer(explorer, ask)
-    assert said["status"] == "error"
-    assert said["message"].endswith(".") and "\n" not in said["message"] and "Traceback" not in said["message"]
 
 
 # --- what is kept ---

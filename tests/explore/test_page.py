@@ -36,9 +36,13 @@ def photo_bytes(kind: str = "PNG", size: tuple[int, int] = (360, 240), seed: int
 class Visitor:
     """One browser context on the page, and what a test wants to know of it."""
 
-    def __init__(self, browser, url: str, *, width: int = 1280, query: str = "") -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 900}, accept_downloads=True)
+    def __init__(self, browser, url: str, *, width: int = 1280, height: int = 900, query: str = "",
+                 has_tour: bool = False) -> None:
+        """has_tour: as who comes for the first time; others have had it."""
+        self.context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
         self.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        if not has_tour:
+            self.context.add_init_script("localStorage.setItem('stellar-tour-seen', 'yes')")
         self.url, self.problems, self.requests = url, [], []
         self.open(query)
 
@@ -74,7 +78,7 @@ class Visitor:
         return self.page.locator("[data-stage]").get_attribute(f"data-{name}")
 
     def words(self, name: str) -> str:
-        return self.page.locator(f"[data-{name}]").inner_text()
+        return self.page.locator(f"[data-stage] [data-{name}]").inner_text()
 
     def canvas(self, panel: str):
         return self.page.locator(f'[data-panel="{panel}"] canvas').first
@@ -88,7 +92,14 @@ class Visitor:
         (self.page.mouse.click if click else self.page.mouse.move)(*place)
         self.settle()
 
+    def adjust(self) -> None:
+        """Unfold what is set seldom."""
+        if not self.page.locator("[data-adjust]").is_visible():
+            self.page.locator('[data-control="adjust"]').click()
+            self.settle()
+
     def choose(self, control: str, option: str | int) -> None:
+        self.adjust()
         self.page.locator(f'[data-control="{control}"] [data-option="{option}"]').click()
         self.settle()
 
@@ -99,13 +110,22 @@ class Visitor:
         """condition: JavaScript over `stage` (its data), `status` and `value`."""
         self.page.wait_for_function(
             f"""(value) => {{ const stage = document.querySelector("[data-stage]").dataset;
-            const status = document.querySelector("[data-status]").textContent; return {condition}; }}""", arg=argument)
+            const status = document.querySelector("[data-stage] [data-status]").textContent;
+            const announced = document.querySelector("[data-announced]").textContent; return {condition}; }}""",
+            arg=argument)
+        self.settle()
+
+    def word(self, token: str | int) -> str:
+        return self.page.locator(f'[data-chip="{token}"] .chip-name').inner_text()
+
+    def back(self) -> None:
+        self.page.go_back()
         self.settle()
 
 
 @pytest.fixture
 def visit(browser, served):
-    """-> a function that opens the page; at the end, nothing may be in any console."""
+    """-> a function that opens the page; at the end, nothing may be in any console but that a bad file was refused."""
     visitors = []
 
     def visit(**options) -> Visitor:
@@ -116,7 +136,7 @@ def visit(browser, served):
     problems = [problem for visitor in visitors for problem in visitor.problems]
     for visitor in visitors:
         visitor.context.close()
-    assert not problems
+    assert not [problem for problem in problems if "status of 400" not in problem]
 
 
 def test_opens_with_an_example_and_follows_the_pointer(visit):
@@ -124,10 +144,12 @@ def test_opens_with_an_example_and_follows_the_pointer(visit):
     page = visitor.page
     first = next(iter(examples()))
     assert page.locator(f'[data-example="{first}"]').get_attribute("aria-pressed") == "true"
-    assert visitor.data("resolution") == "448" and not page.locator("[data-alert]").is_visible()
+    assert visitor.data("resolution") == "448" and not page.locator("[data-stage] [data-alert]").is_visible()
     assert all(visitor.canvas(panel).is_visible() for panel in PANELS)
     assert page.locator("[data-chip]").count() == 16
-    visitor.quiet()  # thumbnails that arrive late
+    visitor.quiet()  # thumbnails and names that arrive late
+    assert visitor.data("pinned") is None
+    assert visitor.word(visitor.data("lit")) in visitor.words("readout")  # before anybody has pointed
 
     visitor.requests.clear()
     page.mouse.move(2, 2)
@@ -137,7 +159,9 @@ def test_opens_with_an_example_and_follows_the_pointer(visit):
     lit = visitor.data("lit")
     assert lit is not None and visitor.data("pinned") is None
     assert all(visitor.pixels(panel) != before[panel] for panel in PANELS)
-    assert f"Concept {lit}" in visitor.words("readout")
+    assert visitor.word(lit) in visitor.words("readout")
+    share = page.locator(f'[data-chip="{lit}"] .chip-share').inner_text()
+    assert f"{share} of the photo" in visitor.words("readout")
     for panel in PANELS:
         visitor.point(0.4, 0.5, panel)
         assert visitor.data("lit") == lit
@@ -152,12 +176,14 @@ def test_opens_with_an_example_and_follows_the_pointer(visit):
     # the threshold, opacity, kept concepts, heat, edges and basis are the browser's own
     masked, chip = visitor.pixels("photo"), page.locator(f'[data-chip="{lit}"] canvas')
     chip_before = chip.evaluate("(canvas) => canvas.toDataURL()")
+    visitor.adjust()
     page.locator('[data-control="threshold"]').focus()
     for _ in range(20):
         page.keyboard.press("ArrowRight")
     visitor.settle()
     assert "2.00 ×" in page.locator('[data-value="threshold"]').inner_text()
     assert visitor.pixels("photo") != masked and chip.evaluate("(canvas) => canvas.toDataURL()") != chip_before
+    assert page.locator(f'[data-chip="{lit}"] .chip-share').inner_text() != share
     for control, option, panel in (
             ("show", "heat", "photo"), ("style", "blocky", "features"), ("basis", "examples", "low_rank")):
         drawn = visitor.pixels(panel)
@@ -226,7 +252,7 @@ def test_an_upload_sharpens_and_can_be_taken_away(visit):
     visitor.wait("stage.state === 'ready' && stage.resolution === '1024'")
     states = page.evaluate("window.states")
     assert "sharpening" in [state for state, _ in states] and states[-1] == ["ready", "1024"]
-    assert visitor.data("pinned") == pinned and "1024 px in" in visitor.words("status")
+    assert visitor.data("pinned") == pinned and "holiday" in visitor.words("status")
     visitor.choose("view", "compare")
     assert visitor.data("view") == "compare"
     assert page.locator(".compare canvas, [data-compare] canvas").first.is_visible()
@@ -238,7 +264,7 @@ def test_an_upload_sharpens_and_can_be_taken_away(visit):
         with page.expect_download() as download:
             page.locator(f'[data-download="{kind}"]').click()
         taken[kind] = download.value.path().read_bytes()
-        assert download.value.suggested_filename.startswith("stellar-photo-1024-")
+        assert download.value.suggested_filename.startswith("stellar-my-holiday-é-1024-")
     assert Image.open(io.BytesIO(taken["figure"])).format == "PNG"
     assert len(zipfile.ZipFile(io.BytesIO(taken["masks"])).namelist()) == len(json.loads(taken["rle"])) == 16
     with np.load(io.BytesIO(taken["arrays"]), allow_pickle=False) as arrays:
@@ -257,7 +283,7 @@ def test_a_link_restores_what_was_seen(visit):
     visitor.choose("view", "low_rank")
     pinned = visitor.data("pinned")
     page.locator('[data-action="link"]').click()
-    visitor.wait("status.startsWith('Link copied')")
+    visitor.wait("announced.startsWith('Link copied')")
     link = page.evaluate("navigator.clipboard.readText()")
     assert link.startswith(visitor.url)
     page.close()
@@ -270,6 +296,7 @@ def test_a_link_restores_what_was_seen(visit):
     visitor.page.close()
     visitor.open("?photo=nobody&concept=999&resolution=9999&view=%3Cscript%3E&threshold=1e9&model=/etc/passwd&kept=-1")
     assert visitor.data("resolution") == "448" and visitor.data("view") == "side" and visitor.data("pinned") is None
+    assert "999" in visitor.words("alert")
 
 
 def test_bad_files_leave_the_picture(visit):
@@ -281,13 +308,12 @@ def test_bad_files_leave_the_picture(visit):
            "dot.png": photo_bytes(size=(1, 1))}
     for name, data in bad.items():
         visitor.upload(name, data)
-        page.locator("[data-alert]").wait_for(state="visible")
-        visitor.wait("stage.state === 'ready'")
-        said = page.locator("[data-alert] span").first.inner_text()
+        page.locator("[data-photo-alert]").wait_for(state="visible")
+        said = page.locator("[data-photo-alert] span").first.inner_text()
         assert said.endswith(".") and "\n" not in said and "Traceback" not in said, said
         assert visitor.data("token") == shown
-        page.locator("[data-alert] button").click()
-        assert not page.locator("[data-alert]").is_visible()
+        page.locator("[data-photo-alert] button").click()
+        assert not page.locator("[data-photo-alert]").is_visible()
     page.mouse.move(2, 2)
     visitor.settle()
     assert visitor.pixels("photo") == drawn
@@ -301,7 +327,7 @@ def test_a_hostile_name_is_text(visit):
     visitor.wait("stage.state === 'ready' && status.includes(value)", HOSTILE)
     assert visitor.page.locator('img[src="x"]').count() == 0
     visitor.upload(HOSTILE.replace(".png", ".jpg"), b"no picture")
-    visitor.page.locator("[data-alert]").wait_for(state="visible")
+    visitor.page.locator("[data-photo-alert]").wait_for(state="visible")
     assert visitor.page.locator('img[src="x"]').count() == 0  # a dialog would be among the problems
 
 
@@ -333,16 +359,141 @@ def test_one_visitor_never_sees_anothers_photo(visit):
     assert examples()[next(iter(examples()))].title in other.words("status")
 
 
-def test_a_phone(visit):
-    visitor = visit(width=390)
-    assert visitor.page.evaluate("document.scrollingElement.scrollWidth") <= 390
+def test_the_first_screen_holds_it_all(visit):
+    visitor = visit(height=800)
+    page = visitor.page
+    visitor.quiet()
+    things = ["#stellar-frame header", "#stellar-frame [role=tablist]", "#stellar-frame .photo-bar",
+              "[data-stage] .actions", *(f'[data-panel="{panel}"] canvas' for panel in PANELS)]
+    boxes = [page.locator(thing).bounding_box() for thing in things]
+    boxes += [chip.bounding_box() for chip in page.locator("[data-chip]").all()]
+    for box in boxes:
+        assert box["x"] >= 0 and box["y"] >= 0 and box["x"] + box["width"] <= 1280 and box["y"] + box["height"] <= 800
+    assert not page.locator("[data-adjust]").is_visible()
+    words = page.locator(".chip-name").all_inner_texts()
+    assert len(set(words)) == 16 and not any(word.strip().isdigit() for word in words)
+    # whole: its box holds the canvas, and that is not cut
+    assert not page.locator(".chip-picture").evaluate_all(
+        "(all) => all.filter((one) => one.scrollHeight > one.clientHeight + 1)")
+
+
+def test_a_portrait_uses_the_height_and_a_panorama_stands_two_by_two(visit):
+    visitor = visit(height=800, query="?photo=dogs")
     boxes = [visitor.canvas(panel).bounding_box() for panel in PANELS]
-    for above, below in zip(boxes, boxes[1:], strict=False):
-        assert below["y"] >= above["y"] + above["height"] and abs(below["x"] - above["x"]) < 1
-    assert all(box["width"] > 300 and box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
+    assert boxes[0]["height"] >= 0.58 * (800 - boxes[0]["y"])
+    assert len({round(box["y"]) for box in boxes}) == 1
+    visitor.page.locator('[data-example="victoria-memorial"]').click()
+    visitor.wait("stage.state === 'ready' && status === value", examples()["victoria-memorial"].title)
+    boxes = [visitor.canvas(panel).bounding_box() for panel in PANELS]
+    assert len({round(box["y"]) for box in boxes}) == len({round(box["x"]) for box in boxes}) == 2
+
+
+def test_adjust_keeps_its_state(visit):
+    visitor = visit()
+    page = visitor.page
+    button = page.locator('[data-control="adjust"]')
+    assert button.get_attribute("aria-expanded") == "false"
+    visitor.choose("style", "blocky")
+    page.locator('[data-tab="models"]').click()
+    page.locator('[data-tab="explore"]').click()
+    assert page.locator("[data-adjust]").is_visible()
+    page.wait_for_timeout(400)  # until it is written
+    page.reload()
+    page.wait_for_selector('[data-stage][data-state="ready"][data-frame]')
+    assert button.get_attribute("aria-expanded") == "true" and page.locator("[data-adjust]").is_visible()
+    assert page.locator('[data-control="style"] [data-option="blocky"] input').is_checked()
+    button.click()
+    assert not page.locator("[data-adjust]").is_visible()
+
+
+def test_back_undoes_pin_view_and_photo_one_by_one(visit):
+    visitor = visit()
+    page = visitor.page
+    example = list(examples())[1]
+    page.locator(f'[data-example="{example}"]').click()
+    visitor.wait("stage.state === 'ready' && status === value", examples()[example].title)
+    visitor.choose("view", "concepts")
+    page.locator("[data-chip]").first.click()
+    visitor.settle()
+    assert visitor.data("pinned") is not None and visitor.data("view") == "concepts"
+    visitor.back()
+    assert visitor.data("pinned") is None and visitor.data("view") == "concepts"
+    visitor.back()
+    assert visitor.data("view") == "side" and visitor.words("status") == examples()[example].title
+    visitor.back()
+    visitor.wait("stage.state === 'ready' && status === value", examples()[next(iter(examples()))].title)
+    page.go_forward()
+    visitor.wait("stage.state === 'ready' && status === value", examples()[example].title)
+
+
+def test_similar_patches_are_a_mode(visit):
+    visitor = visit()
+    visitor.page.locator('[data-control="mode"] [data-option="similar"]').click()
+    visitor.settle()
+    assert visitor.data("similar") is None
+    visitor.point(0.4, 0.5)
+    drawn = visitor.pixels("photo")
+    assert visitor.data("similar") is not None and "row" in visitor.words("readout")
+    visitor.point(0.4, 0.5, click=True)
+    assert visitor.data("pinned") is None
+    visitor.page.mouse.move(2, 2)
+    visitor.settle()
+    assert visitor.pixels("photo") == drawn, "it stays to be looked at"
+    visitor.page.locator('[data-control="mode"] [data-option="concept"]').click()
+    visitor.settle()
+    assert visitor.data("similar") is None
+
+
+def test_the_tour_comes_once_and_can_be_skipped(visit):
+    visitor = visit(has_tour=True)
+    page = visitor.page
+    card = page.locator("[data-tour-card]")
+    assert "1 of 4" in card.inner_text()
+    page.locator('[data-tour="skip"]').click()
+    assert not card.is_visible()
+    page.reload()
+    page.wait_for_selector('[data-stage][data-state="ready"][data-frame]')
+    assert not card.is_visible()
+    page.evaluate("document.dispatchEvent(new Event('stellar-tour'))")
+    for step in range(1, 5):
+        assert f"{step} of 4" in card.inner_text()
+        box = card.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 1280
+        page.locator('[data-tour="next"]').click()
+    assert not card.is_visible()
+
+
+def test_a_phone(visit):
+    visitor = visit(width=390, height=844)
+    page = visitor.page
+
+    def fits() -> bool:
+        return page.evaluate("document.scrollingElement.scrollWidth") <= 390
+
+    assert fits()
+    box = visitor.canvas("photo").bounding_box()
+    assert box["width"] > 300 and box["x"] >= 0 and box["x"] + box["width"] <= 390
+    assert not any(visitor.canvas(panel).is_visible() for panel in PANELS[1:])
+    chip = page.locator("[data-chip]").first
+    below = chip.bounding_box()["y"] - box["y"] - box["height"]
+    assert 0 <= below < 80 and chip.bounding_box()["y"] < 844
+
+    page.locator('[data-control="front"] [data-option="features"]').click()
+    visitor.settle()
+    assert visitor.canvas("features").is_visible() and not visitor.canvas("photo").is_visible()
+
+    assert not page.locator("[data-pinned-bar]").is_visible()
+    chip.click()
+    visitor.settle()
+    bar = page.locator("[data-pinned-bar]")
+    said = bar.inner_text()
+    assert visitor.word(visitor.data("pinned")).strip() in said and "of the photo" in said and fits()
+    page.locator("[data-pinned-bar] >> text=Unpin").click()
+    visitor.settle()
+    assert visitor.data("pinned") is None and not bar.is_visible()
     for view in ("compare", "entropy", "side"):
         visitor.choose("view", view)
-        assert visitor.page.evaluate("document.scrollingElement.scrollWidth") <= 390, view
+        assert fits(), view
 
 
 @pytest.mark.parametrize("resolution", [224, 1024])
@@ -353,9 +504,9 @@ def test_the_browsers_numbers_are_pythons(visit, explorer, resolution):
     found = visit().page.evaluate("""async ([analysis, thresholds]) => {
         const base = window.gradio_config?.root ?? new URL(".", document.baseURI).href;
         const address = (name) => new URL(`stellar/web/${name}`, base.endsWith("/") ? base : `${base}/`).href;
-        const maths = await import(address("factorization.js"));
-        const { fetchPackage } = await import(address("package.js"));
-        const grid = maths.openGrid(analysis, (await fetchPackage(analysis)).arrays);
+        const maths = await import(address("drawing/factorization.js"));
+        const { fetchArrays } = await import(address("shared/server.js"));
+        const grid = maths.openGrid(analysis, (await fetchArrays(analysis)).arrays);
         const tokens = Array.from({ length: analysis.num_tokens }, (_, token) => token);
         return {
             masks: thresholds.map((threshold) => tokens.map((token) => [...maths.tokenMask(grid, token, threshold)])),

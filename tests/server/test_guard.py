@@ -93,7 +93,7 @@ def client(served):
 def everywhere(served) -> list[tuple[str, str]]:
     asked = [(method, address_of(path, "x")) for method, path in addresses(served.demo.app)
              if "heartbeat" not in path and "startup-events" not in path]  # one answers for as long as one listens
-    others = ("/nothing", "/stellar/web/explore/stage.js", "/stellar/web/nothing.js", "/assets/nothing")
+    others = ("/nothing", "/stellar/web/explore/explore.js", "/stellar/web/nothing.js", "/assets/nothing")
     return [*asked, *(("GET", path) for path in others), ("HEAD", "/"), ("PUT", "/"), ("OPTIONS", "/")]
 
 

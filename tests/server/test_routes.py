@@ -188,6 +188,6 @@ def test_nothing_but_the_scripts_is_served(client, path):
 
 def test_nothing_can_be_written(client, study):
     for address in ("stellar/settings.json", package(study).manifest["analysis"]["address"],
-                    "stellar/web/explore/stage.js"):
+                    "stellar/web/explore/explore.js"):
         for method in ("POST", "PUT", "DELETE", "PATCH"):
             assert client.request(method, "/" + address).status_code == 405

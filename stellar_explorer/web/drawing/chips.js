@@ -1,79 +1,103 @@
-/** The row of concepts by falling mass: each with its mask on a thumbnail of the photo, its mass, peak and colour. */
+/** The row of concepts: of each what it covers of the photo, its word and its share. */
 
-import { make } from "../shared/elements.js";
+import { make, write } from "../shared/elements.js";
+import { conceptWords } from "../shared/names.js";
+import { maskBox, maskShare } from "./factorization.js";
 import { Overlay } from "./layers.js";
 
-const THUMBNAIL_HEIGHT = 56;
-const DIMMED = 0.86;
+/** @typedef {import("./layers.js").Scene} Scene */
+/**
+ * words: of each token, by which it is called; names: what it may be called, in a sentence.
+ * @typedef {Scene & {words?: string[], names?: string[]}} NamedScene
+ * @typedef {{element: HTMLElement, context: CanvasRenderingContext2D, share?: HTMLElement}} Chip
+ * @typedef {{enter: (token: number) => void, leave: () => void, press: (token: number) => void}} ChipEvents
+ */
+
+const THUMBNAIL_SIDE = 192; // of the photo that crops are cut from, in CSS pixels
+const DIMMED = 0.78;
+const MARGIN = 0.04; // round a crop, of the photo's sides
 
 export class Chips {
-  /** on: {enter(token), leave(), press(token)} */
+  /** @param {ChipEvents} on */
   constructor(on) {
     this.on = on;
     this.overlay = new Overlay();
     this.thumbnail = document.createElement("canvas");
+    /**
+     * Of a chip's picture, in CSS pixels; as the thumbnail where nobody says.
+     * @type {{width: number, height: number} | null}
+     */
+    this.size = null;
+    /** @type {Map<number, Chip>} */
     this.chips = new Map();
     this.painted = "";
-    this.element = make("div", { class: "chips", role: "group", "aria-label": "Concepts by mass", "data-chips": "" });
+    this.element = make("div", { class: "chips", role: "group", "aria-label": "Concepts", "data-chips": "" });
   }
 
-  /** Rebuilt when the photo's concepts change; focus stays on the same token. */
+  /**
+   * Rebuilt when the photo's concepts change; focus stays on the same token.
+   * @param {NamedScene} scene @param {number[]} order
+   */
   rebuild(scene, order) {
-    const focused = document.activeElement?.dataset?.chip;
+    const focused = this.element.contains(document.activeElement)
+      ? /** @type {HTMLElement} */ (document.activeElement).dataset.chip : undefined;
     this.chips.clear();
     this.painted = "";
-    const aspect = scene.image.naturalWidth / scene.image.naturalHeight;
-    const ratio = Math.min(3, window.devicePixelRatio || 1);
-    const width = Math.round(Math.min(2.2, Math.max(0.6, aspect)) * THUMBNAIL_HEIGHT);
-    this.thumbnail.width = Math.round(width * ratio);
-    this.thumbnail.height = Math.round((width / aspect) * ratio) || 1;
-    const context = this.thumbnail.getContext("2d");
+    const { naturalWidth, naturalHeight } = scene.image;
+    const scale = (THUMBNAIL_SIDE * this.pixelRatio) / Math.max(naturalWidth, naturalHeight);
+    this.thumbnail.width = Math.round(naturalWidth * scale) || 1;
+    this.thumbnail.height = Math.round(naturalHeight * scale) || 1;
+    const context = /** @type {CanvasRenderingContext2D} */ (this.thumbnail.getContext("2d"));
     context.imageSmoothingQuality = "high";
     context.drawImage(scene.image, 0, 0, this.thumbnail.width, this.thumbnail.height);
-    this.element.style.setProperty("--thumbnail-width", `${width}px`);
     for (const token of order) this.chips.set(token, this.build(token, scene));
     this.element.replaceChildren(...[...this.chips.values()].map((chip) => chip.element));
     if (focused !== undefined) this.chips.get(Number(focused))?.element.focus({ preventScroll: true });
   }
 
-  build(token, { analysis }) {
-    const { mass, peak } = analysis.concepts[token];
-    const percent = percentOf(mass);
+  get pixelRatio() {
+    return Math.min(2, window.devicePixelRatio || 1);
+  }
+
+  /** @param {number} token @param {NamedScene} scene @returns {Chip} */
+  build(token, scene) {
+    const { analysis } = scene;
+    const word = (scene.words ?? conceptWords(analysis.concepts))[token];
     const canvas = make("canvas", { "aria-hidden": "true" });
-    canvas.width = this.thumbnail.width;
-    canvas.height = this.thumbnail.height;
+    canvas.width = this.size ? Math.round(this.size.width * this.pixelRatio) : this.thumbnail.width;
+    canvas.height = this.size ? Math.round(this.size.height * this.pixelRatio) : this.thumbnail.height;
+    const share = make("span", { class: "chip-share" });
+    const name = make("span", { class: "chip-name" }, make("i", { class: "swatch" }), make("span", {}, word));
     const element = make("button", {
       type: "button", class: "chip", "data-chip": token, "aria-pressed": "false",
-      style: `--concept: ${analysis.palette[token]}`,
-      "aria-label": `Concept ${token}: ${percent} of the photo, peak ${peak.toFixed(2)}`,
-      title: `Concept ${token}: mass ${percent}, the mean of its column of L; peak ${peak.toFixed(2)}, its largest share`,
-      onpointerenter: (event) => event.pointerType !== "touch" && this.on.enter(token),
-      onpointerleave: (event) => event.pointerType !== "touch" && this.on.leave(),
+      style: `--concept: ${analysis.palette[token]}`, title: detailsOf(token, scene),
+      onpointerenter: (/** @type {PointerEvent} */ event) => event.pointerType !== "touch" && this.on.enter(token),
+      onpointerleave: (/** @type {PointerEvent} */ event) => event.pointerType !== "touch" && this.on.leave(),
       onfocus: () => element.matches(":focus-visible") && this.on.enter(token),
       onblur: () => this.on.leave(),
       onclick: () => this.on.press(token),
-    },
-    make("span", { class: "chip-picture" }, canvas),
-    make("span", { class: "chip-name" }, make("i", { class: "swatch" }), `${token}`),
-    make("span", { class: "chip-mass" }, percent),
-    make("span", { class: "chip-peak" }, `peak ${peak.toFixed(2)}`));
-    return { element, context: canvas.getContext("2d", { alpha: false }) };
+    }, make("span", { class: "chip-picture" }, canvas), name, share);
+    return { element, context: canvas.getContext("2d"), share };
   }
 
-  /** Masks at the threshold; painted again only when they change. */
+  /**
+   * Crops and shares at the threshold; painted again only when they change.
+   * @param {Scene} scene @param {number} threshold
+   */
   drawMasks(scene, threshold) {
     const key = `${scene.key}/${threshold}/${scene.smooth}`;
     if (key === this.painted) return;
     this.painted = key;
     const { width, height } = this.thumbnail;
-    for (const [token, { context }] of this.chips) {
-      const lit = { kind: "mask", token, threshold };
-      const { canvas } = this.overlay.render(lit, scene, DIMMED, width, height, `${key}/${token}`);
-      context.drawImage(this.thumbnail, 0, 0);
-      context.drawImage(canvas, 0, 0, width, height);
+    for (const [token, { context, share }] of this.chips) {
+      const lit = /** @type {const} */ ({ kind: "mask", token, threshold });
+      const over = this.overlay.render(lit, scene, DIMMED, width, height, `${key}/${token}`);
+      drawCrop(context, [this.thumbnail, over.canvas], maskBox(scene.grid, token, threshold), width / height);
+      if (share) write(share, percentOf(maskShare(scene.grid, token, threshold)));
     }
   }
 
+  /** @param {{lit: number | null, pinned: number | null, tokens: number[]}} which */
   mark({ lit, pinned, tokens }) {
     const kept = new Set(tokens);
     for (const [token, { element }] of this.chips) {
@@ -85,7 +109,7 @@ export class Chips {
     }
   }
 
-  /** Bring a chip into its row's sight, without moving the page. */
+  /** Bring a chip into its row's sight, without moving the page. @param {number} token */
   reveal(token) {
     const chip = this.chips.get(token)?.element;
     if (!chip) return;
@@ -96,6 +120,37 @@ export class Chips {
   }
 }
 
+/**
+ * What a chip says to who asks more: the concept's number, and its measures.
+ * @param {number} token @param {NamedScene} scene
+ */
+function detailsOf(token, { analysis, names }) {
+  const { mass, peak } = analysis.concepts[token];
+  const details = `Concept ${token}. Mass ${percentOf(mass)}, its part of all patches; `
+    + `peak ${peak.toFixed(2)}, its largest share of one.`;
+  return names?.[token] ? `${details} ${names[token]}.` : details;
+}
+
+/**
+ * The box of a photo, whole and as large as the canvas lets it be, in the middle.
+ * @param {CanvasRenderingContext2D} context @param {HTMLCanvasElement[]} pictures  of one size, drawn one over the
+ *   other
+ * @param {[number, number, number, number]} box  in 0..1 @param {number} aspect of the pictures
+ */
+function drawCrop(context, pictures, [left, top, right, bottom], aspect) {
+  const { width, height } = context.canvas;
+  const [x, y] = [Math.max(0, left - MARGIN), Math.max(0, top - MARGIN)];
+  const [w, h] = [Math.min(1, right + MARGIN) - x, Math.min(1, bottom + MARGIN) - y];
+  const wide = Math.min(width, (height * aspect * w) / h);
+  const high = (wide * h) / (w * aspect);
+  context.clearRect(0, 0, width, height);
+  for (const picture of pictures) {
+    context.drawImage(picture, x * picture.width, y * picture.height, w * picture.width, h * picture.height,
+      (width - wide) / 2, (height - high) / 2, wide, high);
+  }
+}
+
+/** @param {number} share */
 export function percentOf(share) {
   const percent = share * 100;
   return `${percent < 9.95 ? percent.toFixed(1) : percent.toFixed(0)} %`;

@@ -6,27 +6,38 @@
  * Colours are packed little endian, 0xAABBGGRR, as ImageData lies in memory.
  */
 
+/** @typedef {import("./factorization.js").Grid} Grid @typedef {{rows: number, cols: number}} Shape */
+
+/** @param {number} red @param {number} green @param {number} blue */
 export function pack(red, green, blue, alpha = 255) {
   return ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
-/** "#rrggbb" -> [red, green, blue] */
+/** "#rrggbb" -> [red, green, blue] @param {string} hex @returns {[number, number, number]} */
 export function channels(hex) {
   const number = parseInt(hex.slice(1), 16);
   return [number >> 16, (number >> 8) & 255, number & 255];
 }
 
-/** (cells + 1,): the pixels at which the cells of one side begin; the last is the length. */
+/**
+ * (cells + 1,): the pixels at which the cells of one side begin; the last is the length.
+ * @param {number} length @param {number} cells
+ */
 export function cellEdges(length, cells) {
   return Int32Array.from({ length: cells + 1 }, (_, cell) => Math.round((cell * length) / cells));
 }
 
+/** @type {Map<string, {cell: Int32Array, weight: Float32Array}>} */
 const axes = new Map();
 
-/** For every pixel of one side: the cell (blocky), or the lower cell and the weight of the next (smooth). */
+/**
+ * For every pixel of one side: the cell (blocky), or the lower cell and the weight of the next (smooth).
+ * @param {number} length @param {number} cells @param {boolean} smooth
+ */
 function axisOf(length, cells, smooth) {
   const key = `${length}/${cells}/${smooth}`;
-  if (axes.has(key)) return axes.get(key);
+  const known = axes.get(key);
+  if (known) return known;
   if (axes.size > 64) axes.clear();
   const cell = new Int32Array(length);
   const weight = new Float32Array(length);
@@ -45,7 +56,11 @@ function axisOf(length, cells, smooth) {
   return axis;
 }
 
-/** One row of the grid between two, in `line`; one cell more than the grid so that the last has a neighbour. */
+/**
+ * One row of the grid between two, in `line`; one cell more than the grid so that the last has a neighbour.
+ * @param {ArrayLike<number>} field @param {Float32Array} line @param {number} cols @param {number} upper
+ * @param {number} lower @param {number} weight
+ */
 function mixRows(field, line, cols, upper, lower, weight) {
   for (let col = 0; col < cols; col++) {
     const above = field[upper + col];
@@ -57,6 +72,9 @@ function mixRows(field, line, cols, upper, lower, weight) {
 /**
  * Paint a field (rows, cols) into `pixels` (height * width, packed): the colour of value v is
  * table[v * scale], clipped to the table. With a `limit`, table is [outside, inside] instead.
+ * @param {ArrayLike<number>} field @param {Shape} grid @param {Uint32Array} pixels @param {number} width
+ * @param {number} height
+ * @param {{smooth: boolean, table: Uint32Array | number[], scale?: number, limit?: number | null}} how
  */
 export function paintField(field, grid, pixels, width, height, { smooth, table, scale = 1, limit = null }) {
   const { rows, cols } = grid;
@@ -90,7 +108,11 @@ export function paintField(field, grid, pixels, width, height, { smooth, table, 
   }
 }
 
-/** Paint colours (rows * cols, 3) in 0..255 into `pixels`. */
+/**
+ * Paint colours (rows * cols, 3) in 0..255 into `pixels`.
+ * @param {ArrayLike<number>} colours @param {Shape} grid @param {Uint32Array} pixels @param {number} width
+ * @param {number} height @param {boolean} smooth
+ */
 export function paintColours(colours, grid, pixels, width, height, smooth) {
   const { rows, cols } = grid;
   const across = axisOf(width, cols, smooth);
@@ -115,7 +137,11 @@ export function paintColours(colours, grid, pixels, width, height, smooth) {
   }
 }
 
-/** Paint each patch in the colour of its strongest token: `strongest` (N,), `colours` packed (K,). */
+/**
+ * Paint each patch in the colour of its strongest token: `strongest` (N,), `colours` packed (K,).
+ * @param {Uint8Array} strongest @param {Shape} grid @param {Uint32Array} pixels @param {number} width
+ * @param {number} height @param {Uint32Array} colours
+ */
 export function paintBlockyTokens(strongest, grid, pixels, width, height, colours) {
   const across = axisOf(width, grid.cols, false);
   const down = axisOf(height, grid.rows, false);
@@ -128,6 +154,8 @@ export function paintBlockyTokens(strongest, grid, pixels, width, height, colour
 /**
  * The same at pixel level: the arg-max of the enlarged token maps. Between four patch centres only a few tokens
  * can win: those whose largest corner reaches the best of the smallest corners. Mostly that is one.
+ * @param {Grid} grid @param {number[]} tokens @param {Uint32Array} pixels @param {number} width
+ * @param {number} height @param {Uint32Array} colours
  */
 export function paintSmoothTokens(grid, tokens, pixels, width, height, colours) {
   const { rows, cols, numPatches, codes, peak } = grid;
@@ -180,7 +208,7 @@ export function paintSmoothTokens(grid, tokens, pixels, width, height, colours) 
   }
 }
 
-/** [[start, end], ...] of equal neighbours */
+/** [[start, end], ...] of equal neighbours @param {Int32Array} values */
 function runs(values) {
   const found = [];
   for (let start = 0, i = 1; i <= values.length; i++) {
@@ -195,14 +223,21 @@ function runs(values) {
 /**
  * The outline of a mask as line pieces [x0, y0, x1, y1, ...] in pixels: along cell edges (blocky), or the level line
  * of the bilinear field (smooth), found by marching squares in cells cut finer where they are large on screen.
+ * @param {ArrayLike<number>} field @param {Shape} grid @param {number} limit @param {number} width
+ * @param {number} height @param {boolean} smooth
  */
 export function outline(field, grid, limit, width, height, smooth) {
   return smooth ? levelLine(field, grid, limit, width, height) : cellOutline(field, grid, limit, width, height);
 }
 
+/**
+ * @param {ArrayLike<number>} field @param {Shape} grid @param {number} limit @param {number} width
+ * @param {number} height
+ */
 function cellOutline(field, { rows, cols }, limit, width, height) {
   const xs = cellEdges(width, cols);
   const ys = cellEdges(height, rows);
+  /** @type {number[]} */
   const pieces = [];
   for (let row = 0; row < rows; row++) {
     for (let col = 0; col < cols; col++) {
@@ -219,15 +254,20 @@ function cellOutline(field, { rows, cols }, limit, width, height) {
   return pieces;
 }
 
+/**
+ * @param {ArrayLike<number>} field @param {Shape} grid @param {number} limit @param {number} width
+ * @param {number} height
+ */
 function levelLine(field, { rows, cols }, limit, width, height) {
+  /** @type {number[]} */
   const pieces = [];
   const cellWidth = width / cols;
   const cellHeight = height / rows;
   const cuts = Math.min(6, Math.ceil(Math.max(cellWidth, cellHeight) / 3));
   const across = cuts + 1;
   const nodes = new Float32Array(across * across);
-  const clampRow = (row) => Math.min(rows - 1, Math.max(0, row));
-  const clampCol = (col) => Math.min(cols - 1, Math.max(0, col));
+  const clampRow = (/** @type {number} */ row) => Math.min(rows - 1, Math.max(0, row));
+  const clampCol = (/** @type {number} */ col) => Math.min(cols - 1, Math.max(0, col));
   for (let row = -1; row < rows; row++) {
     const upper = clampRow(row) * cols;
     const lower = clampRow(row + 1) * cols;
@@ -236,7 +276,7 @@ function levelLine(field, { rows, cols }, limit, width, height) {
       const b = field[upper + clampCol(col + 1)] - limit;
       const c = field[lower + clampCol(col)] - limit;
       const d = field[lower + clampCol(col + 1)] - limit;
-      const inside = (a > 0) + (b > 0) + (c > 0) + (d > 0);
+      const inside = Number(a > 0) + Number(b > 0) + Number(c > 0) + Number(d > 0);
       if (inside === 0 || inside === 4) continue;
       for (let j = 0, at = 0; j <= cuts; j++) {
         const left = a + ((c - a) * j) / cuts;
@@ -257,7 +297,11 @@ function levelLine(field, { rows, cols }, limit, width, height) {
   return pieces;
 }
 
-/** The zero line in one square with these corner values: where it crosses the four sides, clockwise from the top. */
+/**
+ * The zero line in one square with these corner values: where it crosses the four sides, clockwise from the top.
+ * @param {number} nw @param {number} ne @param {number} sw @param {number} se @param {number} x @param {number} y
+ * @param {number} width @param {number} height @param {number[]} pieces
+ */
 function marchSquare(nw, ne, sw, se, x, y, width, height, pieces) {
   const west = nw > 0 !== sw > 0;
   const east = ne > 0 !== se > 0;

@@ -1,14 +1,29 @@
-/** The linked panels: one layer of the photo each, with its recipe underneath. */
+/** The linked pictures: one layer of the photo each, with what it is and how it is made in a small menu. */
 
-import { make, icon, uniqueId, write } from "../shared/elements.js";
-import { LAYERS, LayerCanvas, RAMP_CSS, drawPanel } from "./layers.js";
+import { popover } from "../shared/controls.js";
+import { icon, make, uniqueId, write } from "../shared/elements.js";
 import { cellEdges } from "./enlarge.js";
+import { LAYERS, LayerCanvas, RAMP_CSS, drawPanel } from "./layers.js";
+
+/** @typedef {import("./layers.js").Layer} Layer @typedef {import("./layers.js").Scene} Scene */
+/**
+ * What lies over all pictures in a frame.
+ * @typedef {{pointed: {row: number, col: number} | null, colour?: string,
+ *   render?: (width: number, height: number) => import("./layers.js").Over,
+ *   renderOn?: (overlay: import("./layers.js").Overlay, scene: Scene, width: number, height: number) =>
+ * import("./layers.js").Over}} Lit
+ * @typedef {{point: (u: number, v: number) => void, leave: () => void, press: (u: number, v: number, pointerType:
+ *   string) => void,
+ *   key: (event: KeyboardEvent) => void, copy: (layer: Layer, button: HTMLElement) => void, resize: () => void}}
+ * PanelEvents
+ */
 
 /** A canvas that keeps as many pixels as the screen gives it; sizes come from an observer, never from a frame. */
 export class ScreenCanvas {
+  /** @param {HTMLCanvasElement} canvas @param {() => void} onresize */
   constructor(canvas, onresize) {
     this.canvas = canvas;
-    this.context = canvas.getContext("2d", { alpha: false });
+    this.context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha: false }));
     this.width = 0;
     this.height = 0;
     this.cssWidth = 0;
@@ -43,7 +58,11 @@ export class ScreenCanvas {
   }
 }
 
-/** The box of a patch in a canvas's pixels, or null. */
+/**
+ * The box of a patch in a canvas's pixels, or null.
+ * @param {{row: number, col: number} | null} pointed @param {{rows: number, cols: number}} grid
+ * @param {number} width @param {number} height
+ */
 export function patchBoxOf(pointed, { rows, cols }, width, height) {
   if (!pointed) return null;
   const xs = cellEdges(width, cols);
@@ -53,59 +72,73 @@ export function patchBoxOf(pointed, { rows, cols }, width, height) {
 }
 
 export class Panel {
-  /** on: {point(u, v), leave(), press(u, v, pointerType), key(event), copy(name, button), resize()} */
+  /** @param {Layer} layer @param {string} keyboardHelpId @param {PanelEvents} on */
   constructor(layer, keyboardHelpId, on) {
-    const { title, hint, diagnostic } = LAYERS[layer];
+    const { title, hint, about, diagnostic } = LAYERS[layer];
     this.layer = layer;
     this.base = new LayerCanvas();
-    const canvas = make("canvas", {
+    this.canvas = make("canvas", {
       class: "panel-canvas", role: "img", tabindex: "0", "aria-label": title, "aria-describedby": keyboardHelpId,
     });
     this.recipe = make("code", { class: "recipe-text", id: uniqueId("recipe") });
     const copy = make("button", {
-      type: "button", class: "quiet-button", "data-copy": layer, title: "Copy this picture's recipe as Python",
-      "aria-label": `Copy the ${title.toLowerCase()} as code`, onclick: () => on.copy(layer, copy),
+      type: "button", class: "button", "data-copy": layer, onclick: () => on.copy(layer, copy),
     }, icon("code"), make("span", {}, "Copy as code"));
+    const menu = popover({ class: "panel-menu", "data-about": layer },
+      make("summary", {
+        class: "quiet-button panel-more", "aria-label": `About the ${title.toLowerCase()}`,
+        title: "What this picture is",
+      }, icon("more")),
+      make("p", {}, about), this.recipe, copy);
     this.legend = diagnostic ? make("div", { class: "legend" }, make("span", {}, "0"), ramp(), make("span", {})) : null;
     this.element = make("figure", { class: "panel", "data-panel": layer },
-      make("figcaption", { class: "panel-title" }, make("strong", { title: hint }, title), make("span", { class: "hint" }, hint), copy),
-      make("div", { class: "panel-frame" }, canvas),
-      this.legend,
-      make("div", { class: "recipe" }, this.recipe));
-    this.canvas = canvas;
-    this.screen = new ScreenCanvas(canvas, on.resize);
-    canvas.addEventListener("pointermove", (event) => {
+      make("figcaption", { class: "panel-title" }, make("strong", { title: hint }, title),
+        make("span", { class: "hint" }, hint), menu),
+      make("div", { class: "panel-frame" }, this.canvas), this.legend);
+    this.screen = new ScreenCanvas(this.canvas, on.resize);
+    this.listen(on);
+  }
+
+  /** @param {PanelEvents} on */
+  listen(on) {
+    const { canvas } = this;
+    canvas.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
       if (event.pointerType !== "touch") on.point(...this.place(event));
     });
-    canvas.addEventListener("pointerleave", (event) => {
+    canvas.addEventListener("pointerleave", (/** @type {PointerEvent} */ event) => {
       if (event.pointerType !== "touch") on.leave();
     });
-    canvas.addEventListener("click", (event) => on.press(...this.place(event), event.pointerType));
+    canvas.addEventListener("click", (/** @type {PointerEvent} */ event) =>
+      on.press(...this.place(event), event.pointerType));
     canvas.addEventListener("keydown", on.key);
   }
 
+  /** @param {MouseEvent} event @returns {[number, number]} */
   place(event) {
     return [event.offsetX / this.screen.cssWidth, event.offsetY / this.screen.cssHeight];
   }
 
+  /** @param {boolean} hidden */
   set hidden(hidden) {
     this.element.hidden = hidden;
   }
 
-  /** What the picture shows, for those who do not see it. */
+  /** What the picture shows, for those who do not see it. @param {string} text */
   describe(text) {
     if (this.canvas.getAttribute("aria-label") !== text) this.canvas.setAttribute("aria-label", text);
   }
 
+  /** @param {string} text */
   set recipeText(text) {
     write(this.recipe, text);
-    this.recipe.title = text;
   }
 
+  /** @param {string} text */
   set legendEnd(text) {
-    if (this.legend) write(this.legend.lastChild, text);
+    if (this.legend) write(/** @type {HTMLElement} */ (this.legend.lastChild), text);
   }
 
+  /** @param {Scene} scene @param {Lit} lit */
   draw(scene, lit) {
     if (this.element.hidden || !this.screen.fit()) return;
     const { width, height, pixelRatio, context } = this.screen;
@@ -115,6 +148,7 @@ export class Panel {
   }
 }
 
-function ramp() {
+/** Low to high, as a strip. */
+export function ramp() {
   return make("span", { class: "legend-ramp", style: `background: ${RAMP_CSS}` });
 }

@@ -5,24 +5,33 @@ import { choice } from "../shared/controls.js";
 import { LAYERS, LayerCanvas, Overlay, drawPanel } from "../drawing/layers.js";
 import { ScreenCanvas } from "../drawing/panels.js";
 
+/** @typedef {import("../drawing/layers.js").Layer} Layer @typedef {import("../drawing/factorization.js").Grid} Grid */
+/** @typedef {import("../drawing/layers.js").Scene & {coarse: Grid | null}} Compared */
+
+/** @type {Layer[]} */
 const COMPARED = ["features", "low_rank", "concepts"];
 
 export class Compare {
-  /** on: {resize(), move(), sharpen()} */
+  /** @param {{resize: () => void, move: () => void, sharpen: () => void}} on */
   constructor(on) {
     this.on = on;
+    /** @type {Layer} */
     this.layer = "features";
     this.position = 0.5;
     this.sides = [new LayerCanvas(), new LayerCanvas()];
     this.overlays = [new Overlay(), new Overlay()];
     this.canvas = make("canvas", { class: "panel-canvas", role: "img", "aria-label": "Comparison" });
     this.handle = make("div", {
-      class: "compare-handle", role: "slider", tabindex: "0", "aria-label": "Where 224 px ends and the sharp one begins",
-      "aria-valuemin": "0", "aria-valuemax": "100", "data-control": "compare", onkeydown: (event) => this.key(event),
+      class: "compare-handle", role: "slider", tabindex: "0",
+      "aria-label": "Where the 224 px picture ends and the sharp one begins",
+      "aria-valuemin": "0", "aria-valuemax": "100", "data-control": "compare",
+      onkeydown: (/** @type {KeyboardEvent} */ event) => this.key(event),
     }, make("span", { class: "compare-grip" }, icon("handle")));
     this.before = make("span", { class: "compare-tag compare-before" }, "224 px");
     this.after = make("span", { class: "compare-tag compare-after" });
-    this.frame = make("div", { class: "panel-frame compare-frame", onpointerdown: (event) => this.drag(event) },
+    this.frame = make("div", {
+      class: "panel-frame compare-frame", onpointerdown: (/** @type {PointerEvent} */ event) => this.drag(event),
+    },
       this.canvas, this.before, this.after, this.handle);
     this.layers = choice({
       name: "compare-layer", label: "Layer", title: false,
@@ -44,10 +53,12 @@ export class Compare {
     this.place(this.position);
   }
 
+  /** @param {boolean} hidden */
   set hidden(hidden) {
     this.element.hidden = hidden;
   }
 
+  /** @param {number} position in 0..1 */
   place(position) {
     this.position = Math.min(1, Math.max(0, position));
     const percent = Math.round(this.position * 100);
@@ -56,10 +67,11 @@ export class Compare {
     this.handle.setAttribute("aria-valuetext", `${percent} % at 224 px`);
   }
 
+  /** @param {PointerEvent} event */
   drag(event) {
     if (event.button !== 0) return;
     const { left, width } = this.frame.getBoundingClientRect();
-    const follow = ({ clientX }) => {
+    const follow = (/** @type {PointerEvent} */ { clientX }) => {
       this.place((clientX - left) / width);
       this.on.move();
     };
@@ -71,8 +83,10 @@ export class Compare {
     this.frame.addEventListener("pointercancel", end, { once: true });
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
     const step = event.shiftKey ? 0.1 : 0.02;
+    /** @type {Record<string, number>} */
     const moves = {
       ArrowLeft: this.position - step, ArrowDown: this.position - step, ArrowRight: this.position + step,
       ArrowUp: this.position + step, PageDown: this.position - 0.1, PageUp: this.position + 0.1, Home: 0, End: 1,
@@ -83,6 +97,7 @@ export class Compare {
     this.on.move();
   }
 
+  /** @param {{coarse: Grid | null, analysis: any}} scene */
   update(scene) {
     const possible = scene.coarse !== null;
     this.frame.hidden = !possible;
@@ -93,6 +108,7 @@ export class Compare {
       + `${scene.analysis.resolution} px on the right`);
   }
 
+  /** @param {Compared} scene @param {import("../drawing/panels.js").Lit} lit */
   draw(scene, lit) {
     if (this.element.hidden || !scene.coarse || !this.screen.fit()) return;
     const { width, height, pixelRatio, context } = this.screen;

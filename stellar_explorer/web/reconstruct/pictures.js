@@ -2,37 +2,45 @@
 
 import { make, write } from "../shared/elements.js";
 import { bytesInWords } from "../shared/numbers.js";
-import { resolveAddress } from "../shared/package.js";
+import { resolveAddress } from "../shared/requests.js";
 import { lit } from "../retrieve/masks.js";
 
-/** Parts with dots between them; a line breaks at the dots alone. */
-const listed = (...parts) => parts.filter(Boolean).map((part) => part.replaceAll(" ", "\u00a0")).join(" · ");
+/** Parts with dots between them; a line breaks at the dots alone. @param {...(string | null)} parts */
+const listed = (...parts) => parts.flatMap((part) => part ?? []).map((part) =>
+  part.replaceAll(" ", "\u00a0")).join(" · ");
 
-/** What the server says of a picture, in two lines. */
+/** What the server says of a picture, in two lines. @param {any} facts */
 function factsInWords({ tokens, bytes, native_width: width, native_height: height }) {
-  return listed(tokens === null ? null : `${tokens} ${tokens === 1 ? "token" : "tokens"}`, bytesInWords(bytes), `${width} × ${height}`);
+  return listed(tokens === null ? null : `${tokens} ${tokens === 1 ? "token" : "tokens"}`, bytesInWords(bytes),
+    `${width} × ${height}`);
 }
 
+/** @param {any} facts */
 function measuresInWords({ psnr_db: psnr, ssim, stem_distance: stem }) {
   return listed(`${psnr.toFixed(1)} dB`, `SSIM ${ssim.toFixed(2)}`, stem === null ? null : `stem ${stem.toFixed(2)}`);
 }
 
 class Frame {
-  /** on: {drag(share)}; a drag across the frame moves the line of all of them. */
+  /**
+   * A drag across the frame moves the line of all of them.
+   * @param {string} name @param {{drag: (share: number) => void}} on
+   */
   constructor(name, on) {
     this.on = on;
     this.image = make("img", { class: "rebuilt-image", draggable: "false", hidden: true });
     this.over = make("img", { class: "rebuilt-over", alt: "", draggable: "false", hidden: true });
     this.gap = make("p", { class: "rebuilt-gap", hidden: true, "data-gap": "" });
-    this.frame = make("div", { class: "rebuilt-frame", onpointerdown: (event) => this.drag(event) },
+    this.frame = make("div", { class: "rebuilt-frame", onpointerdown: (/** @type {PointerEvent} */ event) =>
+      this.drag(event) },
       this.image, this.over, make("span", { class: "rebuilt-line" }), this.gap);
     this.name = name;
   }
 
+  /** @param {PointerEvent} event */
   drag(event) {
     if (event.button !== 0 || !this.frame.closest('[data-compare="slider"]')) return;
     const { left, width } = this.frame.getBoundingClientRect();
-    const follow = ({ clientX }) => this.on.drag((clientX - left) / width);
+    const follow = (/** @type {PointerEvent} */ { clientX }) => this.on.drag((clientX - left) / width);
     follow(event);
     this.frame.setPointerCapture(event.pointerId);
     this.frame.addEventListener("pointermove", follow);
@@ -49,10 +57,12 @@ export class PhotoPicture {
     this.canvas = make("canvas", { class: "rebuilt-lit", "aria-hidden": "true" });
     this.facts = make("p", { class: "hint" });
     this.element = make("figure", { class: "rebuilt", "data-picture": "photo" },
-      make("figcaption", { class: "rebuilt-title" }, make("strong", {}, "Photo"), make("span", { class: "hint" }, "what all are measured against")),
+      make("figcaption", { class: "rebuilt-title" }, make("strong", {}, "Photo"),
+        make("span", { class: "hint" }, "the reference")),
       make("div", { class: "rebuilt-frame rebuilt-still" }, this.image, this.canvas), this.facts);
   }
 
+  /** @param {any} study @param {string} address */
   show(study, address) {
     const [height, width] = study.reconstruct.size;
     this.scene = study;
@@ -63,6 +73,7 @@ export class PhotoPicture {
     this.light(null);
   }
 
+  /** @param {number | null} token */
   light(token) {
     const { canvas, scene } = this;
     const ratio = Math.min(2, window.devicePixelRatio || 1);
@@ -70,7 +81,7 @@ export class PhotoPicture {
     if (!scene || !width || !height) return;
     [canvas.width, canvas.height] = [width, height];
     if (token === null) return;
-    const context = canvas.getContext("2d");
+    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     const overlay = lit(scene.grid, token, width, height);
     context.drawImage(overlay.canvas, 0, 0, width, height);
     if (!overlay.path) return;
@@ -85,11 +96,15 @@ export class PhotoPicture {
 
 /** One way of rebuilding. `facts` is what the server said last, null before. */
 export class RebuiltPicture extends Frame {
+  /** @param {import("./server.js").Way} way @param {{drag: (share: number) => void}} on */
   constructor({ name, label, hint }, on) {
     super(name, on);
     this.way = { name, label, hint };
+    /** @type {any} */
     this.facts = null;
-    this.shownAddress = null;
+    this.addresses = { picture: "", difference: "" };
+    this.address = "";
+    this.shownAddress = "";
     this.label = make("strong", {}, label);
     this.first = make("p", { class: "rebuilt-facts", "data-facts": "" });
     this.second = make("p", { class: "hint rebuilt-measures", "data-measures": "" });
@@ -99,15 +114,16 @@ export class RebuiltPicture extends Frame {
       this.frame, this.first, this.second, this.controls);
   }
 
+  /** What is chosen for this picture. @param {...HTMLElement} controls */
   give(...controls) {
     this.controls.replaceChildren(...controls);
-    this.controls.hidden = false;
+    this.controls.hidden = !controls.length;
   }
 
-  /** Another photo: what was there is another's. */
+  /** Another photo: what was there is another's. @param {string} photoAddress */
   clear(photoAddress) {
     this.facts = null;
-    this.shownAddress = null;
+    this.address = this.shownAddress = "";
     this.over.src = resolveAddress(photoAddress);
     this.over.hidden = false;
     this.image.hidden = true;
@@ -116,7 +132,10 @@ export class RebuiltPicture extends Frame {
     this.element.dataset.state = "waiting";
   }
 
-  /** facts: as reconstruct_routes.py's `facts` has them; addresses: {picture, difference}. */
+  /**
+   * facts: as stellar_explorer/reconstruct/routes.py's `facts` has them.
+   * @param {any} facts @param {{picture: string, difference: string}} addresses
+   */
   take(facts, addresses) {
     this.facts = facts;
     this.addresses = addresses;
@@ -131,13 +150,17 @@ export class RebuiltPicture extends Frame {
     if (isMissing) this.image.hidden = true;
   }
 
-  /** compare: of COMPARED; about: the photo in words. -> when what is shown has come. */
+  /**
+   * -> when what is shown has come.
+   * @param {string} compare  one of COMPARED @param {string} about  the photo in words
+   */
   async show(compare, about) {
     if (!this.facts || this.facts.missing !== null) return;
     const isDifference = compare === "difference";
     const address = resolveAddress(isDifference ? this.addresses.difference : this.addresses.picture);
     const from = this.facts.tokens === null ? `${this.facts.bytes} bytes` : `${this.facts.tokens} tokens`;
-    const alt = isDifference ? `Where ${this.facts.model} differs from ${about}` : `${about}, rebuilt by ${this.facts.model} from ${from}`;
+    const alt = isDifference ? `Where ${this.facts.model} differs from ${about}`
+      : `${about}, rebuilt by ${this.facts.model} from ${from}`;
     if (address === this.shownAddress) return;
     this.shownAddress = address;
     // Decoded before it is shown: the picture before stays until then, and nothing blinks.

@@ -1,9 +1,12 @@
-/** Controls with a one-line hint each: sliders, choices and menus, and the groups the stage shows. */
+/** Controls with a one-line hint each: sliders, choices and menus. */
 
 import { make, uniqueId, write } from "./elements.js";
-import { THRESHOLDS } from "./address.js";
 
-/** -> {element, set(value), explain(hint)}; `words(value)` is what is written beside the slider. */
+/**
+ * words(value): what is written beside the slider.
+ * @param {{name: string, label: string, hint: string, min: number, max: number, step: number,
+ *   words: (value: number) => string, onchange: (value: number) => void}} options
+ */
 export function slider({ name, label, hint, min, max, step, words, onchange }) {
   const id = uniqueId(name);
   const hintId = uniqueId("hint");
@@ -16,6 +19,7 @@ export function slider({ name, label, hint, min, max, step, words, onchange }) {
   });
   const value = make("output", { class: "control-value", for: id, "data-value": name });
   const hintLine = make("p", { class: "hint", id: hintId }, hint);
+  /** @param {number} position */
   function show(position) {
     const text = words(position);
     write(value, text);
@@ -27,25 +31,34 @@ export function slider({ name, label, hint, min, max, step, words, onchange }) {
     make("div", { class: "control-head" }, make("label", { for: id }, label), value), input, hintLine);
   return {
     element,
+    /** @param {number} position */
     set(position, most = max) {
       input.max = most;
       input.value = position;
       show(Number(input.value));
     },
-    explain: (text) => write(hintLine, text),
+    explain: (/** @type {string} */ text) => write(hintLine, text),
   };
 }
 
-/** One of a few, as joined buttons (radio inputs underneath). options: [{value, label, hint?}] */
+/**
+ * One of a few, as joined buttons (radio inputs underneath).
+ * @typedef {{value: any, label: string, hint?: string, diagnostic?: boolean}} Option
+ * @param {{name: string, label: string, hint?: string, options: Option[], onchange: (value: any) => void, title?:
+ *   boolean}} options
+ */
 export function choice({ name, label, hint, options, onchange, title = true }) {
   const hintId = uniqueId("hint");
   const group = uniqueId(name);
   const row = make("div", { class: "segments" });
+  /** @type {Map<any, HTMLInputElement>} */
   const inputs = new Map();
   const fieldset = make("fieldset", { class: "control", "data-control": name, "aria-describedby": hintId },
     make("legend", { class: title ? "" : "unseen" }, label), row,
     make("p", { class: hint ? "hint" : "unseen", id: hintId }, hint ?? label));
+  /** @type {any} */
   let chosen = null;
+  /** @param {Option[]} offered */
   function build(offered) {
     inputs.clear();
     row.replaceChildren(...offered.map(({ value, label: words, hint: more, diagnostic }) => {
@@ -56,23 +69,32 @@ export function choice({ name, label, hint, options, onchange, title = true }) {
         },
       });
       inputs.set(value, input);
-      return make("label", { class: diagnostic ? "segment segment-quiet" : "segment", title: more, "data-option": value },
-        input, make("span", {}, words));
+      const kind = diagnostic ? "segment segment-quiet" : "segment";
+      return make("label", { class: kind, title: more, "data-option": value }, input, make("span", {}, words));
     }));
-    if (inputs.has(chosen)) inputs.get(chosen).checked = true;
+    check();
   }
+  const check = () => {
+    const input = inputs.get(chosen);
+    if (input) input.checked = true;
+  };
   build(options);
   return {
     element: fieldset,
     offer: build,
+    /** @param {any} value */
     set(value) {
       chosen = value;
-      if (inputs.has(value)) inputs.get(value).checked = true;
+      check();
     },
   };
 }
 
-/** One of several named things, with the chosen one's note as the hint. options: [{value, label, note?, disabled?}] */
+/**
+ * One of several named things, with the chosen one's note as the hint.
+ * @param {{name: string, label: string, options: {value: string, label: string, note?: string, disabled?: boolean}[],
+ *   onchange: (value: string) => void}} options
+ */
 export function menu({ name, label, options, onchange }) {
   const id = uniqueId(name);
   const hintId = uniqueId("hint");
@@ -87,6 +109,7 @@ export function menu({ name, label, options, onchange }) {
   const note = () => write(hintLine, options.find(({ value }) => value === select.value)?.note ?? "");
   return {
     element: make("div", { class: "control" }, make("label", { for: id }, label), select, hintLine),
+    /** @param {string} value */
     set(value) {
       select.value = value;
       note();
@@ -94,65 +117,25 @@ export function menu({ name, label, options, onchange }) {
   };
 }
 
-/** The threshold's slider is even in doublings: 0.25 to 8 with 1 at two fifths. */
-const doublings = (threshold) => Math.log2(threshold);
-const thresholdAt = (position) => Number((2 ** position).toPrecision(4));
-
 /**
- * Everything that only changes the picture. on: {threshold, kept, opacity, show, style, basis, similarity}(value)
- * -> {element, update(state, analysis)}
+ * What opens under a button, and closes with Escape or a press beside it.
+ * @param {Record<string, any>} attributes @param {HTMLElement} summary @param {...(HTMLElement | null)} items
+ * @returns {HTMLDetailsElement}
  */
-export function pictureControls(on) {
-  let numTokens = 16;
-  const threshold = slider({
-    name: "threshold", label: "Threshold", hint: "A patch holds a concept when its share is above t × 1/r.",
-    min: doublings(THRESHOLDS.least), max: doublings(THRESHOLDS.most), step: 0.05,
-    words: (position) => {
-      const t = thresholdAt(position);
-      return `${t.toFixed(2)} × 1/${numTokens} = ${(t / numTokens).toFixed(3)}`;
-    },
-    onchange: (position) => on.threshold(thresholdAt(position)),
+export function popover({ class: name = "", ...attributes }, summary, ...items) {
+  const element = make("details", { class: `menu ${name}`, ...attributes }, summary,
+    make("div", { class: "menu-items" }, ...items));
+  const outside = (/** @type {PointerEvent} */ event) => element.contains(event.target) || close();
+  const close = () => element.removeAttribute("open");
+  element.addEventListener("toggle", () => {
+    if (element.open) document.addEventListener("pointerdown", outside);
+    else document.removeEventListener("pointerdown", outside);
   });
-  const kept = slider({
-    name: "kept", label: "Concepts kept", hint: "The largest by mass; the low-rank picture is made of these alone.",
-    min: 1, max: numTokens, step: 1, words: (count) => `${count} of ${numTokens}`, onchange: on.kept,
+  element.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    if (event.key !== "Escape" || !element.open) return;
+    event.stopPropagation();
+    close();
+    summary.focus();
   });
-  const opacity = slider({
-    name: "opacity", label: "Opacity", hint: "How strongly the mask or heat covers the picture.",
-    min: 0, max: 1, step: 0.05, words: (value) => `${Math.round(value * 100)} %`, onchange: on.opacity,
-  });
-  const show = choice({
-    name: "show", label: "Concept as", hint: "Mask: above the threshold. Heat: its share everywhere.",
-    options: [{ value: "mask", label: "Mask" }, { value: "heat", label: "Heat" }], onchange: on.show,
-  });
-  const style = choice({
-    name: "style", label: "Edges", hint: "Interpolated between patches, or the patches themselves.",
-    options: [{ value: "smooth", label: "Smooth" }, { value: "blocky", label: "Blocky" }], onchange: on.style,
-  });
-  const basis = choice({
-    name: "basis", label: "Colour basis", hint: "Whose principal components are red, green, blue.",
-    options: [], onchange: on.basis,
-  });
-  const parts = { threshold, kept, opacity, show, style, basis };
-  const element = make("div", { class: "controls", role: "group", "aria-label": "How the pictures are drawn" },
-    ...Object.values(parts).map((part) => part.element));
-  let offered = "";
-  return {
-    element,
-    update(state, analysis) {
-      numTokens = analysis?.num_tokens ?? numTokens;
-      const bases = analysis?.bases ?? [];
-      const names = bases.map(({ name }) => name).join();
-      if (names !== offered) {
-        offered = names;
-        basis.offer(bases.map(({ name, label, hint }) => ({ value: name, label, hint })));
-      }
-      threshold.set(doublings(state.threshold));
-      kept.set(state.kept ?? numTokens, numTokens);
-      opacity.set(state.opacity);
-      show.set(state.show);
-      style.set(state.style);
-      basis.set(state.basis);
-    },
-  };
+  return element;
 }

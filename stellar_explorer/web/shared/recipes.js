@@ -1,24 +1,29 @@
 /** Recipes: how each picture is made, in one line and as code, and the ways to take things away. */
 
-import { make, icon } from "./elements.js";
-import { resolveAddress } from "./package.js";
+import { popover } from "./controls.js";
+import { icon, make } from "./elements.js";
+import { resolveAddress } from "./requests.js";
 
-/** For a layer the manifest has no recipe for. */
+/** For a layer the manifest has no recipe for. @type {Record<string, string>} */
 const PLAIN = {
   photo: "the photo, fitted to the patch grid",
   residual: "|x − L s| for each patch, against its spread over the photo",
   entropy: "−Σ L log L for each patch, in nats",
 };
 
-/** Fill {threshold}, {kept}, {token}, {basis}; braces that hold anything else stay. */
+/** @typedef {Record<string, string | number>} Values  what is shown: threshold, kept, token, basis, style */
+
+/** Braces that hold anything else stay. @param {string} text @param {Values} values */
 export function fillRecipe(text, values) {
-  return text.replace(/\{(threshold|kept|token|basis)\}/g, (whole, name) => values[name] ?? whole);
+  return text.replace(/\{(threshold|kept|token|basis|style)\}/g, (whole, name) => String(values[name] ?? whole));
 }
 
+/** @param {any} analysis @param {string} name @param {Values} values */
 export function recipeOf(analysis, name, values) {
   return fillRecipe(analysis.recipes?.[name] ?? PLAIN[name] ?? "", values);
 }
 
+/** @param {any} analysis @param {string} name @param {Values} values */
 export function codeOf(analysis, name, values) {
   return fillRecipe(analysis.code?.[name] ?? `# ${analysis.recipes?.[name] ?? PLAIN[name] ?? name}`, values);
 }
@@ -32,7 +37,7 @@ export class CopyDialog {
       make("form", { method: "dialog", class: "dialog-actions" }, make("button", { class: "button" }, "Close")));
   }
 
-  /** -> true when the text is on the clipboard; false when the dialog shows it instead. */
+  /** -> true when the text is on the clipboard; false when the dialog shows it instead. @param {string} text */
   async copy(text) {
     try {
       await navigator.clipboard.writeText(text);
@@ -53,30 +58,26 @@ const DOWNLOADS = [
   ["arrays", "L and S", "NumPy .npz"],
 ];
 
-/** A menu of plain links that carry the threshold. -> {element, update(analysis, threshold)} */
+/**
+ * A menu of plain links; the files are of what is seen.
+ * @returns {{element: HTMLElement, update: (analysis: any, shown: Record<string, string | number | null>) => void}}
+ */
 export function downloadsMenu() {
   const links = Object.fromEntries(DOWNLOADS.map(([name, label, what]) => [name,
     make("a", { class: "menu-item", download: "", "data-download": name },
       make("span", {}, label), make("span", { class: "hint" }, what))]));
-  const element = make("details", { class: "menu", "data-downloads": "" },
-    make("summary", { class: "button", title: "The figure, the masks and the arrays at this threshold" },
-      icon("download"), "Downloads"),
-    make("div", { class: "menu-items" }, ...Object.values(links)));
-  const close = () => element.removeAttribute("open");
-  document.addEventListener("pointerdown", (event) => element.contains(event.target) || close());
-  element.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !element.open) return;
-    event.stopPropagation();
-    close();
-    element.firstChild.focus();
-  });
+  const element = popover({ "data-downloads": "" },
+    make("summary", { class: "button", title: "The figure, the masks and the arrays, as they are shown" },
+      icon("download"), make("span", {}, "Download")), ...Object.values(links));
   return {
     element,
-    update(analysis, threshold) {
+    update(analysis, shown) {
+      const said = Object.entries(shown).filter(([, value]) => value !== null);
+      const query = new URLSearchParams(said.map(([name, value]) => [name, String(value)]));
       for (const [name, link] of Object.entries(links)) {
         const address = analysis?.downloads?.[name];
         link.hidden = !address;
-        if (address) link.href = `${resolveAddress(address)}?threshold=${threshold}`;
+        if (address) link.href = `${resolveAddress(address)}?${query}`;
       }
     },
   };

@@ -108,6 +108,11 @@ export function fetchStudy(asked, { model, resolution, later, name }) {
   return study;
 }
 
+/** Whether the page has it, or has asked for it. @param {Asked} asked @param {{model: string, resolution: number}} wanted */
+export function hasStudy(asked, { model, resolution }) {
+  return studies.has(JSON.stringify([asked, model, resolution]));
+}
+
 /** A study that came with the page. @param {any} manifest @param {Asked} asked @returns {Promise<Study>} */
 export function giveStudy(manifest, asked) {
   const { model, resolution } = manifest.analysis;
