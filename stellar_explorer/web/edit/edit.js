@@ -106,7 +106,7 @@ export class EditTab extends Tab {
     if (!kept && view.key === key) await this.restore(work, view);
     const { concept } = this.session.state;
     if (concept !== null && concept < work.numTokens && !work.tokens.length) work.tokens = [concept];
-    if (work.edits.length) this.redrawn.ask({ ...work.wanted, edits: [], photos: {} });
+    if (work.edits.length) this.redrawn.ask({ ...work.wanted, edits: [], photos: {} }, work.cutouts.grid);
     if (view.other) await this.openOther(view.other.asked, view.other.name, view.other.tokens);
     this.changed(work);
   }
@@ -145,7 +145,7 @@ export class EditTab extends Tab {
     if (work !== this.work) return;
     this.alert(null);
     this.show();
-    this.redrawn.ask(work.wanted);
+    this.redrawn.ask(work.wanted, work.cutouts.grid);
     this.keep(work);
     this.redraw();
   }

@@ -12,8 +12,14 @@ const ROUGH = "Edited photos are unlike its training data; expect rough results.
 export class Redraw {
   /** @param {{refused: (wanted: Wanted, error: unknown) => void, busy: (isBusy: boolean) => void}} on */
   constructor(on) {
+    this.on = on;
+    this.canDraw = false;
+    this.asked = "";
     this.decoding = new Decoding({
-      answer: (wanted, drawn) => this.receive(wanted, drawn), fail: on.refused,
+      answer: (wanted, drawn) => this.receive(wanted, drawn), fail: (wanted, error) => {
+        this.asked = "";
+        on.refused(wanted, error);
+      },
       busy: (isBusy) => {
         this.frame.toggleAttribute("data-busy", isBusy);
         on.busy(isBusy);
@@ -49,19 +55,33 @@ export class Redraw {
   begin(aspect, missing) {
     this.decoding.forget();
     this.drawn = this.plain = null;
+    this.asked = "";
     this.frame.style.setProperty("--aspect", String(aspect));
     this.canvas.hidden = Boolean(missing);
     this.missing.hidden = !missing;
     write(this.missing, missing ? `${missing} The cut-out on the photo works all the same.` : "");
     write(this.said, "");
     this.canDraw = !missing;
+    this.on.busy(false);
     this.draw();
   }
 
-  /** @param {Wanted} wanted */
-  ask(wanted) {
-    if (this.canDraw) this.decoding.ask(wanted);
-    else this.answers += 1;
+  /**
+   * What would look the same is not asked for again: the model draws whole patches.
+   * @param {Wanted} wanted
+   * @param {{rows: number, cols: number}} grid
+   */
+  ask(wanted, grid) {
+    if (!this.canDraw) {
+      this.answers += 1;
+      return;
+    }
+    const key = JSON.stringify([wanted, wanted.edits.map(({ dx = 0, dy = 0 }) =>
+      [Math.round(dx * grid.cols), Math.round(dy * grid.rows)])],
+      (name, value) => (name === "dx" || name === "dy" ? undefined : value));
+    if (key === this.asked) return;
+    this.asked = key;
+    this.decoding.ask(wanted);
   }
 
   /** @param {Wanted} wanted @param {Drawn} drawn */

@@ -33,7 +33,8 @@ function scene() {
     codes[ROWS * COLS + patch] = (255 * across * down) / CELL ** 2;
     codes[patch] = 255 - codes[ROWS * COLS + patch];
   }
-  const grid = { rows: ROWS, cols: COLS, numPatches: ROWS * COLS, numTokens: 2, codes, peak: Float32Array.of(1, 1), strongest: new Uint8Array(ROWS * COLS) };
+  const grid = { rows: ROWS, cols: COLS, numPatches: ROWS * COLS, numTokens: 2, codes, peak: Float32Array.of(1, 1),
+    strongest: new Uint8Array(ROWS * COLS) };
   return { photo: { data, width: WIDTH, height: HEIGHT }, grid, box: { left, top, right, bottom } };
 }
 
@@ -65,7 +66,8 @@ test("a cut-out is empty outside a margin, full inside, and its edge is the phot
 
 test("of a token that is nowhere there is no cut-out", () => {
   const { photo, grid } = scene();
-  const nowhere = { ...grid, codes: grid.codes.map((code, at) => (at < ROWS * COLS ? 255 : 0)), peak: Float32Array.of(1, 0) };
+  const nowhere = { ...grid, codes: grid.codes.map((_, at) => (at < ROWS * COLS ? 255 : 0)),
+    peak: Float32Array.of(1, 0) };
   const field = fieldOf(nowhere, [1]);
   assert.equal(maskOf(field, nowhere, fittedAlpha(field, nowhere, photo), photo), null);
 });
@@ -77,7 +79,8 @@ test("tokens that share a place are found together, the others are not", () => {
     [0, 1].forEach((token) => (codes[token * 100 + patch] = isThing ? 255 : 0));
     [2, 3].forEach((token) => (codes[token * 100 + patch] = isThing ? 0 : 255));
   }
-  const grid = { rows: 10, cols: 10, numPatches: 100, numTokens: 4, codes, peak: Float32Array.of(0.5, 0.4, 0.5, 0.5), strongest: new Uint8Array(100) };
+  const grid = { rows: 10, cols: 10, numPatches: 100, numTokens: 4, codes, peak: Float32Array.of(0.5, 0.4, 0.5, 0.5),
+    strongest: new Uint8Array(100) };
   assert.deepEqual(tokensTogether(grid, 1), [0, 1]);
   assert.deepEqual(tokensTogether(grid, 2).sort(), [2, 3]);
 });
@@ -109,7 +112,8 @@ for (const [kind, fill] of [
         const weight = hole.weight[y * WIDTH + x];
         for (let c = 0; c < 3; c++) {
           if (weight === 0) assert.equal(made.data[at + c], photo.data[(y * WIDTH + x) * 4 + c]);
-          if (weight === 1) assert.ok(made.data[at + c] >= bounds[c][0] && made.data[at + c] <= bounds[c][1], `${kind} at ${x}, ${y}`);
+          if (weight === 1) assert.ok(made.data[at + c] >= bounds[c][0] && made.data[at + c] <= bounds[c][1],
+            `${kind} at ${x}, ${y}`);
         }
       }
     }

@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { layoutOf } from "../../../stellar_explorer/web/edit/cutout/layout.js";
-import { History, totalOf, withMorph, withMove, withTotal, without } from "../../../stellar_explorer/web/edit/edits/history.js";
+import {
+  History, totalOf, withMorph, withMove, withTotal, without,
+} from "../../../stellar_explorer/web/edit/edits/history.js";
 import { namesOf, slugOf, wordsOf } from "../../../stellar_explorer/web/edit/edits/words.js";
 
 const CONCEPTS = [[0.2, 0.5], [0.8, 0.5], [0.5, 0.9]].map((centroid) => ({ mass: 1 / 3, centroid }));
@@ -63,7 +65,8 @@ test("what was moved together is one piece, until one of it goes on alone", () =
 });
 
 test("a copy is a piece and leaves no hole; the foremost is what was touched last", () => {
-  const { pieces, lifted, origins } = lay([clone(0), { edit: "move", tokens: [1], dx: 0.1, dy: 0 }, { edit: "move", tokens: [3], dx: 0.1, dy: 0 }]);
+  const { pieces, lifted, origins } = lay([clone(0), { edit: "move", tokens: [1], dx: 0.1, dy: 0 },
+    { edit: "move", tokens: [3], dx: 0.1, dy: 0 }]);
   assert.deepEqual([pieces.map(({ tokens }) => tokens), lifted, origins], [[[1], [3]], [[1]], [0, 1, 2, 0]]);
   assert.ok(Math.abs(pieces[1].place.right - 0.25) < 1e-9);
 });
@@ -74,7 +77,8 @@ test("what is removed is a hole without a piece", () => {
 });
 
 test("edits of the redraw alone change nothing on the photo", () => {
-  const { pieces, lifted } = lay([{ edit: "strengthen", tokens: [0], by: 3 }, { edit: "swap_where", photo: "p" }, { edit: "morph", photo: "p", what: 1, where: 1 }]);
+  const { pieces, lifted } = lay([{ edit: "strengthen", tokens: [0], by: 3 }, { edit: "swap_where", photo: "p" },
+    { edit: "morph", photo: "p", what: 1, where: 1 }]);
   assert.deepEqual([pieces, lifted], [[], []]);
 });
 
@@ -84,7 +88,8 @@ test("another appearance lies in the old one's place", () => {
 });
 
 test("without one edit the copies that it made are gone, and the others are renumbered", () => {
-  const edits = [clone(0), clone(1), { edit: "move", tokens: [3], dx: 0.1, dy: 0 }, { edit: "move", tokens: [4], dx: 0.2, dy: 0 }];
+  const edits = [clone(0), clone(1), { edit: "move", tokens: [3], dx: 0.1, dy: 0 },
+    { edit: "move", tokens: [4], dx: 0.2, dy: 0 }];
   assert.deepEqual(without(edits, 0, 3), [clone(1), { edit: "move", tokens: [3], dx: 0.2, dy: 0 }]);
 });
 
@@ -102,11 +107,13 @@ test("concepts have words, never numbers", () => {
   assert.equal(namesOf([0, 1, 2], [0, 1, 2], words), "dog and 2 more");
   const known = { origins: [0, 1, 2], words, titleOf: () => "Owl", otherWords: () => ["owl"] };
   assert.equal(wordsOf({ edit: "move", tokens: [0], dx: 0.3, dy: -0.1 }, known), "Dog: moved 30 % right, 10 % up");
-  assert.equal(wordsOf({ edit: "swap_what", tokens: [0], others: [0], photo: "p" }, known), "Dog: appearance of owl in Owl");
+  assert.equal(wordsOf({ edit: "swap_what", tokens: [0], others: [0], photo: "p" }, known),
+    "Dog: appearance of owl in Owl");
 });
 
 test("files are called after the photo", () => {
-  for (const [name, slug] of [["My dog (2).JPG", "My-dog-2"], ["../a/ Über uns.png", "Über-uns"], ["<>", "photo"], ["v1.5", "v1"], ["Nokota horses", "Nokota-horses"]]) {
+  for (const [name, slug] of [["My dog (2).JPG", "My-dog-2"], ["../a/ Über uns.png", "Über-uns"], ["<>", "photo"],
+    ["v1.5", "v1"], ["Nokota horses", "Nokota-horses"]]) {
     assert.equal(slugOf(name), slug);
   }
 });

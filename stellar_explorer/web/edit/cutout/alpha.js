@@ -200,7 +200,7 @@ function boxOf({ alpha, width, height }, photo) {
   let [left, top, right, bottom] = [width, height, -1, -1];
   for (let y = 0, at = 0; y < height; y++) {
     for (let x = 0; x < width; x++, at++) {
-      if (alpha[at] < 0.01) continue;
+      if (!alpha[at]) continue;
       left = Math.min(left, x);
       right = Math.max(right, x);
       top = Math.min(top, y);

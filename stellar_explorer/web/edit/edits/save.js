@@ -30,8 +30,8 @@ async function png(canvas) {
 export function cutoutPng(placed) {
   const boxes = placed.map(({ cutout: { mask: { left, top, width, height } }, scale, right, down }) =>
     [left * scale + right, top * scale + down, (left + width) * scale + right, (top + height) * scale + down]);
-  const [left, top] = [0, 1].map((side) => Math.floor(Math.min(...boxes.map((box) => box[side]))));
-  const [right, bottom] = [2, 3].map((side) => Math.ceil(Math.max(...boxes.map((box) => box[side]))));
+  const [left, top] = [0, 1].map((side) => Math.floor(Math.min(...boxes.map((box) => box[side]))) - 1);
+  const [right, bottom] = [2, 3].map((side) => Math.ceil(Math.max(...boxes.map((box) => box[side]))) + 1);
   const canvas = Object.assign(document.createElement("canvas"), { width: right - left, height: bottom - top });
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   context.imageSmoothingQuality = "high";
