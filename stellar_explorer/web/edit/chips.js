@@ -55,7 +55,6 @@ export class Chips {
       const percent = percentOf(concepts[origin].share ?? concepts[origin].mass);
       write(name, word);
       write(share, percent);
-      element.setAttribute("aria-label", `${word}, ${percent} of the photo`);
       element.title = `${word}, ${percent} of the photo (concept ${origin}). With Shift it is chosen beside others`;
       element.toggleAttribute("data-dropped", gone.has(token));
     });

@@ -5,15 +5,14 @@
  */
 
 import { write } from "../shared/elements.js";
-import { conceptWords } from "../shared/names.js";
-import { Gone, Refused, fetchJson, forgetStudies, uploadPhoto } from "../shared/server.js";
+import { Gone, Refused, forgetStudies, uploadPhoto } from "../shared/server.js";
 import { askedOf, isSamePhoto } from "../shared/session.js";
 import { Tab } from "../shared/tab.js";
 import { layoutOf } from "./cutout/layout.js";
 import { partsOf } from "./parts.js";
 import { sentenceOf } from "./server.js";
 import { takenFrom } from "./sources.js";
-import { fetchBestStudy } from "./study.js";
+import { fetchBestStudy, fetchWords } from "./study.js";
 import { Work } from "./work.js";
 import { namesOf } from "./edits/words.js";
 
@@ -24,6 +23,7 @@ import { namesOf } from "./edits/words.js";
 
 /** Edits of more letters are not kept over a reload. */
 const MOST_KEPT = 8000;
+const PAUSE = 60;
 
 export class EditTab extends Tab {
   /** @param {HTMLElement} root @param {import("../shared/session.js").Session} session */
@@ -93,6 +93,7 @@ export class EditTab extends Tab {
     /** @type {Work} */
     const work = kept ?? new Work(study, { changed: () => this.changed(work), better: () => this.view.redraw() });
     this.works.set(key, work);
+    if (this.work !== work) this.work?.cutouts.forget();
     this.work = work;
     this.root.dataset.state = "ready";
     this.say("");
@@ -121,19 +122,22 @@ export class EditTab extends Tab {
     }
   }
 
-  /** Names are guesses that come later. @param {Work} work */
-  async nameConcepts(work) {
-    const { analysis } = work.study;
-    const named = await fetchJson(`stellar/studies/${analysis.token}/names.json`).catch(() => null);
-    if (!named) return;
-    work.words = conceptWords(analysis.concepts, named.names);
-    if (work === this.work) this.redraw();
+  /**
+   * What concepts are called comes later.
+   * @param {{study: import("../shared/server.js").Study, words: string[]}} named
+   */
+  async nameConcepts(named) {
+    named.words = await fetchWords(named.study);
+    this.redraw();
   }
 
   /** The chosen are others now. @param {number | null} concept the first of them */
   chose(concept) {
     if (!this.work) return;
-    this.view.choose(this.work.tokens);
+    const { work } = this;
+    this.view.choose(work.tokens);
+    clearTimeout(this.preparing);
+    this.preparing = setTimeout(() => work === this.work && work.prepare(), PAUSE);
     this.session.change({ concept });
     this.redraw();
   }
@@ -230,6 +234,7 @@ export class EditTab extends Tab {
   async openOther(asked, title, taken = []) {
     try {
       const source = await this.takeFrom(asked, title);
+      this.nameConcepts(source);
       this.other.show(source, taken.filter((token) => token < source.words.length));
       this.redraw();
     } catch (error) {

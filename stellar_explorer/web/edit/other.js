@@ -60,7 +60,7 @@ export class OtherPhoto {
       make("div", { class: "edit-buttons" }, this.give, this.places),
         make("div", { class: "edit-morphs" }, this.what.element, this.where.element));
     this.element = make("section", { class: "edit-other", "aria-label": "Another photo", "data-other": "" },
-      make("h3", {}, "With another photo"), this.strip, this.hint, this.body);
+      make("h2", {}, "With another photo"), this.strip, this.hint, this.body);
   }
 
   /** The photos of the strip, but the one that is edited. @param {PhotoRef} edited */

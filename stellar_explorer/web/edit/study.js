@@ -1,6 +1,7 @@
 /** Studies as the Edit tab wants them: at the resolution at which the model draws best. */
 
-import { fetchPhotoFacts, fetchStudy } from "../shared/server.js";
+import { conceptWords } from "../shared/names.js";
+import { fetchJson, fetchPhotoFacts, fetchStudy } from "../shared/server.js";
 
 /** @typedef {import("../shared/server.js").Asked} Asked */
 
@@ -19,4 +20,14 @@ export async function fetchBestStudy(asked, { model, name }) {
   const resolution = study.analysis.picture?.resolution ?? USUAL;
   best.set(model, resolution);
   return study.analysis.resolution === resolution ? study : fetchStudy(named, { model, resolution, name });
+}
+
+/**
+ * What its concepts are called, once they are named; names are guesses, and may be missing.
+ * @param {import("../shared/server.js").Study} study
+ * @returns {Promise<string[]>}
+ */
+export async function fetchWords({ analysis: { token, concepts } }) {
+  const named = await fetchJson(`stellar/studies/${token}/names.json`).catch(() => null);
+  return conceptWords(concepts, named?.names);
 }

@@ -5,17 +5,18 @@ import { icon, make, write } from "../shared/elements.js";
 import { isRedrawOnly } from "./cutout/layout.js";
 import { wordsOf } from "./edits/words.js";
 
+const PRESS = matchMedia("(hover: none)").matches ? "tap" : "click";
 export const TAKES = [
   { value: "together", label: "Everything under the pointer",
-    hint: "A thing is mostly shared by two or three concepts: a click takes them all." },
-  { value: "one", label: "One concept", hint: "A click takes the strongest concept alone." },
-  { value: "more", label: "One more", hint: "Each click adds a concept, or lets it go; so does Shift with a click." },
+    hint: `A thing is mostly shared by two or three concepts: a ${PRESS} takes them all.` },
+  { value: "one", label: "One concept", hint: `A ${PRESS} takes the strongest concept alone.` },
+  { value: "more", label: "One more", hint: `Each ${PRESS} adds a concept, or lets it go; so does Shift.` },
 ];
 const STRENGTHS = { min: -8, max: 8 };
 
 /** @param {{take: (how: string) => void, strengthen: (by: number) => void}} on */
 export function selectionTools(on) {
-  const takes = choice({ name: "takes", label: "A click takes", hint: TAKES[0].hint, options: TAKES,
+  const takes = choice({ name: "takes", label: `A ${PRESS} takes`, hint: TAKES[0].hint, options: TAKES,
     onchange: on.take });
   const strength = slider({
     name: "strength", label: "Strength", hint: "How strongly the model sees it, for the model's redraw alone.",
@@ -27,7 +28,7 @@ export function selectionTools(on) {
     make("fieldset", { class: "edit-fields" }, make("legend", { class: "unseen" }, "The chosen concepts"),
     strength.element));
   return {
-    element: make("section", { class: "edit-tools", "aria-label": "Choosing" }, make("h3", {}, "Choosing"),
+    element: make("section", { class: "edit-tools", "aria-label": "Choosing" }, make("h2", {}, "Choosing"),
       takes.element, fields),
     /** @param {{tokens: number[], how: string, strength: number}} now */
     update({ tokens, how, strength: by }) {
@@ -48,7 +49,7 @@ export function editList(on) {
     "Strength, Swap position and Blend show in the model's redraw alone; the photo stays.");
   let shown = "";
   return {
-    element: make("section", { class: "edit-done", "aria-label": "Edits" }, make("h3", {}, "Edits so far"), none,
+    element: make("section", { class: "edit-done", "aria-label": "Edits" }, make("h2", {}, "Edits so far"), none,
       list, only),
     /**
      * @param {import("./cutout/layout.js").Edit[]} edits

@@ -67,15 +67,24 @@ export class Work {
       used.map((name) => [name, sources.get(name)?.study.analysis.token ?? ""])) };
   }
 
+  /** Those of the chosen that are where the photo has them. */
+  get still() {
+    const away = new Set(this.layout.lifted.flat());
+    return this.tokens.filter((token) => token < this.numTokens && !away.has(token));
+  }
+
   /** The chosen cut-outs as they lie now. */
   get placed() {
-    const { tokens, cutouts, layout: { pieces, lifted } } = this;
-    const away = new Set(lifted.flat());
-    const still = tokens.filter((token) => token < this.numTokens && !away.has(token));
+    const { tokens, still, cutouts, layout: { pieces } } = this;
     const own = still.length ? cutouts.cut(still) : null;
-    const moved = pieces.filter((piece) => piece.tokens.some((token) => tokens.includes(token))).flatMap((piece) =>
-      cutouts.placed(piece) ?? []);
+    const moved = pieces.filter((piece) => piece.tokens.some((token) => tokens.includes(token)))
+      .flatMap((piece) => cutouts.placed(piece) ?? []);
     return own ? [{ cutout: own, scale: 1, right: 0, down: 0 }, ...moved] : moved;
+  }
+
+  /** What a drag of the chosen will need, so that it begins at once. */
+  prepare() {
+    if (this.still.length) this.cutouts.hole([...this.layout.lifted, this.still]);
   }
 
   /** In the row: by mass, and copies at the end. */

@@ -21,7 +21,7 @@ import { Fills } from "./fills.js";
 
 /** Long side of the small copy on which edges and fills are looked for. */
 const SMALL = 224;
-const MOST_KEPT = 64;
+const MOST_KEPT = 32;
 
 export class Cutouts {
   /**
@@ -57,6 +57,13 @@ export class Cutouts {
     this.smallPixels ??= pixelsOf(this.image, Math.max(1, Math.round(this.width * scale)),
       Math.max(1, Math.round(this.height * scale)));
     return this.smallPixels;
+  }
+
+  /** While another photo is edited: what can be made again is let go. */
+  forget() {
+    this.kept.clear();
+    this.fills.patches.clear();
+    this.pixels = this.smallPixels = null;
   }
 
   /** The tokens' piece of the photo; null where they hold nothing. @param {number[]} tokens @returns {Cutout | null} */

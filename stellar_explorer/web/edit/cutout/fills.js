@@ -9,6 +9,40 @@ import { boxOfHole, coloursOf, diffused, holeOf, isFilled, smoothlyFilled, textu
  */
 
 const MOST_KEPT = 12;
+const MOST_WAITS = 100;
+
+/** One for all photos of the page; null where there can be none. @type {Worker | null | undefined} */
+let worker;
+/** @type {Map<number, (sources: Int32Array) => void>} */
+const waiting = new Map();
+let asked = 0;
+
+/**
+ * Told when the pieces that fill a hole are found; see texture.js. Without a worker never: the smooth fills stay.
+ * @param {{colours: Float32Array, unknown: Uint8Array, width: number, height: number}} hole
+ * @param {(sources: Int32Array) => void} tell
+ */
+function search(hole, tell) {
+  if (worker === undefined) {
+    try {
+      worker = new Worker(new URL("./texture_worker.js", import.meta.url), { type: "module" });
+      worker.onmessage = ({ data: { id, sources } }) => {
+        waiting.get(id)?.(sources);
+        waiting.delete(id);
+      };
+    } catch {
+      worker = null;
+    }
+  }
+  asked += 1;
+  if (worker) waiting.set(asked, tell);
+  worker?.postMessage({ id: asked, ...hole });
+}
+
+/** When all that is being looked for is found, or so late that nobody waits longer. */
+export async function settled() {
+  for (let tries = 0; waiting.size && tries < MOST_WAITS; tries++) await new Promise((done) => setTimeout(done, 50));
+}
 
 export class Fills {
   /** @param {() => void} onbetter a fill has become better */
@@ -16,24 +50,6 @@ export class Fills {
     this.onbetter = onbetter;
     /** @type {Map<string, Patch | null>} */
     this.patches = new Map();
-    /** @type {Map<number, (sources: Int32Array) => void>} */
-    this.waiting = new Map();
-    this.asked = 0;
-    try {
-      this.worker = new Worker(new URL("./texture_worker.js", import.meta.url), { type: "module" });
-      this.worker.onmessage = ({ data }) => {
-        this.waiting.get(data.id)?.(data.sources);
-        this.waiting.delete(data.id);
-      };
-      this.worker.onerror = () => this.waiting.clear(); // the smooth fills stay
-    } catch {
-      this.worker = null;
-    }
-  }
-
-  clear() {
-    this.patches.clear();
-    this.waiting.clear();
   }
 
   /**
@@ -56,19 +72,12 @@ export class Fills {
     const colours = coloursOf(small);
     const unknown = isFilled(hole);
     paint(patch.canvas, smoothlyFilled(photo, hole, diffused(colours, unknown, small.width, small.height), box));
-    this.asked += 1;
-    this.waiting.set(this.asked, (sources) => {
+    search({ colours, unknown, width: small.width, height: small.height }, (sources) => {
       if (sources.every((source) => source < 0)) return;
       paint(patch.canvas, textured(photo, hole, sources, box));
       this.onbetter();
     });
-    this.worker?.postMessage({ id: this.asked, colours, unknown, width: small.width, height: small.height });
     return patch;
-  }
-
-  /** Whether a better fill is still being looked for. */
-  get isWaiting() {
-    return this.waiting.size > 0;
   }
 }
 

@@ -1,6 +1,7 @@
 /** Files that a person takes away from the Edit tab: pictures and recipes. */
 
 import { make } from "../../shared/elements.js";
+import { settled } from "../cutout/fills.js";
 import { slugOf } from "./words.js";
 
 /** @param {Blob} blob @param {string} name */
@@ -47,7 +48,9 @@ export function cutoutPng(placed) {
  * @param {import("../cutout/cutouts.js").Cutouts} cutouts
  * @param {import("../cutout/layout.js").Layout} layout
  */
-export function photoPng(cutouts, layout) {
+export async function photoPng(cutouts, layout) {
+  cutouts.hole(layout.lifted);
+  await settled();
   const canvas = Object.assign(document.createElement("canvas"), { width: cutouts.width, height: cutouts.height });
   cutouts.draw(/** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")), cutouts.width, cutouts.height,
     layout);
