@@ -16,6 +16,7 @@ from stellar_explorer.__main__ import main
 from stellar_explorer.examples import examples
 from stellar_explorer.page.demo import build, launch
 from stellar_explorer.retrieve.collections import Collections
+from tests.axe import violations
 from tests.fakes.collections import photo_bytes
 from tests.fakes.edits import NUM_TOKENS, decoding_explorer
 
@@ -308,6 +309,7 @@ def test_a_drag_asks_for_redraws_one_by_one(visit):
 
 def test_pictures_and_tools_are_on_the_first_screen(visit):
     visitor = visit()
+    assert not violations(visitor.page, "[data-edit]")
     for selector in (PHOTO, "[data-decoded]", "[data-chips]", *(f'[data-action="{name}"]' for name in
                                                                ("erase", "clone", "undo", "redo", "clear"))):
         box = visitor.find(selector).first.bounding_box()
@@ -364,9 +366,10 @@ def test_another_photo_gives_its_what_its_where_and_both_by_degrees(visit):
     assert visitor.find('[data-action="swap-what"]').is_disabled()
     visitor.find("[data-chip]").first.click()
     visitor.page.mouse.click(*visitor.place(0.5, 0.5, "[data-other] [data-edit-canvas]"))
+    photo = visitor.photo()
     visitor.click('[data-action="swap-what"]')
     title = examples()[SECOND].title
-    assert title in visitor.edits[0] and differ(visitor.picture(), plain)
+    assert title in visitor.edits[0] and differ(visitor.picture(), plain) and differ(visitor.photo(), photo)
     assert visitor.find("[data-redraw-only]").is_hidden()  # another's appearance is cut out too
     visitor.click('[data-action="clear"]')
     assert not differ(visitor.picture(), plain)
@@ -536,8 +539,27 @@ def test_a_phone(visit, theme):
     page.touchscreen.tap(*visitor.place(0.4, 0.5))
     visitor.settle()
     assert visitor.chosen
+    # A finger on what is chosen drags it; elsewhere it scrolls.
+    client = page.context.new_cdp_session(page)
+    before = visitor.photo()
+    for kind, (u, v) in (("touchStart", (0.4, 0.5)), ("touchMove", (0.5, 0.5)), ("touchMove", (0.6, 0.5))):
+        x, y = visitor.place(u, v)
+        client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+    client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    visitor.settle()
+    assert "moved 20 % right" in visitor.edits[0] and differ(before, visitor.photo())
+    # Two fingers scale it.
+    (x, y), (u, v) = visitor.place(0.6, 0.5), visitor.place(0.7, 0.5)
+    fingers = [(x, y)], [(x, y), (u, v)], [(x, y), (2 * u - x, v)]
+    for kind, points in zip(("touchStart", "touchStart", "touchMove"), fingers, strict=True):
+        points = [{"x": left, "y": top, "id": number} for number, (left, top) in enumerate(points)]
+        client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    visitor.settle()
+    assert len(visitor.edits) == 2 and "larger, 2.0" in visitor.edits[1]
     visitor.click('[data-action="clone"]')
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
+    assert not violations(page, "[data-edit]")
     for selector in (PHOTO, "[data-decoded]", "[data-chips]", ".edit-tools",
                      "[data-other]", ".edit-done"):
         box = visitor.find(selector).first.bounding_box()

@@ -197,6 +197,7 @@ export class EditTab extends Tab {
     this.show();
     this.chips.update(work.cutouts, work.row, layout, known);
     this.chips.mark(tokens);
+    if (tokens[0] >= work.numTokens) this.chips.reveal(tokens[0]);
     write(this.chosen, tokens.length ? namesOf(tokens, layout.origins, words)
       : `Drag a concept; the model redraws the picture`);
     this.toolbar.update({
