@@ -224,6 +224,11 @@ def test_each_edit_by_its_control_and_each_taken_back_alone(visit):
     visitor.slide("scale", 1)
     visitor.slide("scale", 0.5)
     visitor.slide("strength", -3)
+    chips.nth(1).click()
+    visitor.click(f'[data-chip="{NUM_TOKENS}"]')
+    assert visitor.chosen == [NUM_TOKENS]  # a copy, and not what it is a copy of
+    visitor.click(f'[data-chip="{NUM_TOKENS + 1}"]')
+    visitor.find(f'[data-chip="{NUM_TOKENS}"]').click(modifiers=["Shift"])
     visitor.find(PHOTO).focus()
     visitor.press("ArrowDown")
     visitor.press("Shift+ArrowDown")

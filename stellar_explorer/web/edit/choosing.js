@@ -29,7 +29,7 @@ export class Choosing {
     if (!work) return;
     const { origins, gone } = work.layout;
     work.tokens = tokens.filter((token) => token < origins.length && !gone.has(token));
-    this.on.changed(work.tokens.length ? origins[work.tokens[0]] : null);
+    this.on.changed(work.lead);
   }
 
   /** @param {number} by */

@@ -62,7 +62,7 @@ export class EditTab extends Tab {
     this.other.offer(state.photo);
     if (!seen || !isSamePhoto(state.photo, seen.photo) || state.model !== seen.model || !this.work) {
       this.open(state);
-    } else if (state.concept !== seen.concept && state.concept !== (this.work.tokens[0] ?? null)) {
+    } else if (state.concept !== seen.concept && state.concept !== this.work.lead) {
       this.choosing.pick(state.concept === null ? [] : [state.concept]);
     }
     const { other } = state.views.edit ?? {};

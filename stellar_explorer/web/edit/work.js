@@ -67,6 +67,11 @@ export class Work {
       used.map((name) => [name, sources.get(name)?.study.analysis.token ?? ""])) };
   }
 
+  /** The first of the chosen, as a concept of the photo. @returns {number | null} */
+  get lead() {
+    return this.layout.origins[this.tokens[0]] ?? null;
+  }
+
   /** Those of the chosen that are where the photo has them. */
   get still() {
     const away = new Set(this.layout.lifted.flat());
