@@ -126,7 +126,8 @@ def test_the_page_is_whole_behind_a_proxy(server, place, keeps):
         examples = ask.get("stellar/settings.json").json()["examples"]
         assert ask.get(examples[0]["thumbnail"]).headers["Content-Type"] == "image/jpeg"
 
-        study = ask.post("stellar/edit/study?model=nano&resolution=224", content=photo.read_bytes()).json()
+        token = ask.post("stellar/photos", content=photo.read_bytes()).json()["token"]
+        study = ask.post("stellar/studies", json={"photo": token, "model": "nano", "resolution": 224}).json()
         addresses = [value for part in study.values() if isinstance(part, dict) for name, value in part.items()
                      if name == "address"]
         assert addresses and all(ask.get(address).status_code == 200 for address in addresses)

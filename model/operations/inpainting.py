@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 # A concept's place: where its share is more than an even one, and more than so much of its largest. The Edit tab draws
-# its outline by the same rule (web/edit/canvas.js, fieldOf).
+# its outline by the same rule (web/edit/cutout/field.js, fieldOf).
 LEAST_OF_PEAK = 0.35
 # What a picture's long side away costs, in squared distance of shares. Chosen by looking at fourteen examples.
 NEARNESS = 0.4

@@ -2,7 +2,6 @@
 
 import io
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +11,10 @@ from starlette.testclient import TestClient
 
 from stellar_explorer.analysis import display_name
 from stellar_explorer.edit.recipe import Recipe, write_recipe
-from stellar_explorer.edit.routes import best_resolution, edit_routes
+from stellar_explorer.edit.routes import edit_routes
 from stellar_explorer.examples import examples
 from stellar_explorer.retrieve.collections import EXAMPLES, Collections
+from stellar_explorer.server.photo_routes import photo_routes
 from tests.fakes.collections import photo_bytes, tiny_explorer
 from tests.fakes.edits import NUM_TOKENS, WIDTH, decoding_explorer
 
@@ -39,15 +39,24 @@ def collections(explorer, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def client(explorer, collections):
-    return TestClient(Starlette(routes=edit_routes(explorer, collections)), raise_server_exceptions=True)
+    return client_of(explorer, collections)
+
+
+def client_of(explorer, collections):
+    return TestClient(Starlette(routes=[*photo_routes(explorer, collections), *edit_routes(explorer, collections)]))
 
 
 @pytest.fixture
 def ask(client, explorer):
-    """-> a function: a photo's manifest."""
-    def ask(said=None, *, data=None, resolution=224, model=None):
-        query = {"model": model or explorer.models[0], "resolution": resolution}
-        return client.post("/stellar/edit/study", params=query, **({"content": data} if data else {"json": said}))
+    """-> a function: a photo's study, of a photo that is named or of its bytes."""
+    def ask(said=None, *, data=None, model=None):
+        if data or "collection" in said:
+            kept = client.post("/stellar/photos", **({"content": data} if data else {"json": said}))
+            if kept.status_code != 200:
+                return kept
+            said = {"photo": kept.json()["token"]} if kept.json()["example"] is None else {
+                "example": kept.json()["example"]}
+        return client.post("/stellar/studies", json={**said, "model": model or explorer.models[0], "resolution": 224})
     return ask
 
 
@@ -64,17 +73,6 @@ def encodes(explorer, monkeypatch) -> list:
     forward = encoder.forward
     monkeypatch.setattr(encoder, "forward", lambda images: (counted.append(1), forward(images))[1])
     return counted
-
-
-def test_a_photo_opens_at_the_size_at_which_the_model_draws_best(ask, explorer, monkeypatch):
-    told = ask({"example": EXAMPLE}, resolution="best").json()
-    assert told["edit"] == {"best": 448} and told["analysis"]["resolution"] == 448
-    assert ask({"example": EXAMPLE}).json()["analysis"]["resolution"] == 224  # what is asked for is given
-    stellar = explorer.stellar(explorer.models[0])
-    for size, nearest in ((None, 224), (288, 224), (384, 448), (1024, 448)):
-        decoder = replace(stellar.config.decoder, best_size=size)
-        monkeypatch.setattr(stellar, "config", replace(stellar.config, decoder=decoder))
-        assert best_resolution(explorer, explorer.models[0]) == nearest
 
 
 def opened(answer):
@@ -194,7 +192,6 @@ def test_edits_that_cannot_be_done_are_one_sentence(body, words, client, study):
     ({"url": "http://x"}, {}, "unknown field url"),
     ({}, {}, "Name one photo"),
     ({"collection": EXAMPLES, "id": "0"}, {}, "found the text 0"),
-    ({"example": EXAMPLE}, {"resolution": 1024}, "one of 224, 448, or best"),
     ({"example": EXAMPLE}, {"model": "nonsuch"}, "no model nonsuch"),
 ])
 def test_photos_that_cannot_be_had_are_one_sentence(said, options, words, ask):
@@ -223,20 +220,21 @@ def test_a_photo_of_another_models_width_is_one_sentence(tmp_path):
     explorer = decoding_explorer(tmp_path)
     wide = decoding_explorer(tmp_path, "wide", width=32).models[0]
     explorer.runner.models = (*explorer.models, wide)
-    client = TestClient(Starlette(routes=edit_routes(explorer, Collections(explorer, cache=tmp_path))))
+    client = client_of(explorer, Collections(explorer, cache=tmp_path))
 
     def token(model):
-        query = {"model": model, "resolution": 224}
-        return client.post("/stellar/edit/study", params=query, json={"example": EXAMPLE}).json()["analysis"]["token"]
+        asked = {"example": EXAMPLE, "model": model, "resolution": 224}
+        return client.post("/stellar/studies", json=asked).json()["analysis"]["token"]
 
     mine, other = map(token, explorer.models)
     answer = edit(client, mine, [{"edit": "swap_where", "photo": "it"}], {"it": other})
     assert answer.status_code == 400 and "another model" in answer.text
 
 
-def test_a_model_that_cannot_draw_says_so_before_anybody_edits(tmp_path):
+def test_a_model_that_cannot_draw_says_so_before_and_after_anybody_edits(tmp_path):
     explorer = tiny_explorer(tmp_path)
-    client = TestClient(Starlette(routes=edit_routes(explorer, Collections(explorer, cache=tmp_path))))
-    answer = client.post("/stellar/edit/study", params={"model": explorer.models[0], "resolution": 224},
-                         json={"example": EXAMPLE})
-    assert answer.status_code == 400 and "without a decoder" in answer.text
+    client = client_of(explorer, Collections(explorer, cache=tmp_path))
+    asked = {"example": EXAMPLE, "model": explorer.models[0], "resolution": 224}
+    analysis = client.post("/stellar/studies", json=asked).json()["analysis"]
+    answer = edit(client, analysis["token"], [WITHDRAW])
+    assert answer.status_code == 400 and "without a decoder" in answer.text == analysis["picture"]["missing"]

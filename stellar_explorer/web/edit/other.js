@@ -1,81 +1,118 @@
-/** Another photo beside the one that is edited: its concepts to take from, its places to take, and the way towards it. */
+/** Another photo beside the one that is edited: concepts to take from it, and the way towards it. */
 
 import { slider } from "../shared/controls.js";
-import { EditCanvas, tokensTogether } from "./canvas.js";
-import { namesOf } from "./history.js";
-import { icon, make, uniqueId, write } from "../shared/elements.js";
-import { refusal } from "../shared/gather.js";
-import { resolveAddress } from "../shared/package.js";
+import { make, write } from "../shared/elements.js";
+import { resolveAddress } from "../shared/requests.js";
+import { askedOf, isSamePhoto } from "../shared/session.js";
+import { PhotoView } from "./cutout/photo_view.js";
+import { toolButton } from "./toolbar.js";
+import { namesOf } from "./edits/words.js";
 
-const IDLE = "Choose another photo: its concepts can say what yours say, and be where yours are.";
+/**
+ * @typedef {import("../shared/session.js").Session} Session
+ * @typedef {import("../shared/session.js").PhotoRef} PhotoRef
+ * What edits take from. asked: as a request names it; name: the photo's in a recipe.
+ * @typedef {{name: string, asked: import("../shared/server.js").Asked, title: string, study:
+ * import("../shared/server.js").Study,
+ *   cutouts: import("./cutout/cutouts.js").Cutouts, words: string[], order: number[]}} Source
+ */
+
+const IDLE = "Choose another photo to take a concept's appearance or all positions from.";
 
 export class OtherPhoto {
-  /** on: {open(asked, name), swapWhat(tokens), swapWhere(), morph(what, where), refuse(sentence)} */
-  constructor(settings, on) {
+  /**
+   * @param {Session} session
+   * @param {{open: (asked: import("../shared/server.js").Asked, title: string) => void, swapWhat: (tokens: number[])
+   * => void,
+   *   swapWhere: () => void, morph: (what: number, where: number) => void}} on
+   */
+  constructor(session, on) {
+    this.session = session;
     this.on = on;
-    this.study = null;
+    /** @type {Source | null} */
+    this.source = null;
+    /** @type {number[]} */
     this.taken = [];
+    /** @type {number[]} */
+    this.tokens = [];
     this.how = "together";
-    const hint = uniqueId("hint");
-    this.examples = settings.examples.map((example) => make("button", {
-      type: "button", class: "example", "data-other-example": example.id, "aria-pressed": "false", title: `${example.title}. ${example.credit}`,
-      onclick: () => on.open({ example: example.id }, example.title),
-    }, make("img", { src: resolveAddress(example.thumbnail), alt: `${example.title}: ${example.alt}`, width: "48", height: "48", draggable: "false", loading: "lazy" })));
-    const chooser = make("input", {
-      type: "file", accept: settings.accept, class: "unseen", tabindex: "-1", "aria-hidden": "true", "data-control": "other-file",
-      onchange: () => {
-        const [file] = chooser.files;
-        const sentence = file && refusal(file, settings.max_bytes);
-        if (sentence) on.refuse(sentence);
-        else if (file) on.open({ file }, file.name);
-        chooser.value = "";
-      },
-    });
+    this.offered = "";
+    this.strip = make("div", { class: "photo-strip edit-picker", role: "group", "aria-label": "The other photo",
+      onkeydown: (/** @type {KeyboardEvent} */ event) => this.key(event) });
     this.title = make("p", { class: "edit-other-title" });
-    this.hint = make("p", { class: "hint", id: hint }, IDLE);
-    this.view = new EditCanvas({ choose: (token) => this.choose(token), step: (by) => this.step(by) },
-      { label: "The other photo and its concepts", help: hint });
-    this.give = make("button", { type: "button", class: "button", "data-action": "swap-what", onclick: () => on.swapWhat(this.taken) },
-      icon("what"), make("span", {}, "Swap what"));
-    this.places = make("button", {
-      type: "button", class: "button", "data-action": "swap-where", onclick: () => on.swapWhere(),
-      title: "Every concept of your photo goes where the concept of this photo is that says the most alike; each takes one",
-    }, icon("where"), make("span", {}, "Swap where"));
-    const share = (name, label, says) => slider({
-      name, label, hint: says, min: 0, max: 1, step: 0.05, words: (value) => `${Math.round(value * 100)} %`, onchange: () => this.morph(),
+    this.hint = make("p", { class: "hint" }, IDLE);
+    this.view = new PhotoView({ choose: (token, together) => this.take(this.how === "together" ? together : [token]),
+      step: (by) => this.step(by) },
+      { label: "The other photo and its concepts" });
+    this.give = toolButton("swap-what", "what", "Swap appearance",
+      "The chosen concepts look like those taken here, where they are", () => on.swapWhat(this.taken));
+    this.places = toolButton("swap-where", "where", "Swap position",
+      "Every concept goes where the most similar concept of this photo is. In the model's redraw alone",
+        () => on.swapWhere());
+    const share = (/** @type {string} */ name, /** @type {string} */ label, /** @type {string} */ hint) => slider({
+      name, label, hint, min: 0, max: 1, step: 0.05,
+        words: (/** @type {number} */ value) => `${Math.round(value * 100)} %`, onchange: () => this.morph(),
     });
-    this.what = share("morph-what", "Morph what", "What the concepts say, towards this photo's.");
-    this.where = share("morph-where", "Morph where", "Where they are, towards this photo's places.");
-    this.body = make("div", { class: "edit-other-body", hidden: true }, this.title, this.view.frame, this.hint,
+    this.what = share("morph-what", "Blend appearance", "All concepts, towards this photo's; in the model's redraw.");
+    this.where = share("morph-where", "Blend position",
+      "All concepts, towards this photo's positions; in the model's redraw.");
+    this.body = make("div", { class: "edit-other-body", hidden: true }, this.title, this.view.frame,
       make("div", { class: "edit-buttons" }, this.give, this.places),
-      make("div", { class: "edit-morphs" }, this.what.element, this.where.element));
-    this.idle = make("p", { class: "hint" }, IDLE);
+        make("div", { class: "edit-morphs" }, this.what.element, this.where.element));
     this.element = make("section", { class: "edit-other", "aria-label": "Another photo", "data-other": "" },
-      make("h3", {}, "With another photo"),
-      make("div", { class: "edit-other-choose" },
-        make("button", { type: "button", class: "button", "data-action": "other-choose", onclick: () => chooser.click() }, icon("photo"), "Choose photo"),
-        make("div", { class: "gallery-strip", role: "group", "aria-label": "Examples to take from" }, ...this.examples)),
-      this.idle, this.body, chooser);
+      make("h2", {}, "With another photo"), this.strip, this.hint, this.body);
   }
 
-  /** study: as askStudy gives it, with `scene` for the canvas; taken: tokens to begin with. null: none any more. */
-  show(study, taken = []) {
-    this.study = study;
-    this.body.hidden = !study;
-    this.idle.hidden = Boolean(study);
-    for (const button of this.examples) button.setAttribute("aria-pressed", String(button.dataset.otherExample === study?.photo.example));
-    if (!study) return;
-    write(this.title, study.photo.name);
-    this.title.title = study.photo.name;
-    this.view.describe(`The other photo, ${study.photo.alt || study.photo.name}. Arrow keys step through its concepts.`);
-    this.view.show(study.scene);
+  /** The photos of the strip, but the one that is edited. @param {PhotoRef} edited */
+  offer(edited) {
+    const { photos, settings } = this.session;
+    const key = JSON.stringify([edited, photos.map(({ photo }) => photo)]);
+    if (this.offered !== key) {
+      this.offered = key;
+      /** @type {{ref: PhotoRef, title: string, thumbnail: string}[]} */
+      const all = [
+        ...photos.map(({ photo, name, thumbnail }) => ({ ref: { photo, name }, title: name, thumbnail })),
+        ...settings.examples.map((/** @type {any} */ one) =>
+          ({ ref: { example: one.id }, title: one.title, thumbnail: one.thumbnail })),
+      ];
+      this.strip.replaceChildren(...all.filter(({ ref }) =>
+        !isSamePhoto(ref, edited)).map(({ ref, title, thumbnail }) => make("button", {
+        type: "button", class: "example", "aria-pressed": "false", "aria-label": title, title,
+        ..."example" in ref ? { "data-other-example": ref.example } : { "data-other-photo": ref.photo },
+          onclick: () => this.on.open(askedOf(ref), title),
+      }, make("img", { src: resolveAddress(thumbnail), alt: "", width: "48", height: "48", draggable: "false",
+        loading: "lazy" }))));
+    }
+    this.mark();
+  }
+
+  mark() {
+    const photo = this.source?.study.photo;
+    for (const button of /** @type {NodeListOf<HTMLElement>} */ (this.strip.querySelectorAll(".example"))) {
+      const { otherExample, otherPhoto } = button.dataset;
+      button.setAttribute("aria-pressed", String(Boolean(photo)
+        && (otherExample ? otherExample === photo?.example : otherPhoto === photo?.token)));
+    }
+  }
+
+  /** null: none any more. @param {Source | null} source @param {number[]} [taken] tokens to begin with */
+  show(source, taken = []) {
+    this.source = source;
+    this.body.hidden = !source;
+    this.mark();
+    if (source) {
+      write(this.title, source.title);
+      this.title.title = source.title;
+      const called = source.study.photo.alt || source.title;
+      this.view.describe(`The other photo, ${called}. Arrow keys step through its concepts.`);
+      const origins = source.words.map((_, token) => token);
+      this.view.show({ cutouts: source.cutouts, layout: { pieces: [], lifted: [], origins, gone: new Set() },
+        palette: source.study.analysis.palette });
+    }
     this.take(taken);
   }
 
-  choose(token) {
-    this.take(this.how === "together" ? tokensTogether(this.study.scene.grid, token) : [token]);
-  }
-
+  /** @param {number[]} taken */
   take(taken) {
     this.taken = taken;
     this.view.choose(taken);
@@ -83,33 +120,48 @@ export class OtherPhoto {
     this.say();
   }
 
+  /** @param {number} by */
   step(by) {
-    const { order } = this.study;
+    const order = this.source?.order ?? [];
     const at = this.taken.length ? order.indexOf(this.taken[0]) : by > 0 ? -1 : order.length;
     this.take([order[(at + by + order.length) % order.length]]);
   }
 
-  /** tokens: the chosen of the photo that is edited; how a click takes; morph: {what, where} by now. */
-  update({ tokens, how, morph }) {
+  /**
+   * tokens: the chosen of the photo that is edited; how: what a click takes.
+   * @param {{tokens: number[], how: string, blend: {what?: number, where?: number}}} now
+   */
+  update({ tokens, how, blend }) {
     this.tokens = tokens;
     this.how = how;
-    this.what.set(morph.what);
-    this.where.set(morph.where);
+    this.what.set(blend.what ?? 0);
+    this.where.set(blend.where ?? 0);
     this.say();
   }
 
   say() {
-    const { taken, tokens } = this;
-    this.give.disabled = !(taken.length && tokens?.length);
-    const names = taken.length && namesOf(taken, taken, Infinity);
-    const words = !taken.length ? "Click a concept here, to give what it says to those chosen in your photo."
-      : !tokens?.length ? `${names} taken; now click in your photo what shall look like this.`
-        : `${names} taken. Swap what: those chosen in your photo say what ${taken.length > 1 ? "these say" : "this says"}, and stay where they are.`;
-    write(this.hint, words);
+    const { taken, tokens, source } = this;
+    this.give.disabled = !(taken.length && tokens.length);
+    const names = source && namesOf(taken, [], source.words);
+    write(this.hint, !source ? IDLE
+      : !taken.length ? "Choose a concept in this photo, to give its appearance to those chosen in yours."
+        : !tokens.length ? `Taken: ${names}. Now choose in your photo what shall look like this.`
+          : `Taken: ${names}. Swap appearance gives it to those chosen in your photo.`);
   }
 
   morph() {
-    const valueOf = ({ element }) => Number(element.querySelector("input").value);
-    this.on.morph(valueOf(this.what), valueOf(this.where));
+    const [what, where] = [this.what, this.where].map(({ element }) =>
+      Number(/** @type {HTMLInputElement} */ (element.querySelector("input")).value));
+    this.on.morph(what, where);
+  }
+
+  /** Arrow keys go from photo to photo. @param {KeyboardEvent} event */
+  key(event) {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const buttons = /** @type {HTMLElement[]} */ ([...this.strip.querySelectorAll(".example")]);
+    const at = buttons.indexOf(/** @type {HTMLElement} */ (event.target));
+    if (!by || at < 0) return;
+    event.preventDefault();
+    buttons[Math.max(0, Math.min(buttons.length - 1, at + by))].focus();
   }
 }

@@ -1,3 +1,4 @@
+// @ts-nocheck
 /** The photo that the Edit tab is about, for whoever else on that tab follows it. */
 
 let current = null;

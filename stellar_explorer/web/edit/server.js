@@ -1,77 +1,62 @@
-/** What the Edit tab asks of the server: photos to edit, and what the edits make of them. The encoder runs for the first only. */
+/** What the Edit tab asks of the server: what the model makes of the edits. The encoder runs for photos only. */
 
-import { strongestTokens } from "../drawing/factorization.js";
-import { ask } from "../shared/requests.js";
-import { Gone, decodeArrays, fetchPackage, fetchPhoto } from "../shared/package.js";
+import { Refused, fetchJson, fetchOk, posting } from "../shared/server.js";
+
+/**
+ * photos: the studies' tokens by the names that edits give the photos.
+ * @typedef {{study: string, edits: import("./cutout/layout.js").Edit[], photos: Record<string, string>}} Wanted
+ * @typedef {{bitmap: ImageBitmap, seconds: number}} Drawn
+ */
 
 /** Requests follow one another no faster, however fast somebody drags. */
 const LEAST_INTERVAL = 60;
 
-async function post(address, body, type = "application/json") {
-  let response;
-  try {
-    response = await ask(address, { method: "POST", body, headers: { "Content-Type": type } });
-  } catch {
-    throw new Error("The server does not answer; is it still running?");
-  }
-  if (response.status === 404) throw new Gone(await response.text());
-  if (response.status >= 500 && response.status !== 503) throw new Error(`The server answered ${response.status}.`);
-  if (!response.ok) throw Object.assign(new Error(await response.text()), { isRefused: response.status === 400 });
-  return response;
-}
-
-/** asked: {example} | {photo: token} | {collection, id} | {file: File}; resolution null: the model's best -> {photo, analysis, edit, image, arrays} */
-export async function askStudy(asked, { model, resolution }) {
-  const address = `stellar/edit/study?model=${encodeURIComponent(model)}&resolution=${resolution ?? "best"}`;
-  const manifest = await (asked.file ? post(address, asked.file, "application/octet-stream")
-    : post(address, JSON.stringify(asked))).then((response) => response.json());
-  if (asked.file) manifest.photo.name = asked.file.name || manifest.photo.name;
-  const [image, { arrays }] = await Promise.all([fetchPhoto(manifest.photo), fetchPackage(manifest.analysis)]);
-  return { ...manifest, image, arrays };
-}
-
-/** edits and photos: {name: study token}, for this study. */
-const bodyOf = ({ edits, photos }) => JSON.stringify({ edits, photos });
-
-/** -> {grid, concepts, seconds, bitmap}; see edited_package in edit_routes.py. */
-async function askEdited(study, ask) {
-  const buffer = await (await post(`stellar/edit/${study}`, bodyOf(ask))).arrayBuffer();
+/** The model's redraw; see edited_package in edit/routes.py. @param {Wanted} wanted @returns {Promise<Drawn>} */
+async function fetchDrawn({ study, edits, photos }) {
+  const buffer = await (await fetchOk(`stellar/edit/${study}`, posting({ edits, photos }))).arrayBuffer();
   const headLength = new DataView(buffer).getUint32(0, true);
-  const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, headLength)));
-  const data = buffer.slice(4 + headLength);
-  const { localization: codes, peak } = decodeArrays(data, head.arrays);
-  const [rows, cols] = head.patch_grid;
-  const numTokens = head.num_tokens;
-  const every = Array.from({ length: numTokens }, (_, token) => token);
-  const grid = { rows, cols, numPatches: rows * cols, numTokens, codes, peak, strongest: strongestTokens(codes, peak, every, rows * cols) };
-  const { offset, length } = head.picture;
-  const bitmap = await createImageBitmap(new Blob([new Uint8Array(data, offset, length)], { type: "image/jpeg" }));
-  return { grid, concepts: head.concepts, seconds: head.seconds, bitmap };
+  const { picture: { offset, length }, seconds } = JSON.parse(
+    new TextDecoder().decode(new Uint8Array(buffer, 4, headLength)));
+  const jpeg = new Uint8Array(buffer, 4 + headLength + offset, length);
+  return { bitmap: await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" })), seconds };
 }
 
-/** -> a PNG Blob, the very bytes that the command line writes. */
-export async function askPicture(study, ask) {
-  return (await post(`stellar/edit/${study}/picture.png`, bodyOf(ask))).blob();
+/** A PNG, the very bytes that the command line writes. @param {Wanted} wanted */
+export async function fetchDrawnPng({ study, edits, photos }) {
+  return (await fetchOk(`stellar/edit/${study}/picture.png`, posting({ edits, photos }))).blob();
 }
 
-/** A recipe's text -> the recipe, read strictly. */
-export async function askRecipe(text) {
-  return (await post("stellar/edit/recipe", text)).json();
+/** A recipe's text -> the recipe, read strictly. @param {string} text */
+export function readRecipe(text) {
+  return fetchJson("stellar/edit/recipe", { method: "POST", body: text,
+    headers: { "Content-Type": "application/json" } });
+}
+
+/** What the server says of an edit, without its number. @param {unknown} error */
+export function sentenceOf(error) {
+  const sentence = error instanceof Error ? error.message : String(error);
+  return error instanceof Refused ? sentence.replace(/^Edit \d+, [a-z_]+: (.)/, (_, letter) => letter.toUpperCase())
+    : sentence;
 }
 
 /** One request at a time; of those that come meanwhile the latest alone is sent. */
 export class Decoding {
-  /** on: {answer(ask, answer), fail(ask, error), busy(isBusy)} */
+  /**
+   * @param {{answer: (wanted: Wanted, drawn: Drawn) => void, fail: (wanted: Wanted, error: unknown) => void, busy:
+   * (isBusy: boolean) => void}} on
+   */
   constructor(on) {
     this.on = on;
+    /** @type {Wanted | null} */
     this.wanted = null;
+    /** @type {Wanted | null} */
+    this.current = null;
     this.isAsking = false;
-    this.requests = 0;
   }
 
-  /** ask: {study, edits, photos}. What was asked for another study is answered no more. */
-  ask(ask) {
-    this.wanted = ask;
+  /** What was asked for another study is answered no more. @param {Wanted} wanted */
+  ask(wanted) {
+    this.wanted = wanted;
     this.on.busy(true);
     this.go();
   }
@@ -83,17 +68,16 @@ export class Decoding {
 
   async go() {
     if (this.isAsking || !this.wanted) return;
-    const ask = this.wanted;
+    const wanted = this.wanted;
     this.wanted = null;
-    this.current = ask;
+    this.current = wanted;
     this.isAsking = true;
-    this.requests += 1;
     const pause = new Promise((done) => setTimeout(done, LEAST_INTERVAL));
     try {
-      const answer = await askEdited(ask.study, ask);
-      if (this.current === ask) this.on.answer(ask, answer);
+      const drawn = await fetchDrawn(wanted);
+      if (this.current === wanted) this.on.answer(wanted, drawn);
     } catch (error) {
-      if (this.current === ask) this.on.fail(ask, error);
+      if (this.current === wanted) this.on.fail(wanted, error);
     }
     await pause;
     this.isAsking = false;
