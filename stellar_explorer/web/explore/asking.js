@@ -32,7 +32,7 @@ export class Asking {
     const name = "name" in photo ? photo.name
       : examples.find((/** @type {any} */ one) => one.id === photo.example)?.title;
     const isSharper = this.isOf(photo) && tab.scene?.analysis.model === model;
-    tab.root.dataset.state = !tab.scene ? "waiting" : isSharper ? "sharpening" : "busy";
+    tab.root.dataset.state = !tab.scene ? "loading" : isSharper ? "sharpening" : "busy";
     if (!isSharper && resolution !== COARSE && !hasStudy(askedOf(photo), { model, resolution })) {
       const coarse = await tab.latest(
         this.study({ model, resolution: COARSE, later: resolution }), `Looking at ${name}…`);
