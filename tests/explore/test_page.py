@@ -257,6 +257,11 @@ def test_an_upload_sharpens_and_can_be_taken_away(visit):
     assert visitor.data("view") == "compare"
     assert page.locator(".compare canvas, [data-compare] canvas").first.is_visible()
 
+    visitor.choose("style", "blocky")
+    address = page.locator('[data-download="figure"]').get_attribute("href")
+    for said in ("threshold=1", "style=blocky", "basis=photo", "view=compare"):
+        assert said in address
+
     taken = {}
     for kind in ("figure", "masks", "rle", "arrays"):
         if page.locator("[data-downloads]").get_attribute("open") is None:
