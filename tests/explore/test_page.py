@@ -58,8 +58,8 @@ class Visitor:
         self.settle()
 
     def note(self, request) -> None:
-        """But what the page tells twice a minute, whatever its visitor does."""
-        if not request.url.endswith("stellar/shown"):
+        """But what the page tells twice a minute, and its place in the line, whatever its visitor does."""
+        if not request.url.endswith(("stellar/shown", "stellar/line.json")):
             self.requests.append(request.url)
 
     def settle(self) -> None:
@@ -67,7 +67,8 @@ class Visitor:
         self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def quiet(self) -> None:
-        """Until nothing has been asked for half a second."""
+        """Until concepts are named, and nothing has been asked for half a second."""
+        self.page.wait_for_selector("[data-stage][data-named]")
         for _ in range(60):
             count = len(self.requests)
             self.page.wait_for_timeout(500)

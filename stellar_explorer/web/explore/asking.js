@@ -63,11 +63,12 @@ export class Asking {
     const { tab } = this;
     try {
       const { names } = await fetchJson(`stellar/studies/${scene.analysis.token}/names.json`);
-      if (scene !== tab.scene) return;
       scene.name(names);
     } catch {
-      return;
+      // as they are
     }
+    if (scene !== tab.scene) return;
+    tab.root.dataset.named = scene.key;
     tab.arrange();
     tab.describe();
   }
