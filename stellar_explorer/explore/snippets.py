@@ -1,6 +1,6 @@
 """How each picture is made: its formula, a line to read, and Python that makes it.
 
-{threshold}, {kept}, {token}, {basis} and {style} are filled in by the browser.
+{threshold}, {kept}, {token}, {basis}, {style}, {row} and {col} are filled in by the browser.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def code(*, model: str, resolution: int, num_tokens: int) -> dict[str, str]:
         "similarity": setup + _STYLE
         + "import torch.nn.functional as F\n\n"
         + "X = F.normalize(factorization.patch_features[0], dim=-1)\n"
-        + "row, col = 3, 5   # the patch to compare with\n"
+        + "row, col = {row}, {col}   # the patch to compare with\n"
         + "similarity = (X @ X[row * factorization.patch_grid[1] + col]).unflatten(0, factorization.patch_grid)\n"
         + field("similarity.cpu()", "similarity"),
         "residual": setup + _NUMPY + _STYLE

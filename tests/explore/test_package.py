@@ -163,7 +163,8 @@ NAMES = {"similarity": "similarity", "residual": "picture", "entropy": "picture"
 
 def filled(text: str, **said: str) -> str:
     """As the browser fills it."""
-    values = {"threshold": "1.5", "kept": "5", "token": "3", "basis": "photo", "style": "blocky"} | said
+    values = {"threshold": "1.5", "kept": "5", "token": "3", "basis": "photo", "style": "blocky",
+              "row": "3", "col": "5"} | said
     for name, value in values.items():
         text = text.replace("{" + name + "}", value)
     return text

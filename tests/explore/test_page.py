@@ -58,8 +58,8 @@ class Visitor:
         self.settle()
 
     def note(self, request) -> None:
-        """But what the page tells twice a minute, whatever its visitor does."""
-        if not request.url.endswith("stellar/shown"):
+        """But what the page tells twice a minute, and its place in the line, whatever its visitor does."""
+        if not request.url.endswith(("stellar/shown", "stellar/line.json")):
             self.requests.append(request.url)
 
     def settle(self) -> None:
@@ -67,7 +67,8 @@ class Visitor:
         self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def quiet(self) -> None:
-        """Until nothing has been asked for half a second."""
+        """Until concepts are named, and nothing has been asked for half a second."""
+        self.page.wait_for_selector("[data-stage][data-named]")
         for _ in range(60):
             count = len(self.requests)
             self.page.wait_for_timeout(500)
@@ -256,6 +257,11 @@ def test_an_upload_sharpens_and_can_be_taken_away(visit):
     visitor.choose("view", "compare")
     assert visitor.data("view") == "compare"
     assert page.locator(".compare canvas, [data-compare] canvas").first.is_visible()
+
+    visitor.choose("style", "blocky")
+    address = page.locator('[data-download="figure"]').get_attribute("href")
+    for said in ("threshold=1", "style=blocky", "basis=photo", "view=compare"):
+        assert said in address
 
     taken = {}
     for kind in ("figure", "masks", "rle", "arrays"):

@@ -1,9 +1,8 @@
 /** A photo's layers and what is lit over them, painted on canvases that are kept and painted again. */
 
 import { tokenCodes, codeLimit, strongestTokens, lowRankColours } from "./factorization.js";
-import {
-  channels, outline, pack, paintBlockyTokens, paintColours, paintField, paintSmoothTokens,
-} from "./enlarge.js";
+import { channels, pack, paintBlockyTokens, paintColours, paintField, paintSmoothTokens } from "./enlarge.js";
+import { outline } from "./outline.js";
 
 /** Smooth pictures need no more pixels than this on their long side: the browser enlarges the rest. */
 const FINEST_SMOOTH = 1024;

@@ -2,7 +2,7 @@
 
 import { popover } from "../shared/controls.js";
 import { icon, make, uniqueId, write } from "../shared/elements.js";
-import { cellEdges } from "./enlarge.js";
+import { cellEdges } from "./outline.js";
 import { LAYERS, LayerCanvas, RAMP_CSS, drawPanel } from "./layers.js";
 
 /** @typedef {import("./layers.js").Layer} Layer @typedef {import("./layers.js").Scene} Scene */

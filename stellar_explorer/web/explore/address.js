@@ -4,9 +4,8 @@ export const VIEWS = ["side", "photo", "features", "low_rank", "concepts", "resi
 export const THRESHOLDS = { least: 0.25, most: 8 };
 
 /**
- * How the pictures are drawn. kept: how many concepts, the heaviest first, null for all; similar: similar patches are
- * shown
- * instead of concepts; front: the one of the four pictures that a narrow screen shows.
+ * How the pictures are drawn. kept: how many concepts, the heaviest first, null for all; similar: similar patches
+ * are shown instead of concepts; front: the one of the four pictures that a narrow screen shows.
  * @typedef {{view: string, threshold: number, kept: number | null, basis: string, style: "smooth" | "blocky",
  *   show: "mask" | "heat", opacity: number, similar: boolean, adjust: boolean, front: string}} View
  */

@@ -32,7 +32,7 @@ export class Asking {
     const name = "name" in photo ? photo.name
       : examples.find((/** @type {any} */ one) => one.id === photo.example)?.title;
     const isSharper = this.isOf(photo) && tab.scene?.analysis.model === model;
-    tab.root.dataset.state = !tab.scene ? "waiting" : isSharper ? "sharpening" : "busy";
+    tab.root.dataset.state = !tab.scene ? "loading" : isSharper ? "sharpening" : "busy";
     if (!isSharper && resolution !== COARSE && !hasStudy(askedOf(photo), { model, resolution })) {
       const coarse = await tab.latest(
         this.study({ model, resolution: COARSE, later: resolution }), `Looking at ${name}…`);
@@ -63,11 +63,12 @@ export class Asking {
     const { tab } = this;
     try {
       const { names } = await fetchJson(`stellar/studies/${scene.analysis.token}/names.json`);
-      if (scene !== tab.scene) return;
       scene.name(names);
     } catch {
-      return;
+      // as they are
     }
+    if (scene !== tab.scene) return;
+    tab.root.dataset.named = scene.key;
     tab.arrange();
     tab.describe();
   }

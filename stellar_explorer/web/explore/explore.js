@@ -215,6 +215,7 @@ class Explore extends Tab {
   /** After the photo, the view or the window has changed. */
   arrange() {
     const { scene, view, pictures } = this;
+    this.arrangedView = ""; // of a tab that is not open nothing can be measured: once more when it is
     if (!scene || !this.isShown) return;
     const arrangement = arrange({
       ...roomFor(this.root, pictures.element, this.adjust.element), aspect: scene.photo.width / scene.photo.height,

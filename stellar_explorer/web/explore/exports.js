@@ -57,20 +57,22 @@ export class Exports {
   /**
    * The photo's recipe is that of what is lit on it.
    * @param {Scene} scene @param {View} view @param {import("../drawing/layers.js").Layer} layer
-   * @param {{token: number | null, isSimilar: boolean}} what @returns {{text: string, code: string}}
+   * @param {{token: number | null, isSimilar: boolean, pointed: {row: number, col: number} | null}} what
+   * @returns {{text: string, code: string}}
    */
-  recipe(scene, view, layer, { token, isSimilar }) {
+  recipe(scene, view, layer, { token, isSimilar, pointed }) {
     const name = layer !== "photo" ? layer : isSimilar ? "similarity" : token === null ? "photo" : "concept";
     const values = {
       threshold: view.threshold, kept: keptOf(scene, view) ?? scene.numTokens, basis: scene.drawn(view).basis,
-      style: view.style, token: token ?? scene.order[0],
+      style: view.style, row: pointed?.row ?? 0, col: pointed?.col ?? 0, token: token ?? scene.order[0],
     };
     return { text: recipeOf(scene.analysis, name, values), code: codeOf(scene.analysis, name, values) };
   }
 
   /**
    * @param {Scene} scene @param {View} view @param {import("../drawing/layers.js").Layer} layer
-   * @param {{token: number | null, isSimilar: boolean}} what @param {HTMLElement} button
+   * @param {{token: number | null, isSimilar: boolean, pointed: {row: number, col: number} | null}} what
+   * @param {HTMLElement} button
    */
   async copyCode(scene, view, layer, what, button) {
     if (!(await this.dialog.copy(this.recipe(scene, view, layer, what).code))) return;

@@ -9,16 +9,16 @@ const MARGIN = 8;
 
 /** target: where a step points, inside the tab. */
 const STEPS = [
-  { target: '[data-panel="photo"] .panel-frame', title: "Hover",
+  { target: '[data-panel="photo"] .panel-frame', title: "Hover", touchTitle: "Tap",
     words: "Point at a picture: the concept that is there lights up in all four.",
     touch: "Tap a picture: the concept that is there lights up." },
-  { target: '[data-panel="photo"] .panel-frame', title: "Pin",
+  { target: '[data-panel="photo"] .panel-frame', title: "Pin", touchTitle: "Pin",
     words: "Click to pin a concept, so that it stays while you look around. Click again or press Esc to unpin it.",
     touch: "A tap pins the concept; tap it again, or Unpin, to let the next one light up." },
-  { target: '[data-control="mode"]', title: "Similar",
+  { target: '[data-control="mode"]', title: "Similar", touchTitle: "Similar",
     words: "Similar patches shows what looks alike to the model: point at a patch. Holding the S key does the same.",
     touch: "Similar patches shows what looks alike to the model: tap a patch." },
-  { target: '[data-action="find"]', title: "Find",
+  { target: '[data-action="find"]', title: "Find", touchTitle: "Find",
     words: "Find in other photos looks for the pinned concept elsewhere. That is all: now try a photo of your own.",
     touch: "Find in other photos looks for the pinned concept elsewhere. That is all: now try a photo of your own." },
 ];
@@ -83,10 +83,11 @@ export class Tour {
       return;
     }
     this.at = at;
-    const { target, title, words, touch } = STEPS[at];
+    const { target, title, touchTitle, words, touch } = STEPS[at];
+    const isTouch = matchMedia("(hover: none)").matches;
     this.target = this.root.querySelector(target);
-    write(this.title, title);
-    write(this.words, matchMedia("(hover: none)").matches ? touch : words);
+    write(this.title, isTouch ? touchTitle : title);
+    write(this.words, isTouch ? touch : words);
     write(this.count, `${at + 1} of ${STEPS.length}`);
     write(this.next, at === STEPS.length - 1 ? "Done" : "Next");
     this.skip.hidden = at === STEPS.length - 1;

@@ -1,10 +1,11 @@
 /**
  * What concepts are called on the page: a name where there is one, else a role; never a bare number.
  *
- * A name is [word, score, is it certain], the best first; a taught one, [word, score], comes before and is as certain
- * as
- * who taught it.
+ * A name is [word, score, is it certain], the best first; a taught one, [word, score], comes before and is as
+ * certain as who taught it.
  * @typedef {[string, number, boolean?]} Name
+ * @typedef {{role?: string, place?: string, salience?: number, mass?: number, share?: number,
+ *   centroid?: [number, number]}} Measured  what an analysis says of a concept
  */
 
 const THIRDS = { across: ["left", "", "right"], down: ["top", "", "bottom"] };
@@ -38,11 +39,9 @@ export function placeInWords([x, y]) {
 
 /**
  * A word for each concept of a photo, all different: its name, or else its role; where two would be called alike each
- * has
- * its place, and where that is alike too all but the first have a number: the most object-like, or else the heaviest,
- * is first.
- * @param {{role?: string, place?: string, salience?: number, mass?: number, share?: number, centroid?: [number,
- *   number]}[]} concepts
+ * has its place, and where that is alike too all but the first have a number: the most object-like, or else the
+ * heaviest, is first.
+ * @param {Measured[]} concepts
  * @param {Name[][]} [names] @param {Name[][]} [taught]
  * @returns {string[]}
  */

@@ -11,11 +11,11 @@ const PLAIN = {
   entropy: "−Σ L log L for each patch, in nats",
 };
 
-/** @typedef {Record<string, string | number>} Values  what is shown: threshold, kept, token, basis, style */
+/** @typedef {Record<string, string | number>} Values  what is shown, by these names */
 
 /** Braces that hold anything else stay. @param {string} text @param {Values} values */
 export function fillRecipe(text, values) {
-  return text.replace(/\{(threshold|kept|token|basis|style)\}/g, (whole, name) => String(values[name] ?? whole));
+  return text.replace(/\{(threshold|kept|token|basis|style|row|col)\}/g, (whole, name) => String(values[name] ?? whole));
 }
 
 /** @param {any} analysis @param {string} name @param {Values} values */
