@@ -1,30 +1,59 @@
 /** Building the stage's elements. Data only ever enters as text or as an attribute, never as markup. */
 
-/** make("button", {class: "...", "data-copy": "photo", onclick: f}, "Copy", otherElement, ...) */
+/**
+ * What may be inside an element; null, undefined and false are left out, so that a child may depend on something.
+ * @typedef {Node | string | null | undefined | false} Child
+ */
+
+/**
+ * make("button", {class: "...", "data-copy": "photo", onclick: f}, "Copy", otherElement, ...)
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag
+ * @param {Record<string, any>} [attributes]  true: there, without a value; false, null, undefined: not there
+ * @param {...Child} children
+ * @returns {HTMLElementTagNameMap[T]}
+ */
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, String(value));
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined));
+  element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
   return element;
+}
+
+/**
+ * What a selector finds; an Error where there is nothing, which is our own mistake.
+ * find("button", root, ".photo-add button") has the button's type.
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag
+ * @param {ParentNode} within
+ * @param {string} selector
+ * @returns {HTMLElementTagNameMap[T]}
+ */
+export function find(tag, within, selector) {
+  const found = within.querySelector(selector);
+  if (found?.localName !== tag) throw new Error(`There is no ${tag} ${selector}.`);
+  return /** @type {any} */ (found);
 }
 
 let made = 0;
 
-/** An id no other element of the page has. */
+/** An id no other element of the page has. @param {string} name */
 export function uniqueId(name) {
   made += 1;
   return `stellar-${name}-${made}`;
 }
 
-/** Write a text only when it differs, so that a frame costs no layout for what stays. */
+/** Write a text only when it differs, so that a frame costs no layout for what stays.
+ * @param {Node} element @param {string} text */
 export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** @type {Record<string, string[]>} */
 const STROKES = {
   photo: ["M3 5.5h14v9.5H3z", "M3.5 13.5l4-4 3.5 3.5 2.5-2 3 3", "M13 8.2h.01"],
   camera: ["M2.5 6.5h3.2L7 4.5h6l1.3 2h3.2v9h-15z", "M10 13.6a2.8 2.8 0 1 0 0-5.6 2.8 2.8 0 0 0 0 5.6z"],
@@ -51,7 +80,7 @@ const STROKES = {
   similar: ["M10 12.2a2.2 2.2 0 1 0 0-4.4 2.2 2.2 0 0 0 0 4.4z", "M10 16.5a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13z"],
 };
 
-/** A line icon, 20 units square, in the colour of the text around it. */
+/** A line icon, 20 units square, in the colour of the text around it. @param {string} name */
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("viewBox", "0 0 20 20");

@@ -3,14 +3,14 @@
  * It knows no session: states are any JSON.
  */
 
-/** How long a change that is no entry of its own waits to be written: browsers refuse more than 200 writes in half a minute. */
-const DELAY = 250;
+/** Between two writes of changes that are no entries: browsers refuse more than 100 to 200 in half a minute. */
+const PAUSE = 400;
 const KEY = "stellar";
 
 /**
  * @typedef {Object} Entries
  * @property {(state: any) => string} address  a state's address
- * @property {(state: any, query: URLSearchParams) => void} restore  Back, Forward: the state of that entry, null where it has none
+ * @property {(state: any, query: URLSearchParams) => void} restore  Back, Forward: that entry's state, null without one
  */
 
 export class PageHistory {
@@ -20,13 +20,11 @@ export class PageHistory {
     this.page = page;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
-    this.waiting = null;
-    page.addEventListener("popstate", (/** @type {PopStateEvent} */ event) => {
-      // A jump inside the document (#place) is no entry of ours.
-      if (event.state && !(KEY in event.state)) return;
-      this.drop();
-      entries.restore(event.state?.[KEY] ?? null, this.query);
-    });
+    /** What the entry is to say that is there. @type {any} */
+    this.latest = null;
+    this.isWaiting = false;
+    page.addEventListener("popstate", (/** @type {PopStateEvent} */ event) => this.came(event.state?.[KEY] ?? null));
+    page.addEventListener("pagehide", () => this.flush());
   }
 
   get query() {
@@ -44,29 +42,48 @@ export class PageHistory {
     this.write("pushState", state);
   }
 
-  /** No step: the entry that is there says soon what is looked at now. @param {any} state */
+  /** No step: the entry that is there says from now on what is looked at; at once, or soon after the last time.
+   * @param {any} state */
   replace(state) {
-    this.waiting = state;
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.flush(), DELAY);
+    this.latest = state;
+    this.isWaiting = true;
+    if (this.timer !== undefined) return;
+    this.flush();
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      if (this.isWaiting) this.replace(this.latest);
+    }, PAUSE);
   }
 
   /** At once, what `replace` was told. */
   flush() {
-    const state = this.waiting;
-    this.drop();
-    if (state !== null) this.write("replaceState", state);
+    if (this.isWaiting) this.write("replaceState", this.latest);
   }
 
-  drop() {
-    clearTimeout(this.timer);
-    this.waiting = null;
+  /** Back or Forward, or a jump inside the document, which makes an entry that has no state. @param {any} state */
+  came(state) {
+    this.isWaiting = false; // it was of the entry that is left
+    if (state === null && this.latest !== null && this.isHere(this.latest)) {
+      this.write("replaceState", this.latest);
+      return;
+    }
+    this.latest = state;
+    this.entries.restore(state, this.query);
+  }
+
+  /** @param {any} state whether the address, but for its place in the document, is this state's */
+  isHere(state) {
+    const [here, there] = [this.page.location.href, this.entries.address(state)];
+    return here.split("#")[0] === there.split("#")[0];
   }
 
   /** @param {"pushState" | "replaceState"} how @param {any} state */
   write(how, state) {
+    this.latest = state;
+    this.isWaiting = false;
+    const others = how === "replaceState" ? this.page.history.state : {};
     try {
-      this.page.history[how]({ ...(how === "replaceState" ? this.page.history.state : {}), [KEY]: state }, "", this.entries.address(state));
+      this.page.history[how]({ ...others, [KEY]: state }, "", this.entries.address(state));
     } catch {
       // Too many writes, or an address that may not be changed: the page goes on, this step is not in the history.
     }
