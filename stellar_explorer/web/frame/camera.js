@@ -34,7 +34,8 @@ export class Camera {
       this.stream = await navigator.mediaDevices.getUserMedia({ video });
     } catch (error) {
       const isDenied = error instanceof DOMException && error.name === "NotAllowedError";
-      this.refuse(`${isDenied ? "The browser did not allow the camera" : "No camera can be used here"}; add a photo instead.`);
+      const why = isDenied ? "The browser did not allow the camera" : "No camera can be used here";
+      this.refuse(`${why}; add a photo instead.`);
       return;
     }
     this.video.srcObject = this.stream;

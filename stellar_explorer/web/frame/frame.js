@@ -1,6 +1,6 @@
 /**
- * The page's frame: header, tabs and the strip of photos, outside of what Gradio draws, so that it is there at once and at
- * any width. It has the page's one session, and brings each tab's script and style when the tab is first opened.
+ * The page's frame: header, tabs and the strip of photos, outside of what Gradio draws, so that it is there at once and
+ * at any width. It has the page's one session, and brings each tab's script and style when the tab is first opened.
  */
 
 import { find, icon, make } from "../shared/elements.js";
@@ -12,7 +12,9 @@ import { PhotoBar } from "./photo_bar.js";
 import { tabList } from "./tab_list.js";
 import { switchThemes } from "./theme.js";
 
-/** @typedef {{root: HTMLElement, session: Session, first: any, trigger?: (event: string, data: any) => void}} Mounting */
+/**
+ * @typedef {{root: HTMLElement, session: Session, first: any, trigger?: (event: string, data: any) => void}} Mounting
+ */
 
 /** @type {Promise<Session> | undefined} */
 let starting;

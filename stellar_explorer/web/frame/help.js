@@ -12,9 +12,9 @@ const VIEWS = [
   ["Edit", "Moves, copies, scales and removes what is in a photo; beside it, what the model makes of that."],
   ["Models", "Lists the models at hand with their scores, how they were trained, and trainings that run now."],
 ];
-const PHOTOS = "Photos that you add are kept in the server's memory while this page shows them, and are then forgotten. "
-  + "They are never in a link, and no other visitor can reach them. Photos that you add in Retrieve to search among lie "
-  + "in a private folder of the server until this page is closed.";
+const PHOTOS = "Photos that you add are kept in the server's memory while this page shows them, and are then "
+  + "forgotten. They are never in a link, and no other visitor can reach them. Photos that you add in Retrieve to "
+  + "search among lie in a private folder of the server until this page is closed.";
 
 /** @type {[string, [string, string][]][]} */
 const KEYS = [
@@ -25,9 +25,10 @@ const KEYS = [
     ["Enter", "pin or unpin the concept there"], ["[ ]", "previous and next concept"], ["Esc", "unpin"],
     ["S", "held: patches similar to the one under the pointer"]]],
   ["Retrieve", [["← → ↑ ↓", "from match to match"], ["[ ]", "previous and next concept"], ["Esc", "unpin"]]],
-  ["Atlas", [["← → ↑ ↓", "move the map"], ["+ −", "zoom"], ["0", "fit all in"], ["Enter", "pick what is in the middle"],
-    ["Esc", "cancel a selection"]]],
-  ["Reconstruct", [["← →", "fewer or more concepts, on the curve in focus"], ["Enter", "pin or unpin the concept in focus"]]],
+  ["Atlas", [["← → ↑ ↓", "move the map"], ["+ −", "zoom"], ["0", "fit all in"],
+    ["Enter", "pick what is in the middle"], ["Esc", "cancel a selection"]]],
+  ["Reconstruct", [["← →", "fewer or more concepts, on the curve in focus"],
+    ["Enter", "pin or unpin the concept in focus"]]],
   ["Edit", [["← → ↑ ↓", "move what is selected; with Shift four times as far"], ["+ −", "grow and shrink it"],
     ["Delete", "erase it"], ["Ctrl wheel", "grow and shrink it"], ["Ctrl Z", "undo"], ["Ctrl Y", "redo"],
     ["B", "held: the photo before editing"]]],
@@ -45,9 +46,15 @@ function dialog(name, label, ...content) {
   return element;
 }
 
+/** @param {[string | Node, string][]} rows */
+function list(rows) {
+  return make("dl", { class: "help-list" }, ...rows.flatMap(([name, words]) => [make("dt", {}, name), make("dd", {}, words)]));
+}
+
 /** @param {...Node} more beside Close */
 function foot(...more) {
-  return make("form", { method: "dialog", class: "dialog-actions" }, ...more, make("button", { class: "button" }, "Close"));
+  const close = make("button", { class: "button" }, "Close");
+  return make("form", { method: "dialog", class: "dialog-actions" }, ...more, close);
 }
 
 /** @param {Element} frame @param {Session} session @param {Mounted} mounted */
@@ -62,7 +69,7 @@ export function openHelp(frame, session, mounted) {
   const element = dialog("help", "Help",
     make("p", {}, "A STELLAR model sees a photo as a few concepts, each a thing and its place. Each tab is another way "
       + "to look at them; the photo, the pinned concept and the model go along from tab to tab."),
-    make("dl", { class: "help-list" }, ...VIEWS.flatMap(([name, words]) => [make("dt", {}, name), make("dd", {}, words)])),
+    list(VIEWS.map(([name, words]) => [name, words])),
     make("h3", {}, "Your photos"), make("p", {}, PHOTOS), foot(tour));
   frame.append(element);
   element.showModal();
@@ -71,8 +78,7 @@ export function openHelp(frame, session, mounted) {
 /** @param {Element} frame */
 export function openKeyboard(frame) {
   const element = dialog("keyboard", "Keyboard", make("div", { class: "help-keys" }, ...KEYS.map(([where, keys]) =>
-    make("section", {}, make("h3", {}, where), make("dl", { class: "help-list" }, ...keys.flatMap(([key, words]) =>
-      [make("dt", {}, make("kbd", {}, key)), make("dd", {}, words)]))))), foot());
+    make("section", {}, make("h3", {}, where), list(keys.map(([key, words]) => [make("kbd", {}, key), words]))))), foot());
   frame.append(element);
   element.showModal();
 }

@@ -1,6 +1,6 @@
 /**
- * The strip of photos over the tabs: ways in for a photo (choose, drop, paste, camera), one's own photos with their names,
- * and the examples. A click on one makes it the photo of all tabs.
+ * The strip of photos over the tabs: ways in for a photo (choose, drop, paste, camera), one's own photos with their
+ * names, and the examples. A click on one makes it the photo of all tabs.
  */
 
 import { listenToDrops } from "../shared/drops.js";
@@ -13,7 +13,8 @@ import { Camera } from "./camera.js";
 import { reachable } from "./tab_list.js";
 import { fitted, megabytes, refusal } from "./uploads.js";
 
-/** @typedef {import("../shared/session.js").Session} Session @typedef {import("../shared/session.js").PhotoRef} PhotoRef */
+/** @typedef {import("../shared/session.js").Session} Session */
+/** @typedef {import("../shared/session.js").PhotoRef} PhotoRef */
 
 export class PhotoBar {
   /** @param {HTMLElement} element the bar that the page was sent with @param {Session} session */
@@ -82,7 +83,8 @@ export class PhotoBar {
     const focused = document.activeElement instanceof HTMLElement && this.own.contains(document.activeElement);
     this.own.replaceChildren(...session.photos.map((one) => {
       const { photo, name, width, height } = one;
-      const image = make("img", { src: resolveAddress(one.thumbnail), alt: "", width: 48, height: 48, draggable: "false" });
+      const src = resolveAddress(one.thumbnail);
+      const image = make("img", { src, alt: "", width: 48, height: 48, draggable: "false" });
       return make("span", { class: "photo-own" },
         make("button", {
           type: "button", class: "example", "data-photo": photo, "aria-pressed": "false", "aria-label": name,

@@ -2,7 +2,10 @@
 
 import { arrowed } from "../shared/keyboard.js";
 
-/** @param {HTMLElement} element the list that the page was sent with @param {import("../shared/session.js").Session} session */
+/**
+ * @param {HTMLElement} element the list that the page was sent with
+ * @param {import("../shared/session.js").Session} session
+ */
 export function tabList(element, session) {
   const buttons = /** @type {HTMLElement[]} */ ([...element.querySelectorAll("[role=tab]")]);
   for (const button of buttons) {

@@ -1,14 +1,14 @@
 /**
  * The session: what is being looked at, in every tab. One photo, one pinned concept, one model and resolution, one
- * collection, and what each tab alone knows of its view. Any tab changes it, and all that subscribe hear of it; a change
- * that a person would take back is an entry of the browser's history.
+ * collection, and what each tab alone knows of its view. Any tab changes it, and all that subscribe hear of it; a
+ * change that a person would take back is an entry of the browser's history.
  */
 
-import { PageHistory } from "./history.js";
-import { Links, TABS } from "./links.js";
-import { LostPhotos } from "./lost_photos.js";
-import { OwnPhotos } from "./own_photos.js";
-import { askedOf, isSamePhoto } from "./photo_ref.js";
+import { PageHistory } from "../session/history.js";
+import { Links, TABS } from "../session/links.js";
+import { LostPhotos } from "../session/lost_photos.js";
+import { OwnPhotos } from "../session/own_photos.js";
+import { askedOf, isSamePhoto } from "../session/photo_ref.js";
 
 /** A change of one of these is a step that Back takes back. */
 const STEPS = ["tab", "photo", "concept", "model", "resolution", "collection"];
@@ -24,8 +24,8 @@ const STEPS = ["tab", "photo", "concept", "model", "resolution", "collection"];
  *   read: (query: URLSearchParams) => any}} ViewAddress
  *
  * @typedef {(state: SessionState, before: SessionState) => void} Subscriber
- * @typedef {import("./photo_ref.js").PhotoRef} PhotoRef @typedef {import("./server.js").PhotoFacts} PhotoFacts
- * @typedef {import("./own_photos.js").OwnPhoto} OwnPhoto
+ * @typedef {import("../session/photo_ref.js").PhotoRef} PhotoRef @typedef {import("./server.js").PhotoFacts} PhotoFacts
+ * @typedef {import("../session/own_photos.js").OwnPhoto} OwnPhoto
  */
 
 /** @param {string} name @param {any} one @param {any} other */
@@ -125,9 +125,7 @@ export class Session {
       try {
         subscriber(this.state, before);
       } catch (error) {
-        queueMicrotask(() => {
-          throw error;
-        });
+        this.page.reportError?.(error);
       }
     }
   }
@@ -172,7 +170,8 @@ export class Session {
 
   // ---- the visitor's photos ----
 
-  /** A photo that the server has is looked at, and listed among one's own. @param {PhotoFacts} facts @param {File} [file] */
+  /** A photo that the server has is looked at, and listed among one's own.
+   * @param {PhotoFacts} facts @param {File} [file] */
   show(facts, file) {
     if (facts.example) this.change({ photo: { example: facts.example } });
     else {

@@ -1,11 +1,12 @@
 /** What to do where the server no longer has a photo that somebody looks at. */
 
-import { Gone, forgetStudies } from "./server.js";
+import { Gone, forgetStudies } from "../shared/server.js";
 
-/** @typedef {import("./photo_ref.js").PhotoRef} PhotoRef @typedef {import("./server.js").PhotoFacts} PhotoFacts */
+/** @typedef {import("./photo_ref.js").PhotoRef} PhotoRef */
+/** @typedef {import("../shared/server.js").PhotoFacts} PhotoFacts */
 
 export class LostPhotos {
-  /** @param {import("./session.js").Session} session */
+  /** @param {import("../shared/session.js").Session} session */
   constructor(session) {
     this.session = session;
     /** Uploads that are under way again, by the token that was lost. @type {Map<string, Promise<PhotoFacts>>} */
@@ -13,8 +14,9 @@ export class LostPhotos {
   }
 
   /**
-   * For a request about the photo that is looked at. What the server has lost is made again; an upload is brought again
-   * if this page still has the file; else it is said, and the first example is looked at. Other errors are the caller's.
+   * For a request about the photo that is looked at. What the server has lost is made again; an upload is brought
+   * again if this page still has the file; else it is said, and the first example is looked at. Other errors are the
+   * caller's.
    * @template T
    * @param {(photo: PhotoRef) => Promise<T>} request
    * @param {(file: File, name: string) => Promise<PhotoFacts>} upload

@@ -1,7 +1,7 @@
-/** How a session's state stands in an address, and what an address, or a state that somebody wrote, may ask for. Pure. */
+/** How a session's state stands in an address, and what an address, or a state that somebody wrote, may ask for. */
 
-/** @typedef {import("./session.js").SessionState} SessionState @typedef {import("./session.js").PhotoRef} PhotoRef */
-/** @typedef {Map<string, import("./session.js").ViewAddress>} Addresses of the tabs that have come */
+/** @typedef {import("../shared/session.js").SessionState} SessionState */
+/** @typedef {Map<string, import("../shared/session.js").ViewAddress>} Addresses of the tabs that have come */
 
 export const TABS = ["explore", "retrieve", "atlas", "reconstruct", "edit", "models"];
 /** Collections of one visitor's: in no link. */
