@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stellar_explorer.page.frame import ROOT, TABS, scripts_of
+from stellar_explorer.page.frame import ROOT, TABS, scripts_of, style_links
 
 TITLE = "STELLAR Explorer"
 DESCRIPTION = "Drop in a photo and see the concepts a STELLAR vision model finds, and where each one is."
@@ -69,6 +69,7 @@ class Document:
         early = BASE.search(html)  # what previews read, and what is fetched, comes before Gradio's long settings
         at = early.end() if early else html.index("</head>")
         html = html[:at] + head(root_of(html), tab) + html[at:]
+        html = html.replace("</head>", f"{style_links()}\n</head>", 1)  # after Gradio's own
         return html.replace(APP, self._frame() + APP, 1)
 
 
@@ -76,7 +77,7 @@ def document_routes(frame: Callable[[], str]) -> list[Route]:
     """The frame for a document that came without it, and the picture of previews."""
 
     def get_frame(request: Request) -> Response:
-        return HTMLResponse(frame(), headers={"Cache-Control": "no-store"})
+        return HTMLResponse(style_links() + frame(), headers={"Cache-Control": "no-store"})
 
     def get_preview(request: Request) -> Response:
         return FileResponse(PICTURE, media_type="image/png", headers={"Cache-Control": "max-age=86400"})

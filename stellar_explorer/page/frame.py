@@ -16,6 +16,8 @@ ROOT = HERE.parent.parent
 WEB = HERE.parent / "web"
 TEMPLATE = HERE / "frame.html"
 SPACE = "SPACE_ID"  # set on a Hugging Face Space
+# Before the tabs' own, which are brought with them.
+STYLES = ("shared/tokens.css", "frame/frame.css", "frame/photo_bar.css", "shared/controls.css", "drawing/drawing.css")
 TABS = {
     "explore": ("Explore", "A photo's concepts, and where each is"),
     "retrieve": ("Retrieve", "Find a concept in other photos"),
@@ -35,6 +37,11 @@ def frame(settings: dict[str, Any]) -> str:
         settings=inside_script(settings), accept=escape(settings["accept"]), code=code_link(code_address()),
         tabs="\n".join(tab(name) for name in TABS),
         examples="\n".join(example(one) for one in settings["examples"]))
+
+
+def style_links() -> str:
+    """For the document's head."""
+    return "\n".join(f'<link rel="stylesheet" href="stellar/web/{path}">' for path in STYLES)
 
 
 def tab(name: str) -> str:

@@ -47,7 +47,8 @@ async function fetchFrame() {
   const template = make("template");
   template.innerHTML = await (await fetchOk("stellar/frame.html")).text(); // our own, and nothing of a visitor's
   const frame = find("div", template.content, "#stellar-frame");
-  document.body.prepend(...template.content.querySelectorAll("link, #stellar-settings"), frame);
+  document.head.append(...template.content.querySelectorAll("link, #stellar-settings"));
+  document.body.prepend(frame);
   return frame;
 }
 

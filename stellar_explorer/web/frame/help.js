@@ -48,7 +48,8 @@ function dialog(name, label, ...content) {
 
 /** @param {[string | Node, string][]} rows */
 function list(rows) {
-  return make("dl", { class: "help-list" }, ...rows.flatMap(([name, words]) => [make("dt", {}, name), make("dd", {}, words)]));
+  return make("dl", { class: "help-list" },
+    ...rows.flatMap(([name, words]) => [make("dt", {}, name), make("dd", {}, words)]));
 }
 
 /** @param {...Node} more beside Close */
@@ -77,8 +78,9 @@ export function openHelp(frame, session, mounted) {
 
 /** @param {Element} frame */
 export function openKeyboard(frame) {
-  const element = dialog("keyboard", "Keyboard", make("div", { class: "help-keys" }, ...KEYS.map(([where, keys]) =>
-    make("section", {}, make("h3", {}, where), list(keys.map(([key, words]) => [make("kbd", {}, key), words]))))), foot());
+  const sections = KEYS.map(([where, keys]) => make("section", {}, make("h3", {}, where),
+    list(keys.map(([key, words]) => [make("kbd", {}, key), words]))));
+  const element = dialog("keyboard", "Keyboard", make("div", { class: "help-keys" }, ...sections), foot());
   frame.append(element);
   element.showModal();
 }

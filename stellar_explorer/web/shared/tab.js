@@ -31,7 +31,8 @@ export class Tab {
     this.alertWords = make("span");
     const dismiss = () => this.alert(null);
     this.alertBar = make("div", { class: "alert", role: "alert", hidden: true, "data-alert": "" }, this.alertWords,
-      make("button", { type: "button", class: "quiet-button", "aria-label": "Dismiss", onclick: dismiss }, icon("close")));
+      make("button", { type: "button", class: "quiet-button", "aria-label": "Dismiss", onclick: dismiss },
+        icon("close")));
   }
 
   /** Called when all parts are there. */
