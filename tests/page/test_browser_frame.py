@@ -162,7 +162,8 @@ def test_a_photo_over_the_limit_is_made_smaller_and_said(visit, served):
 def test_a_pasted_or_dropped_address_says_what_to_do(visit):
     page = visit()
     paste = """(text) => { const data = new DataTransfer(); data.setData("text/plain", text);
-        document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true })); }"""
+        const event = new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true });
+        document.body.dispatchEvent(event); }"""
     page.evaluate(paste, "https://elsewhere.test/dog.jpg")
     alert = page.locator("[data-photo-alert]")
     assert "Save the picture and drop it here" in alert.inner_text()
@@ -207,7 +208,7 @@ def test_the_chosen_theme_stays(visit):
     page.wait_for_selector("#stellar-panels")
     assert page.evaluate("document.body.classList.contains('dark')")
     page.reload()
-    page.wait_for_selector("#panel-explore > *")
+    page.wait_for_selector("#panel-explore > *", state="attached")
     assert page.evaluate("document.body.classList.contains('dark')")
     assert page.locator('[data-action="theme"]').get_attribute("aria-pressed") == "true"
 
@@ -216,7 +217,7 @@ def test_keys_of_the_frame(visit):
     page = visit()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip-link"
-    page.wait_for_selector("#panel-explore > *")
+    page.wait_for_selector("#panel-explore > *", state="attached")
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "panel-explore"
     page.locator("#tab-explore").focus()
@@ -240,14 +241,14 @@ def test_keys_of_the_frame(visit):
 
 def test_help_the_tour_and_the_keyboard(visit):
     page = visit("?tab=models")
-    page.wait_for_selector("#panel-models > *")
+    page.wait_for_selector("#panel-models > *", state="attached")
     page.evaluate("document.addEventListener('stellar-tour', () => { window.toured = document.body.dataset.tab; })")
     page.keyboard.press("?")
     page.locator('[data-dialog="keyboard"]').wait_for()
     page.keyboard.press("Escape")
     page.locator('[data-action="help"]').click()
     words = page.locator('[data-dialog="help"]').inner_text()
-    assert all(word in words for word in ("Explore", "Retrieve", "Atlas", "Reconstruct", "Edit", "Models", "never in a link"))
+    assert all(word in words for word in (*(tab.capitalize() for tab in TABS), "never in a link"))
     page.locator('[data-action="tour"]').click()
     page.wait_for_function("() => window.toured === 'explore'")
     assert page.locator('[data-dialog="help"]').is_hidden()

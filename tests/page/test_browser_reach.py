@@ -42,7 +42,7 @@ def test_nothing_keeps_people_from_using_a_tab(opened, tab, width, theme):
 @pytest.mark.parametrize("name", ["help", "keyboard"])
 def test_nor_a_dialog(opened, name, theme):
     page = opened(f"?tab=models&__theme={theme}", 1280)
-    page.wait_for_selector("#panel-models > *")
+    page.wait_for_selector("#panel-models > *", state="attached")
     page.locator(f'[data-action="{name}"]').click()
     page.locator(f'[data-dialog="{name}"]').wait_for()
     found = violations(page, within=f'[data-dialog="{name}"]')
@@ -51,7 +51,7 @@ def test_nor_a_dialog(opened, name, theme):
 
 def test_nothing_moves_where_motion_is_unwanted(opened):
     page = opened("?tab=models", 1280)
-    page.wait_for_selector("#panel-models > *")
+    page.wait_for_selector("#panel-models > *", state="attached")
     longest = page.evaluate("""() => Math.max(...[...document.querySelectorAll(".stellar-stage *")].flatMap((one) => {
         const { transitionDuration, animationDuration } = getComputedStyle(one);
         return `${transitionDuration}, ${animationDuration}`.split(", ").map(parseFloat);

@@ -5,7 +5,7 @@ import { make } from "../shared/elements.js";
 /** @typedef {import("../shared/session.js").Session} Session @typedef {(tab: string) => Promise<void>} Mounted */
 
 const VIEWS = [
-  ["Explore", "Shows the concepts of a photo: sixteen things and where each is. Point at one, pin it, compare."],
+  ["Explore", "Shows a photo's concepts, each a thing and its place. Point at one, pin it, compare."],
   ["Retrieve", "Finds the pinned concept, a whole photo or a word in other photos, the examples or your own."],
   ["Atlas", "Lays out all concepts of a collection as a map, the alike side by side."],
   ["Reconstruct", "Draws the photo again from its concepts alone, beside other models with as many tokens."],
@@ -39,7 +39,7 @@ const KEYS = [
 function dialog(name, label, ...content) {
   const found = document.querySelector(`dialog[data-dialog=${name}]`);
   if (found instanceof HTMLDialogElement) return found;
-  const title = make("h2", { id: `${name}-title` }, label);
+  const title = make("h2", { id: `${name}-title`, tabindex: -1, autofocus: true }, label); // read from the top
   const element = make("dialog", { class: "dialog help-dialog", "aria-labelledby": title.id, "data-dialog": name },
     title, ...content);
   element.addEventListener("click", (event) => event.target === element && element.close()); // beside it

@@ -32,7 +32,7 @@ export class List {
     this.nav.replaceChildren(...Object.entries(KINDS).flatMap(([kind, title]) => {
       const entries = overview.entries.filter((entry) => entry.kind === kind);
       if (!entries.length) return [];
-      return [make("section", { class: "models-kind" }, make("h3", {}, title),
+      return [make("section", { class: "models-kind" }, make("h2", {}, title),
         make("ul", {}, ...entries.map((entry) => make("li", {}, this.item(entry, entry.key === chosen)))))];
     }));
     this.problems.replaceChildren(...overview.problems.map((problem) => make("p", { class: "hint" }, problem)));

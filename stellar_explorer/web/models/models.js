@@ -8,6 +8,7 @@
 import { fetchJson, Gone } from "../shared/server.js";
 import { Tab } from "../shared/tab.js";
 import { ADDRESS } from "./address.js";
+import { keepCardReachable } from "./card.js";
 import { List } from "./list.js";
 import { RecordView } from "./record.js";
 
@@ -21,6 +22,7 @@ export async function mount({ root, session, trigger }) {
   const tab = new ModelsTab(root, session, (key) => trigger?.("choose", { key }));
   await tab.look(); // so that all of it appears at once
   root.replaceChildren(tab.alertBar, tab.list.element, tab.record.element);
+  keepCardReachable();
   tab.begin();
 }
 
