@@ -9,9 +9,9 @@ import { arrowed } from "../shared/keyboard.js";
 import { resolveAddress } from "../shared/requests.js";
 import { uploadPhoto } from "../shared/server.js";
 import { isSamePhoto } from "../shared/session.js";
+import { fitted, megabytes, refusal } from "../shared/uploads.js";
 import { Camera } from "./camera.js";
 import { reachable } from "./tab_list.js";
-import { fitted, megabytes, refusal } from "./uploads.js";
 
 /** @typedef {import("../shared/session.js").Session} Session */
 /** @typedef {import("../shared/session.js").PhotoRef} PhotoRef */

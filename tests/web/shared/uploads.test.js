@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { fitted, megabytes, refusal } from "../../../stellar_explorer/web/frame/uploads.js";
+import { fitted, megabytes, refusal } from "../../../stellar_explorer/web/shared/uploads.js";
 import { filesOf, refusalOfText } from "../../../stellar_explorer/web/shared/drops.js";
 
 const file = (name, size = 1, type = "image/jpeg") => ({ name, size, type });
