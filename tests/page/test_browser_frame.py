@@ -10,7 +10,7 @@ pytestmark = pytest.mark.browser
 PATIENCE = 60_000
 TABS = ("explore", "retrieve", "atlas", "reconstruct", "edit", "models")
 WIDTHS = {1280: 800, 390: 844}
-CURRENT = '.example[aria-pressed="true"]'
+CURRENT = '.photo-strips .example[aria-pressed="true"]'
 # Before the page's own scripts: what moves without a key or a click, and whether the frame was painted before the app.
 WATCH = """
     window.shift = 0;
@@ -92,8 +92,8 @@ def test_the_frame_is_painted_first_and_nothing_moves(visit, tab, width):
 def test_one_photo_everywhere_and_back(visit):
     page = visit()
     first = page.locator(CURRENT).get_attribute("aria-label")
-    other = page.locator(".example").nth(2).get_attribute("aria-label")
-    page.locator(".example").nth(2).click()
+    other = page.locator(".photo-strips .example").nth(2).get_attribute("aria-label")
+    page.locator(".photo-strips .example").nth(2).click()
     open_tab(page, "edit")
     is_current(page, other)
     assert other in page.locator("[data-photo-caption]").inner_text()
@@ -183,11 +183,11 @@ def test_two_browser_tabs_at_once(visit):
     add(one, file("mine.jpg", picture((9, 9, 9))))
     is_current(one, "mine.jpg")
     assert other.locator("[data-own] .example").count() == 0
-    other.locator(".example").nth(3).click()
+    fourth = other.locator(".photo-strips .example").nth(3)
+    fourth.click()
     other.reload()
     other.wait_for_selector(CURRENT)
-    assert other.locator(CURRENT).get_attribute("data-example") == other.locator(".example").nth(3).get_attribute(
-        "data-example")
+    assert fourth.get_attribute("aria-pressed") == "true"
     is_current(one, "mine.jpg")
 
 
@@ -232,7 +232,7 @@ def test_keys_of_the_frame(visit):
     page.keyboard.press("End")
     last = page.evaluate("document.activeElement.dataset.example")
     box = page.evaluate("document.activeElement.getBoundingClientRect().toJSON()")
-    assert last == page.locator(".example").last.get_attribute("data-example") and box["right"] <= 1280
+    assert last == page.locator(".photo-strips .example").last.get_attribute("data-example") and box["right"] <= 1280
     page.keyboard.press("Enter")
     assert page.locator(CURRENT).get_attribute("data-example") == last
     assert page.evaluate("""() => [...document.querySelectorAll(".photo-strips .example")]
