@@ -193,7 +193,7 @@ def test_a_phone(visit, theme):
     assert items.first.bounding_box()["height"] >= 44
     for number in range(page.locator("[data-curve] svg").count()):
         box = page.locator("[data-curve] svg").nth(number).bounding_box()
-        assert 280 < box["width"] <= 358 and box["x"] >= 0
+        assert 280 < box["width"] <= 362 and box["x"] >= 0
     sizes = page.locator(".curve-tick").evaluate_all(
         "(labels) => labels.map((label) => parseFloat(getComputedStyle(label).fontSize))")
     assert min(sizes) >= 11
