@@ -25,6 +25,17 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WARM_UP = 20
 FRAMES = 100
 CLICKED = 5  # examples that were not analysed before
+TABS = ("explore", "retrieve", "atlas", "reconstruct", "edit", "models")
+WIDTHS = ((1280, 800), (390, 844))
+# Before the page's own scripts: layout shift that no key or click caused, first paint, and when Gradio's app was there.
+OPENING = """
+    let shift = 0, app = null;
+    const seen = (list) => list.getEntries().forEach((one) => { shift += one.hadRecentInput ? 0 : one.value; });
+    new PerformanceObserver(seen).observe({ type: "layout-shift", buffered: true });
+    new MutationObserver((_, observer) => { if (!document.querySelector("#stellar-panels")) return;
+        app = performance.now(); observer.disconnect(); }).observe(document, { childList: true, subtree: true });
+    window.opening = () => ({ shift, app, paint: performance.getEntriesByName("first-contentful-paint")[0].startTime });
+"""
 READY = '[data-stage][data-state="ready"][data-frame]'
 
 
@@ -34,15 +45,14 @@ def main() -> None:
     options = parser.parse_args()
     from playwright.sync_api import sync_playwright
 
-    browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser_path is None:
-        sys.exit(f"Chromium is needed: none of {', '.join(BROWSERS)} is on this machine.")
+    browser_path = chromium_path()
     help_seconds = [seconds_of([sys.executable, "-m", "stellar_explorer", "--help"]) for _ in range(3)]
     with page_server() as (url, pid, start_seconds), sync_playwright() as playwright:
         table("Start", ("what", "measured", "target"), [
             ("`python app.py` to a page that answers", f"{start_seconds:.1f} s", "10 s"),
             ("`python -m stellar_explorer --help`, median of 3", f"{statistics.median(help_seconds):.2f} s", "1 s")])
         chromium = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"])
+        opening(chromium, url)
         page = chromium.new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"{url}?resolution=1024")
         page.wait_for_selector(READY + '[data-resolution="1024"]', timeout=60_000)
@@ -51,6 +61,13 @@ def main() -> None:
         frames(page)
         memory(page, pid, options.uploads)
         chromium.close()
+
+
+def chromium_path() -> str:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        sys.exit(f"Chromium is needed: none of {', '.join(BROWSERS)} is on this machine.")
+    return found
 
 
 def table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
@@ -86,6 +103,38 @@ def page_server() -> Iterator[tuple[str, int, float]]:
     finally:
         server.terminate()
         server.wait(timeout=30)
+
+
+def opening(chromium, url: str) -> None:
+    """What it takes to open the page at each tab, at both widths: scripts, layout shift, and the frame's first paint as
+    a share of the time until Gradio's app is there."""
+    scripts, rows = {}, []
+    for tab in TABS:
+        shifts, paints = [], []
+        for width, height in WIDTHS:
+            page = chromium.new_page(viewport={"width": width, "height": height})
+            found = set()
+            page.on("request", lambda request, found=found: "/stellar/web/" in request.url
+                    and request.url.endswith(".js") and found.add(request.url.split("/stellar/web/")[1]))
+            page.add_init_script(OPENING)
+            page.goto(f"{url}?tab={tab}")
+            page.wait_for_function("(tab) => document.querySelector(`#panel-${tab}`)?.children.length > 0", arg=tab)
+            page.wait_for_load_state("networkidle")
+            page.wait_for_timeout(1000)
+            said = page.evaluate("window.opening()")
+            shifts.append(said["shift"])
+            paints.append(said["paint"] / said["app"])
+            scripts[tab] = found
+            page.close()
+        rows.append((tab, f"{shifts[0]:.3f}, {shifts[1]:.3f}", f"{paints[0]:.2f}, {paints[1]:.2f}"))
+    shared = set.intersection(*scripts.values())
+    foreign = {tab: sum(f"{other}/{other}.js" in found for other in TABS if other != tab)
+               for tab, found in scripts.items()}
+    table("Opening the page at a tab, 1280 and 390 px wide", ("tab", "layout shift", "first paint / Gradio's app there",
+          "scripts, of them shared by all", "other tabs that were fetched"), [
+        (*row, f"{len(scripts[row[0]])}, {len(shared)}", str(foreign[row[0]])) for row in rows])
+    table("Targets", ("layout shift", "first paint / Gradio's app there", "other tabs that were fetched"),
+          [("0.02", "under 1", "0")])
 
 
 def photo(seed: int, size: tuple[int, int] = (1024, 768)) -> bytes:

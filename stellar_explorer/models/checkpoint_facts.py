@@ -53,16 +53,16 @@ def checkpoint_facts(path: Path, source: str) -> dict[str, Any]:
         return {"line": [amount, f"a tokenizer of {tokenizer.num_codes:,} codes"], "facts": labelled(facts)}
     head, decoder, tokenizer = config.concept_head, config.decoder, config.tokenizer
     facts += [
-        ("Concepts", f"{config.num_tokens}", "tokens a photo is told in"),
+        ("Concepts", f"{config.num_tokens}", "in every photo"),
         ("Patch", f"{config.patch_size} px", f"positions learnt at {config.native_size} px"),
         ("Encoder", f"{config.depth} × {config.width}", f"blocks × width, {config.num_heads} heads"),
-        ("Stem", config.stem or "none", "frozen, under the patches" if config.stem else "plain patch embedding"),
+        ("Stem", config.stem or "none", "frozen, added to the patches" if config.stem else "plain patch embedding"),
         ("Concept space", "semantics", "what two concepts are compared by") if head is None else
         ("Concept space", f"{head.width} wide", "a head over " + ", ".join(head.inputs)),
         ("Decoder", "none" if decoder is None else f"{decoder.depth} × {decoder.width}",
-         "it locates and does not rebuild" if decoder is None else
+         "it finds concepts and draws no picture" if decoder is None else
          f"predicts {'pixels' if decoder.num_codes is None else f'{decoder.num_codes:,} codes'}"),
-        ("Tokenizer", "none", "codes would have no pixels") if tokenizer is None else tokenizer_fact(tokenizer),
+        ("Tokenizer", "none", "no picture can be made from codes") if tokenizer is None else tokenizer_fact(tokenizer),
     ]
     return {"line": [amount, f"{config.num_tokens} concepts"], "facts": labelled(facts)}
 

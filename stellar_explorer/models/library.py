@@ -49,7 +49,7 @@ class State(Enum):
 
 STATE_WORDS = {
     State.RUNNING: "Training now", State.FINISHED: "Finished", State.STOPPED: "Stopped",
-    State.SILENT: "Stopped without a word", State.UNKNOWN: "Not known whether it runs",
+    State.SILENT: "No longer heard of", State.UNKNOWN: "State unknown",
 }
 
 PICTURED = {

@@ -1,9 +1,10 @@
-"""The page as a whole: its head, its tabs, and how it is launched."""
+"""The page as a whole: its tabs, its routes, and how it is launched."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from stellar_explorer.edit.routes import edit_routes
 from stellar_explorer.equivariance.measuring import Equivariance
 from stellar_explorer.equivariance.routes import equivariance_routes
 from stellar_explorer.explore import page as explore
-from stellar_explorer.explore.routes import routes
+from stellar_explorer.explore.routes import routes, settings
 from stellar_explorer.explorer import Explorer
 from stellar_explorer.models import page as models
 from stellar_explorer.models.library import Library
@@ -26,7 +27,9 @@ from stellar_explorer.models.routes import library_routes
 from stellar_explorer.page import endpoints
 from stellar_explorer.page.blocks import ExplorerBlocks
 from stellar_explorer.page.blocks import endpoints as named_endpoints
-from stellar_explorer.page.theme import CSS, theme
+from stellar_explorer.page.document import TITLE, Document, document_routes
+from stellar_explorer.page.frame import frame
+from stellar_explorer.page.theme import theme
 from stellar_explorer.photo import MAX_BYTES
 from stellar_explorer.reconstruct import page as reconstruct
 from stellar_explorer.reconstruct.reconstructions import Reconstructions
@@ -46,14 +49,6 @@ from stellar_explorer.server.uploads import upload_routes
 ASSETS = Path(__file__).resolve().parent.parent.parent / "assets"
 # Gradio's own, of which ours wait in a line without holding a thread: enough for all that the line has room for.
 MOST_EVENTS = 2 * MOST_WAITING
-HEAD = """
-<meta name="description" content="Drop in a photo and see the concepts a STELLAR vision model finds, and where.">
-<link rel="stylesheet" href="stellar/web/shared/tokens.css">
-<link rel="stylesheet" href="stellar/web/shared/frame.css">
-<link rel="stylesheet" href="stellar/web/shared/controls.css">
-<link rel="stylesheet" href="stellar/web/drawing/drawing.css">
-<script type="module" src="stellar/web/shared/frame.js"></script>
-"""
 
 
 def build(explorer: Explorer, library: Library | None = None) -> ExplorerBlocks:
@@ -62,7 +57,7 @@ def build(explorer: Explorer, library: Library | None = None) -> ExplorerBlocks:
     library: what the Models tab shows; by default the checkpoints at hand, without runs.
     """
     library = library or Library(explorer.models)
-    with ExplorerBlocks(title="STELLAR Explorer", fill_width=True, analytics_enabled=False) as demo:
+    with ExplorerBlocks(title=TITLE, fill_width=True, analytics_enabled=False) as demo:
         with gr.Column(elem_id="stellar-panels"):
             with place("explore"):
                 explore.build(first=explore.first_manifest(explorer))
@@ -80,8 +75,12 @@ def build(explorer: Explorer, library: Library | None = None) -> ExplorerBlocks:
     return demo
 
 
+def frame_of(explorer: Explorer) -> str:
+    return frame(settings(explorer))
+
+
 def place(tab: str) -> gr.Column:
-    """Of a tab, under the frame's own list of tabs: web/shared/frame.css shows the one that is open."""
+    """Of a tab, under the frame's own list of tabs: web/frame/frame.css shows the one that is open."""
     return gr.Column(elem_id=f"tab-panel-{tab}", elem_classes="stellar-tab")
 
 
@@ -100,16 +99,18 @@ def launch(
     Not a mounted app: Spaces' ZeroGPU hooks launch().
     """
     collections = collections or Collections(explorer)
-    addresses = [*upload_routes(demo.uploads), *photo_routes(explorer, collections), *routes(explorer),
-                 *line_routes(explorer),
+    sent = partial(frame_of, explorer)
+    addresses = [*document_routes(sent), *upload_routes(demo.uploads), *photo_routes(explorer, collections),
+                 *routes(explorer), *line_routes(explorer),
                  *library_routes(library or Library(explorer.models)),
                  *collections_routes(explorer, collections), *atlas_routes(Atlases(collections)),
                  *reconstruct_routes(explorer, reconstructions),
                  *edit_routes(explorer, collections), *equivariance_routes(Equivariance(explorer, peers))]
     names = Names(allowed_hosts, root_path=options.get("root_path") or os.environ.get(VARIABLE, ""),
                   shares=bool(options.get("share")), bound=lambda: demo.server_name)
-    inside = [Middleware(SubPath), Middleware(Doors, named=lambda: named_endpoints(demo), numbers=lambda: demo.fns)]
+    inside = [Middleware(SubPath), Middleware(Document, frame=sent),
+              Middleware(Doors, named=lambda: named_endpoints(demo), numbers=lambda: demo.fns)]
     return demo.queue(default_concurrency_limit=4).launch(
-        app_kwargs={"routes": addresses, "middleware": inside, "lifespan": lifespan(names)}, theme=theme(), css=CSS,
-        head=HEAD, favicon_path=str(ASSETS / "favicon.png"), max_file_size=MAX_BYTES, footer_links=["api"],
+        app_kwargs={"routes": addresses, "middleware": inside, "lifespan": lifespan(names)}, theme=theme(),
+        favicon_path=str(ASSETS / "favicon.png"), max_file_size=MAX_BYTES, footer_links=["api"],
         ssr_mode=False, state_session_capacity=500, show_error=False, max_threads=MOST_EVENTS, **options)

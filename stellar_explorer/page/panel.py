@@ -10,12 +10,13 @@ import gradio as gr
 
 # Constant: whatever a visitor types or names reaches the page as JSON from routes, and is written with textContent.
 TEMPLATE = '<div class="stellar-stage stellar-{name}" data-panel="{name}"></div>'
-# The frame is asked for by the head already; a page inside another one has no such head.
+# By the document's own address of the frame: by another it would be a second frame, with a second session.
 ON_LOAD = """
 const events = %s;
+const sent = document.querySelector("script[data-stellar-frame]");
 const root = window.gradio_config?.root ?? new URL(".", document.baseURI).href;
-const frame = new URL("stellar/web/shared/frame.js", root.endsWith("/") ? root : root + "/");
-import(frame.href).then(({ panel }) => panel(%s, element, { ...%s, first: props.value, trigger }));
+const frame = sent?.src ?? new URL("stellar/web/frame/frame.js", root.endsWith("/") ? root : root + "/").href;
+import(frame).then(({ panel }) => panel(%s, element, { ...%s, first: props.value, trigger }));
 """
 
 

@@ -1,4 +1,4 @@
-"""The look that all tabs share: one theme, light and dark, and room around what Gradio draws."""
+"""The look that Gradio's own parts have: one theme, light and dark. The page's own is web/shared/tokens.css."""
 
 from __future__ import annotations
 
@@ -18,10 +18,3 @@ def theme() -> gr.themes.Base:
         body_text_color_dark="#ece9e4", block_background_fill="transparent", block_background_fill_dark="transparent",
         block_border_width="0px", block_shadow="none", block_padding="0px",
     )
-
-
-CSS = """
-.gradio-container { max-width: 1480px !important; padding: 12px 28px 40px !important; }
-.gradio-container .main.fillable { padding: 0 !important; }
-@media (max-width: 640px) { .gradio-container { padding: 10px 14px 32px !important; } }
-"""

@@ -186,7 +186,7 @@ def test_a_running_training_is_live(assets, runs):
     assert library.overview()["refresh"] == 0
     write_status(folder, "running", age=SILENCE + 60)
     (folder / "log.jsonl").unlink()
-    assert entry(library, "live")["words"] == "Stopped without a word"
+    assert entry(library, "live")["words"] == "No longer heard of"
 
 
 def test_the_time_that_is_left(tmp_path):

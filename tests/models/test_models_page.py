@@ -132,7 +132,7 @@ def test_scores_are_bars_and_a_table(visit):
     told = page.locator('[data-measure="knn/summary"]').inner_text()
     assert "higher is better" in told and "0.700" in told and "best" in told
     assert "Not available" in page.locator('[data-measure="reconstruction/lpips"]').inner_text()
-    page.locator("[data-scores] summary").click()
+    page.locator('[data-fold="table"] summary').click()
     rows = page.locator("[data-scores] tbody tr")
     assert rows.count() == 3 and "0.700" in rows.first.inner_text()
 
@@ -162,19 +162,38 @@ def test_a_checkpoint_and_its_card(visit):
     page.wait_for_function("() => document.querySelector('#models-card').getBoundingClientRect().top < innerHeight")
 
 
+def test_back_goes_to_the_entry_before_and_a_link_opens_one(visit):
+    page = visit()
+    choose(page, "hostile")
+    choose(page, "titok")
+    page.go_back()
+    page.wait_for_function("() => document.querySelector('.models-head h2').textContent.includes('hostile')")
+    query = page.evaluate("location.search")
+    assert "entry=" in query
+    other = visit(query=f"?{query.split('?')[1]}")
+    assert "hostile" in other.locator(".models-head h2").inner_text()
+    gone = visit(query="?entry=0123456789abcdef")
+    assert "not here" in gone.locator("[data-models-record]").locator("..").locator("[data-alert]").inner_text()
+    assert gone.locator(".models-head h2").inner_text() == "live"
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_phone(visit, theme):
     page = visit(width=390, query=f"?__theme={theme}")
     for name in ("hostile", "live"):
         choose(page, name)
-        page.wait_for_timeout(200)
+        page.wait_for_function("() => document.querySelector('[data-fold]')")
         assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
+        assert page.evaluate("document.scrollingElement.scrollHeight") <= 6 * 844
+        assert not page.locator("details[open]").count() and page.locator("#models-card").is_hidden()
+    for summary in page.locator("[data-part='curves'] summary").all():
+        summary.click()
     items = page.locator(".models-item")
     assert items.first.bounding_box()["y"] < page.locator(".models-head h2").bounding_box()["y"]
     assert items.first.bounding_box()["height"] >= 44
     for number in range(page.locator("[data-curve] svg").count()):
         box = page.locator("[data-curve] svg").nth(number).bounding_box()
-        assert 280 < box["width"] <= 358 and box["x"] >= 0
+        assert 280 < box["width"] <= 362 and box["x"] >= 0
     sizes = page.locator(".curve-tick").evaluate_all(
         "(labels) => labels.map((label) => parseFloat(getComputedStyle(label).fontSize))")
     assert min(sizes) >= 11

@@ -1,6 +1,9 @@
 /** Arrays as the server packs them: typed views of one buffer, without a copy. */
 
-const VIEWS = { uint8: Uint8Array, int8: Int8Array, uint16: Uint16Array, int32: Int32Array, float16: Uint16Array, float32: Float32Array };
+const VIEWS = {
+  uint8: Uint8Array, int8: Int8Array, uint16: Uint16Array, int32: Int32Array, float16: Uint16Array,
+  float32: Float32Array,
+};
 
 /**
  * float16 stays as its raw 16 bits.

@@ -2,9 +2,10 @@
 
 import { icon, make } from "./elements.js";
 
-/** key: under which this browser remembers that they were hidden. -> an element */
+/** key: under which this browser remembers that they were hidden. @param {string} words @param {string} key */
 export function introduction(words, key) {
-  const element = make("div", { class: "introduction", hidden: storage((store) => store.getItem(key)) === "yes", "data-introduction": "" },
+  const isHidden = storage((store) => store.getItem(key)) === "yes";
+  const element = make("div", { class: "introduction", hidden: isHidden, "data-introduction": "" },
     make("p", {}, words),
     make("button", {
       type: "button", class: "quiet-button", "aria-label": "Hide this introduction", onclick: () => {
@@ -15,7 +16,8 @@ export function introduction(words, key) {
   return element;
 }
 
-/** Storage may be refused in a frame of another site; then nothing is remembered. */
+/** Storage may be refused in a frame of another site; then nothing is remembered.
+ * @template T @param {(store: Storage) => T} use */
 function storage(use) {
   try {
     return use(window.localStorage);

@@ -5,7 +5,8 @@ const MOST_TRIES = 3;
 const MOST_PAUSE = 20; // seconds that it waits by itself before it asks again
 
 /** This page's alone, and good for nothing but its place. */
-const name = Array.from(globalThis.crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+const name = Array.from(globalThis.crypto.getRandomValues(new Uint8Array(12)),
+  (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 let pending = 0;
 /** @type {Set<(pending: number) => void>} */

@@ -1,4 +1,7 @@
-/** What every tab asks of the server: JSON, photos, and a photo's study. One way for all, with one sentence where it fails. */
+/**
+ * What every tab asks of the server: JSON, photos, and a photo's study. One way for all, with one sentence where it
+ * fails.
+ */
 
 import { decodeArrays } from "./arrays.js";
 import { ask, resolveAddress } from "./requests.js";
@@ -16,9 +19,10 @@ export class Refused extends Error {}
 /**
  * A photo as one names it: an example by its id, an upload by its token, a collection's by its number.
  * @typedef {{example: string} | {photo: string} | {collection: string, id: number}} Asked
- * @typedef {{token: string, address: string, thumbnail: string, width: number, height: number, name: string, alt: string,
- *   notes: string[], example: string | null}} PhotoFacts
- * @typedef {{photo: PhotoFacts, analysis: any, image: HTMLImageElement, arrays: Record<string, any>, received: number}} Study
+ * @typedef {{token: string, address: string, thumbnail: string, width: number, height: number, name: string,
+ *   alt: string, notes: string[], example: string | null}} PhotoFacts
+ * @typedef {{photo: PhotoFacts, analysis: any, image: HTMLImageElement, arrays: Record<string, any>,
+ *   received: number}} Study
  */
 
 /**
@@ -35,9 +39,10 @@ export async function fetchOk(address, options) {
     throw new Error(SILENT);
   }
   if (response.ok) return response;
-  const sentence = response.status < 500 || response.status === 503 ? await response.text() : `The server answered ${response.status}.`;
-  if (response.status === 404 || response.status === 410) throw new Gone(sentence);
-  throw response.status < 500 ? new Refused(sentence) : new Error(sentence);
+  const { status } = response;
+  const sentence = status < 500 || status === 503 ? await response.text() : `The server answered ${status}.`;
+  if (status === 404 || status === 410) throw new Gone(sentence);
+  throw status < 500 ? new Refused(sentence) : new Error(sentence);
 }
 
 /** @param {string} address @param {RequestInit} [options] @returns {Promise<any>} */
@@ -67,7 +72,7 @@ export function fetchPhotoFacts(asked) {
   return fetchJson("stellar/photos", posting(asked));
 }
 
-/** A picture, decoded and ready to draw. @param {{address: string, token?: string}} photo @returns {Promise<HTMLImageElement>} */
+/** A picture, decoded and ready to draw. @param {{address: string, token?: string}} photo */
 export async function fetchPicture(photo) {
   show(photo.token);
   const image = new Image();
@@ -131,7 +136,8 @@ async function openStudy(asking) {
   return { ...manifest, image, arrays, received };
 }
 
-/** What failed is not kept. @template T @param {Map<string, Promise<T>>} kept @param {string} key @param {Promise<T>} promise */
+/** What failed is not kept.
+ * @template T @param {Map<string, Promise<T>>} kept @param {string} key @param {Promise<T>} promise */
 function remember(kept, key, promise) {
   kept.delete(key);
   kept.set(key, promise);

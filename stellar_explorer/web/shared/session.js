@@ -1,28 +1,22 @@
 /**
  * The session: what is being looked at, in every tab. One photo, one pinned concept, one model and resolution, one
- * collection, and what each tab alone knows of its view. Any tab changes it, and all that subscribe hear of it; a change
- * that a person would take back is an entry of the browser's history.
+ * collection, and what each tab alone knows of its view. Any tab changes it, and all that subscribe hear of it; a
+ * change that a person would take back is an entry of the browser's history.
  */
 
-import { PageHistory } from "./history.js";
-import { Gone } from "./server.js";
+import { PageHistory } from "../session/history.js";
+import { Links, TABS } from "../session/links.js";
+import { LostPhotos } from "../session/lost_photos.js";
+import { OwnPhotos } from "../session/own_photos.js";
+import { askedOf, isSamePhoto } from "../session/photo_ref.js";
 
-export const TABS = ["explore", "retrieve", "atlas", "reconstruct", "edit", "models"];
 /** A change of one of these is a step that Back takes back. */
 const STEPS = ["tab", "photo", "concept", "model", "resolution", "collection"];
-const STORED = "stellar-photos";
-const MOST_PHOTOS = 24;
 
 /**
- * What is looked at: an example by its id, or an upload by its token with its visitor's name for it.
- * @typedef {{example: string} | {photo: string, name: string}} PhotoRef
- *
  * views: what each tab alone knows of its view, by its name: JSON. What stands for the default is left out.
  * @typedef {{tab: string, photo: PhotoRef, concept: number | null, model: string, resolution: number,
  *   collection: string | null, views: Record<string, any>}} SessionState
- *
- * A photo of the visitor's, as the strip shows it.
- * @typedef {{photo: string, name: string, width: number, height: number, thumbnail: string, notes: string[]}} OwnPhoto
  *
  * How a tab's view stands in an address: `names` of all its parameters; `write` gives those that differ from the
  * default; `read` gives the view that an address asks for. Both pure.
@@ -30,20 +24,14 @@ const MOST_PHOTOS = 24;
  *   read: (query: URLSearchParams) => any}} ViewAddress
  *
  * @typedef {(state: SessionState, before: SessionState) => void} Subscriber
+ * @typedef {import("../session/photo_ref.js").PhotoRef} PhotoRef @typedef {import("./server.js").PhotoFacts} PhotoFacts
+ * @typedef {import("../session/own_photos.js").OwnPhoto} OwnPhoto
  */
 
-/** The same photo? @param {PhotoRef} one @param {PhotoRef} other */
-export function isSamePhoto(one, other) {
-  return "example" in one ? "example" in other && one.example === other.example : "photo" in other && one.photo === other.photo;
+/** @param {string} name @param {any} one @param {any} other */
+function isSame(name, one, other) {
+  return one === other || (name === "photo" ? isSamePhoto(one, other) : JSON.stringify(one) === JSON.stringify(other));
 }
-
-/** As a request names it. @param {PhotoRef} photo @returns {{example: string} | {photo: string}} */
-export function askedOf(photo) {
-  return "example" in photo ? { example: photo.example } : { photo: photo.photo };
-}
-
-/** @param {any} one @param {any} other */
-const isSame = (one, other) => one === other || JSON.stringify(one) === JSON.stringify(other);
 
 export class Session {
   /**
@@ -53,31 +41,36 @@ export class Session {
    */
   constructor(settings, page = globalThis) {
     this.settings = settings;
-    this.page = page;
     /** @type {Set<Subscriber>} */
     this.subscribers = new Set();
     /** @type {Map<string, ViewAddress>} */
     this.addresses = new Map();
-    /** The visitor's own photos, the newest first. @type {OwnPhoto[]} */
-    this.photos = this.stored();
-    /** What was uploaded in this page, to upload again if the server loses it. @type {Map<string, File>} */
-    this.files = new Map();
-    /** Said once to whoever shows sentences. @type {(sentence: string) => void} */
+    this.page = page;
+    this.own = new OwnPhotos(page);
+    this.lost = new LostPhotos(this);
+    /** Whoever shows sentences. @type {(sentence: string) => void} */
     this.tell = () => {};
     const { model, resolution, example } = settings.default;
     /** @type {SessionState} */
     this.defaults = { tab: TABS[0], photo: { example }, concept: null, model, resolution, collection: null, views: {} };
+    this.links = new Links(settings, this.defaults);
     this.history = new PageHistory({
-      address: (state) => this.address(state),
-      restore: (state, query) => this.put(state === null ? this.wishOf(query) : this.checked(state)),
+      address: (state) => this.links.write(page.location.href, state, this.addresses),
+      restore: (state, query) => this.restore(state, query),
     }, page);
-    /** What the address asks for beyond the session: a tab that is loaded later reads its own. */
+    /** What the address asked for when the page was opened, and of which tab: a tab that comes later reads its own. */
     this.query = this.history.query;
+    const { kept } = this.history;
+    const said = this.links.read(this.query);
     /** @type {SessionState} */
-    this.state = this.wishOf(this.query);
-    const kept = this.history.kept;
-    if (kept) this.state = this.checked({ ...kept, ...this.saidIn(this.query), views: kept.views ?? {} });
+    this.state = kept ? this.links.checked({ ...kept, ...said }) : { ...this.defaults, ...said };
+    this.opened = this.state.tab;
     this.history.replace(this.state);
+  }
+
+  /** The visitor's own photos, the newest first; another list after each change. */
+  get photos() {
+    return this.own.list;
   }
 
   // ---- changing and hearing of it ----
@@ -89,24 +82,21 @@ export class Session {
   }
 
   /**
-   * Another photo has another set of concepts, so none is pinned unless the change says which.
+   * Another photo or model has another set of concepts, so none is pinned unless the change says which.
    * isStep: whether Back takes it back; by default for all but views.
    * @param {Partial<SessionState>} values
    * @param {{isStep?: boolean}} [options]
    */
   change(values, { isStep } = {}) {
     const before = this.state;
-    /** @type {SessionState} */
+    /** @type {any} */
     const state = { ...before, ...values };
-    if (values.photo && !isSamePhoto(values.photo, before.photo) && values.concept === undefined) state.concept = null;
-    if (values.model && values.model !== before.model && values.concept === undefined) state.concept = null;
-    const changed = Object.keys(state).filter((name) => !isSame(/** @type {any} */ (state)[name], /** @type {any} */ (before)[name]));
+    const changes = (/** @type {string} */ name) => !isSame(name, state[name], /** @type {any} */ (before)[name]);
+    if (values.concept === undefined && (changes("photo") || changes("model"))) state.concept = null;
+    const changed = Object.keys(state).filter(changes);
     if (!changed.length) return;
-    if (isStep ?? changed.some((name) => STEPS.includes(name))) {
-      this.history.push(state);
-    } else {
-      this.history.replace(state);
-    }
+    if (isStep ?? changed.some((name) => STEPS.includes(name))) this.history.push(state);
+    else this.history.replace(state);
     this.put(state);
   }
 
@@ -127,95 +117,61 @@ export class Session {
     return this.state.views[tab] ?? {};
   }
 
-  /** @param {SessionState} state */
+  /** One that fails keeps the others from nothing. @param {SessionState} state */
   put(state) {
     const before = this.state;
     this.state = Object.freeze(state);
-    for (const subscriber of [...this.subscribers]) subscriber(this.state, before);
+    for (const subscriber of [...this.subscribers]) {
+      try {
+        subscriber(this.state, before);
+      } catch (error) {
+        this.page.reportError?.(error);
+      }
+    }
   }
 
-  // ---- the address ----
+  // ---- the address and the history ----
 
   /**
-   * A tab that has come tells how its view stands in an address; -> the view that the page was opened with.
+   * A tab that has come tells how its view stands in an address; -> the view to begin with: what the page was opened
+   * with where it was opened at this tab.
    * @param {string} tab
    * @param {ViewAddress} address
    */
   register(tab, address) {
     this.addresses.set(tab, address);
-    if (!(tab in this.state.views)) {
-      const view = address.read(this.query);
-      if (view && Object.keys(view).length) this.state = Object.freeze({ ...this.state, views: { ...this.state.views, [tab]: view } });
+    if (!(tab in this.state.views) && this.opened === tab) {
+      const view = address.read(this.query) ?? {};
+      if (Object.keys(view).length) {
+        this.state = Object.freeze({ ...this.state, views: { ...this.state.views, [tab]: view } });
+        this.history.replace(this.state);
+      }
     }
     return this.view(tab);
   }
 
-  /** Parameters of no tab of ours stay; of ours, those of the open tab that differ from the default. @param {SessionState} state */
-  address(state) {
-    const address = new URL(this.page.location.href);
-    const { tab, photo, concept, model, resolution, collection } = state;
-    const isExample = "example" in photo;
-    /** @type {Record<string, string | number | null | undefined>} */
-    const said = {
-      tab: tab === this.defaults.tab ? null : tab,
-      photo: isExample && photo.example !== this.settings.default.example ? photo.example : null,
-      concept: isExample ? concept : null, // of an upload, which no link has, it would be another's
-      model: model === this.defaults.model ? null : model,
-      resolution: resolution === this.defaults.resolution ? null : resolution,
-      collection: collection?.startsWith("own-") ? null : collection,
-    };
-    for (const { names } of this.addresses.values()) for (const one of names) said[one] ??= null;
-    Object.assign(said, this.addresses.get(tab)?.write(state));
-    for (const [name, value] of Object.entries(said)) {
-      if (value === undefined || value === null || value === "") address.searchParams.delete(name);
-      else address.searchParams.set(name, String(value));
-    }
-    return address.href;
+  /** Back and Forward. An entry that is older than its tab's script has its view in the address alone.
+   * @param {any} kept @param {URLSearchParams} query */
+  restore(kept, query) {
+    const state = kept === null ? { ...this.defaults, ...this.links.read(query) } : this.links.checked(kept);
+    const { tab, photo } = state;
+    const view = tab in state.views ? null : this.addresses.get(tab)?.read(query);
+    if (view && Object.keys(view).length) state.views = { ...state.views, [tab]: view };
+    if ("photo" in photo) this.own.relist(photo.photo);
+    this.put(state);
   }
 
   /** A link to what is looked at now. */
   link() {
-    return this.address(this.state);
-  }
-
-  /** What of the session an address says; what makes no sense here is left out. @param {URLSearchParams} query @returns {Partial<SessionState>} */
-  saidIn(query) {
-    /** @type {any} */
-    const said = {};
-    const whole = (/** @type {string} */ name) => (/^\d{1,6}$/.test(query.get(name) ?? "") ? Number(query.get(name)) : null);
-    const [tab, photo, model, collection] = ["tab", "photo", "model", "collection"].map((name) => query.get(name));
-    const [concept, resolution] = [whole("concept"), whole("resolution")];
-    if (tab && TABS.includes(tab)) said.tab = tab;
-    if (this.settings.examples.some((/** @type {any} */ one) => one.id === photo)) said.photo = { example: photo };
-    if (this.settings.models.some((/** @type {any} */ one) => one.name === model && one.available)) said.model = model;
-    if (this.settings.resolutions.includes(resolution)) said.resolution = resolution;
-    if (concept !== null) said.concept = concept;
-    if (collection) said.collection = collection;
-    return said;
-  }
-
-  /** @param {URLSearchParams} query @returns {SessionState} */
-  wishOf(query) {
-    const views = Object.fromEntries([...this.addresses].map(([tab, address]) => [tab, address.read(query)]));
-    return { ...this.defaults, ...this.saidIn(query), views };
-  }
-
-  /** A state that an older page, or a hand, may have written. @param {any} state @returns {SessionState} */
-  checked(state) {
-    const { photo, views, concept } = state ?? {};
-    const whole = { ...this.defaults, ...state };
-    if (!TABS.includes(whole.tab)) whole.tab = this.defaults.tab;
-    if (typeof photo?.photo !== "string" && !this.settings.examples.some((/** @type {any} */ one) => one.id === photo?.example)) whole.photo = this.defaults.photo;
-    if (!this.settings.models.some((/** @type {any} */ one) => one.name === whole.model)) whole.model = this.defaults.model;
-    if (!this.settings.resolutions.includes(whole.resolution)) whole.resolution = this.defaults.resolution;
-    if (!Number.isInteger(concept)) whole.concept = null;
-    whole.views = views && typeof views === "object" ? views : {};
-    return whole;
+    const address = new URL(this.links.write(this.page.location.href, this.state, this.addresses));
+    address.hash = "";
+    return address.href;
   }
 
   // ---- the visitor's photos ----
 
-  /** A photo that the server has is looked at, and listed among one's own. @param {import("./server.js").PhotoFacts} facts @param {File} [file] */
+  /** A photo that the server has is looked at, and listed among one's own.
+   * @param {PhotoFacts} facts @param {File} [file] */
   show(facts, file) {
     if (facts.example) this.change({ photo: { example: facts.example } });
     else {
@@ -224,76 +180,42 @@ export class Session {
     }
   }
 
-  /** Among one's own, not looked at. @param {import("./server.js").PhotoFacts} facts @param {File} [file] */
-  list(facts, file) {
+  /** Among one's own, not looked at; the first, or behind another. @param {PhotoFacts} facts @param {File} [file]
+   * @param {string} [after] */
+  list(facts, file, after) {
     const { token, name, width, height, thumbnail, notes } = facts;
-    if (file) this.files.set(token, file);
-    this.photos = [{ photo: token, name, width, height, thumbnail, notes }, ...this.photos.filter((one) => one.photo !== token)].slice(0, MOST_PHOTOS);
-    this.store();
+    this.own.add({ photo: token, name, width, height, thumbnail, notes }, file, after);
     this.put({ ...this.state });
   }
 
   /** Taken out of the list; if it was looked at, the next one is. @param {string} token */
   remove(token) {
-    const place = this.photos.findIndex((one) => one.photo === token);
-    if (place < 0) return;
-    this.photos = this.photos.filter((one) => one.photo !== token);
-    this.files.delete(token);
-    this.store();
+    if (!this.own.find(token)) return;
+    const next = this.own.remove(token);
     const { photo } = this.state;
-    const next = this.photos[Math.min(place, this.photos.length - 1)];
-    if ("photo" in photo && photo.photo === token) this.change({ photo: next ? { photo: next.photo, name: next.name } : this.defaults.photo });
-    else this.put({ ...this.state });
+    if ("photo" in photo && photo.photo === token) {
+      this.change({ photo: next ? { photo: next.photo, name: next.name } : this.defaults.photo });
+    } else {
+      this.put({ ...this.state });
+    }
   }
 
   /**
-   * For a request about the photo that is looked at: where the server has lost an upload, it is brought again if this page
-   * still has the file; else it is said, and the first example is looked at. Other errors are the caller's.
+   * For a request about the photo that is looked at: see LostPhotos.
    * @template T
    * @param {(photo: PhotoRef) => Promise<T>} request
-   * @param {(file: File) => Promise<import("./server.js").PhotoFacts>} upload
+   * @param {(file: File, name: string) => Promise<PhotoFacts>} upload
    * @returns {Promise<T>}
    */
-  async about(request, upload) {
-    const { photo } = this.state;
-    try {
-      return await request(photo);
-    } catch (error) {
-      if (!(error instanceof Gone) || !("photo" in photo)) throw error;
-      const file = this.files.get(photo.photo);
-      if (file) {
-        const facts = await upload(file);
-        if (facts.token !== photo.photo) {
-          this.photos = this.photos.filter((one) => one.photo !== photo.photo);
-          this.list(facts, file);
-          if (isSamePhoto(this.state.photo, photo)) this.change({ photo: { photo: facts.token, name: facts.name }, concept: this.state.concept }, { isStep: false });
-        }
-        return request({ photo: facts.token, name: facts.name });
-      }
-      this.tell(`${photo.name || "Your photo"} is no longer on the server; choose it again. This is an example meanwhile.`);
-      if (isSamePhoto(this.state.photo, photo)) this.change({ photo: this.defaults.photo }, { isStep: false });
-      this.photos = this.photos.filter((one) => one.photo !== photo.photo);
-      this.store();
-      this.put({ ...this.state });
-      throw error;
-    }
+  about(request, upload) {
+    return this.lost.about(request, upload);
   }
 
-  /** Storage may be switched off: then a reload forgets the list, and nothing else. @returns {OwnPhoto[]} */
-  stored() {
-    try {
-      const list = JSON.parse(this.page.sessionStorage.getItem(STORED) ?? "[]");
-      return Array.isArray(list) ? list.filter((one) => typeof one?.photo === "string" && typeof one?.thumbnail === "string") : [];
-    } catch {
-      return [];
-    }
-  }
-
-  store() {
-    try {
-      this.page.sessionStorage.setItem(STORED, JSON.stringify(this.photos));
-    } catch {
-      // as `stored`
-    }
+  /** After a reload: which of the own photos the server still has.
+   * @param {(asked: {photo: string}) => Promise<PhotoFacts>} fetchFacts */
+  check(fetchFacts) {
+    return this.lost.check(fetchFacts);
   }
 }
+
+export { TABS, askedOf, isSamePhoto };

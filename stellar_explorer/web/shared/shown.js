@@ -6,18 +6,22 @@ const BEAT = 30_000; // a third of how long the server keeps what it was told
 const MOST = 24;
 const SOON = 300;
 
-const tokens = new Set(); // the newest last
-let timer = null;
+/** The newest last. @type {Set<string>} */
+const tokens = new Set();
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let timer;
 
-/** A photo's or an analysis' token. */
+/** A photo's or an analysis' token. @param {string | null | undefined} token */
 export function show(token) {
   if (!token) return;
   const isNew = !tokens.delete(token);
   tokens.add(token);
-  if (tokens.size > MOST) tokens.delete(tokens.values().next().value);
+  const [oldest] = tokens;
+  if (tokens.size > MOST) tokens.delete(oldest);
   if (isNew) beatIn(SOON);
 }
 
+/** @param {number} milliseconds */
 function beatIn(milliseconds) {
   clearTimeout(timer);
   timer = setTimeout(beat, milliseconds);
@@ -25,10 +29,13 @@ function beatIn(milliseconds) {
 
 /** The newest first: of one page the server keeps only so much. */
 function beat() {
-  window.fetch(resolveAddress("stellar/shown"), {
-    method: "POST", body: JSON.stringify([...tokens].reverse()), headers: { "Content-Type": "application/json" }, keepalive: true,
+  const told = JSON.stringify([...tokens].reverse());
+  fetch(resolveAddress("stellar/shown"), {
+    method: "POST", body: told, headers: { "Content-Type": "application/json" }, keepalive: true,
   }).catch(() => {});
   beatIn(BEAT);
 }
 
-document.addEventListener("visibilitychange", () => tokens.size && !document.hidden && beatIn(0));
+globalThis.document?.addEventListener("visibilitychange", () => {
+  if (tokens.size && !document.hidden) beatIn(0);
+});

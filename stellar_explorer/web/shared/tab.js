@@ -1,4 +1,7 @@
-/** What every tab has: a root that is filled once, one line of status, one sentence when something fails, one redraw a frame. */
+/**
+ * What every tab has: a root that is filled once, one line of status, one sentence when something fails, one redraw a
+ * frame.
+ */
 
 import { icon, make, write } from "./elements.js";
 import { listenToKeys } from "./keyboard.js";
@@ -26,8 +29,10 @@ export class Tab {
     this.status = make("p", { class: "status", role: "status", "aria-live": "polite", "data-status": "" });
     this.progress = make("div", { class: "progress", "data-progress": "", "aria-hidden": "true" }, make("span"));
     this.alertWords = make("span");
+    const dismiss = () => this.alert(null);
     this.alertBar = make("div", { class: "alert", role: "alert", hidden: true, "data-alert": "" }, this.alertWords,
-      make("button", { type: "button", class: "quiet-button", "aria-label": "Dismiss", onclick: () => this.alert(null) }, icon("close")));
+      make("button", { type: "button", class: "quiet-button", "aria-label": "Dismiss", onclick: dismiss },
+        icon("close")));
   }
 
   /** Called when all parts are there. */
@@ -115,7 +120,8 @@ export class Tab {
     this.alert(sentence);
   }
 
-  /** Keys that work anywhere in the tab while nobody is typing. @param {{step: (by: number) => void, unpin: () => void, hold?: (held: boolean) => void}} on */
+  /** Keys that work anywhere in the tab while nobody is typing.
+   * @param {{step: (by: number) => void, unpin: () => void, hold?: (held: boolean) => void}} on */
   listen({ step, unpin, hold = () => {} }) {
     listenToKeys({ isShown: () => this.isShown, step, unpin, hold });
   }

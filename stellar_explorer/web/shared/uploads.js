@@ -11,30 +11,10 @@ export const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(1).replace(".0"
  * Why a file is not worth reading, in one sentence; null when it is.
  * @param {{name: string, size: number, type: string}} file
  */
-export function refusal(file) {
-  const name = file.name || "This file";
-  if (file.size === 0) return `${name} is empty, or a folder; choose a photo.`;
-  if (/^(video|audio|text)\//.test(file.type)) return `${name} is not a photo; choose a JPEG, PNG, WebP, HEIC or AVIF.`;
-  return null;
-}
-
-/**
- * What was dropped or pasted: its files, and sentences for what cannot be taken.
- * @param {DataTransfer | null} transfer
- * @returns {{files: File[], refused: string[]}}
- */
-export function filesOf(transfer) {
-  const items = [...(transfer?.items ?? [])].filter(({ kind }) => kind === "file");
-  const folders = items.map((item) => item.webkitGetAsEntry?.()).filter((entry) => entry?.isDirectory);
-  const refused = folders.map((entry) => `${entry?.name} is a folder; drop its photos, or add the folder to search in it under Retrieve.`);
-  const names = new Set(folders.map((entry) => entry?.name));
-  return { files: [...(transfer?.files ?? [])].filter((file) => !names.has(file.name)), refused };
-}
-
-/** What a pasted text is, in one sentence, where somebody meant a photo by it; null otherwise. @param {string} text */
-export function refusalOfText(text) {
-  if (!/^(https?:\/\/|data:image\/)\S+$/i.test(text.trim())) return null;
-  return "That is the address of a picture; the page opens none. Save the picture and drop it here, or copy the picture itself and paste it.";
+export function refusal({ name, size, type }) {
+  if (size === 0) return `${name || "This file"} is empty, or a folder; choose a photo.`;
+  if (!/^(video|audio|text)\//.test(type)) return null;
+  return `${name || "This file"} is not a photo; choose a JPEG, PNG, WebP, HEIC or AVIF.`;
 }
 
 /**
@@ -47,26 +27,33 @@ export function refusalOfText(text) {
 export async function fitted(file, maxBytes) {
   if (file.size <= maxBytes) return { file, note: null };
   const tooLarge = `${file.name} is ${megabytes(file.size)} and the limit is ${megabytes(maxBytes)}`;
-  let bitmap;
-  try {
-    bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
-  } catch {
+  const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => {
     throw new Error(`${tooLarge}; this browser cannot make it smaller. Choose a smaller one.`);
-  }
-  for (const side of SIDES) {
-    const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
-    const [width, height] = [Math.round(bitmap.width * scale), Math.round(bitmap.height * scale)];
-    const canvas = document.createElement("canvas");
-    Object.assign(canvas, { width, height });
-    canvas.getContext("2d")?.drawImage(bitmap, 0, 0, width, height);
-    /** @type {Blob | null} */
-    const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", QUALITY));
-    if (blob && blob.size <= maxBytes) {
-      bitmap.close();
-      const name = file.name.replace(/\.\w+$/, "") + ".jpg";
-      return { file: new File([blob], name, { type: "image/jpeg" }), note: `${file.name} was ${megabytes(file.size)}; it was made smaller, to ${width} × ${height} pixels.` };
+  });
+  try {
+    for (const side of SIDES) {
+      const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
+      const [width, height] = [bitmap.width, bitmap.height].map((one) => Math.max(1, Math.round(one * scale)));
+      const blob = await jpeg(bitmap, width, height);
+      if (!blob || blob.size > maxBytes) continue;
+      const name = `${file.name.replace(/\.\w+$/, "")}.jpg`;
+      const note = `${file.name} was ${megabytes(file.size)}; it was made smaller, to ${width} × ${height} pixels.`;
+      return { file: new File([blob], name, { type: "image/jpeg" }), note };
     }
+  } finally {
+    bitmap.close();
   }
-  bitmap.close();
   throw new Error(`${tooLarge}; choose a smaller one.`);
+}
+
+/** @param {ImageBitmap} bitmap @param {number} width @param {number} height @returns {Promise<Blob | null>} */
+function jpeg(bitmap, width, height) {
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  const context = canvas.getContext("2d");
+  if (context) {
+    context.fillStyle = "#fff"; // what is transparent would be black
+    context.fillRect(0, 0, width, height);
+    context.drawImage(bitmap, 0, 0, width, height);
+  }
+  return new Promise((done) => canvas.toBlob(done, "image/jpeg", QUALITY));
 }

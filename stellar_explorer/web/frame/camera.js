@@ -1,6 +1,6 @@
 /** A dialog that takes a photo with this device's camera. */
 
-import { make } from "./elements.js";
+import { make } from "../shared/elements.js";
 
 export class Camera {
   /** @param {(file: File) => void} take @param {(sentence: string) => void} refuse */
@@ -9,12 +9,17 @@ export class Camera {
     this.refuse = refuse;
     /** @type {MediaStream | null} */
     this.stream = null;
-    this.video = make("video", { class: "camera-video", autoplay: true, playsinline: true, "aria-label": "Camera picture" });
+    this.video = make("video", {
+      class: "camera-video", autoplay: true, playsinline: true, "aria-label": "Camera picture",
+    });
     this.video.muted = true;
-    this.element = make("dialog", { class: "dialog", "aria-label": "Take a photo", "data-dialog": "camera", onclose: () => this.stop() },
-      this.video, make("div", { class: "dialog-actions" },
-        make("button", { type: "button", class: "button", onclick: () => this.element.close() }, "Cancel"),
-        make("button", { type: "button", class: "button button-first", "data-action": "snap", onclick: () => this.snap() }, "Take photo")));
+    const [cancel, snap] = [() => this.element.close(), () => this.snap()];
+    this.element = make("dialog", {
+      class: "dialog", "aria-label": "Take a photo", "data-dialog": "camera", onclose: () => this.stop(),
+    }, this.video, make("div", { class: "dialog-actions" },
+      make("button", { type: "button", class: "button", onclick: cancel }, "Cancel"),
+      make("button", { type: "button", class: "button button-first", "data-action": "snap", onclick: snap },
+        "Take photo")));
   }
 
   stop() {
@@ -25,10 +30,12 @@ export class Camera {
 
   async open() {
     try {
-      this.stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1920 } } });
+      const video = { facingMode: "environment", width: { ideal: 1920 } };
+      this.stream = await navigator.mediaDevices.getUserMedia({ video });
     } catch (error) {
       const isDenied = error instanceof DOMException && error.name === "NotAllowedError";
-      this.refuse(isDenied ? "The browser did not allow the camera; choose a photo instead." : "No camera can be used here; choose a photo instead.");
+      const why = isDenied ? "The browser did not allow the camera" : "No camera can be used here";
+      this.refuse(`${why}; add a photo instead.`);
       return;
     }
     this.video.srcObject = this.stream;
