@@ -13,15 +13,14 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from stellar_explorer.analysis import Explorer, Study, display_name
+from stellar_explorer.analysis import Explorer, display_name
 from stellar_explorer.examples import examples
+from stellar_explorer.explore.downloads import DOWNLOADS, Shown, download
 from stellar_explorer.explore.package import package
 from stellar_explorer.photo import FORMATS, MAX_BYTES, MAX_RESOLUTION, MIN_RESOLUTION, open_photo
 from stellar_explorer.server.admission import Kind
 from stellar_explorer.server.answers import FOREVER, answered
-from stellar_explorer.server.request import number_text
-from stellar_explorer.views.arrays import factorization_npz
-from stellar_explorer.views.masks import coco_json, masks_zip
+from stellar_explorer.server.attachment import attachment, slug
 
 WEB = Path(__file__).resolve().parent.parent / "web"
 LOGO = WEB.parent.parent / "assets" / "logo.svg"
@@ -61,11 +60,6 @@ def settings(explorer: Explorer) -> dict[str, Any]:
     }
 
 
-def threshold_of(value: str | None, num_tokens: int) -> float:
-    """Of an address, 1 where it says nothing; ValueError with the range."""
-    return number_text(value or "1", "The threshold", 0, num_tokens, above=True)
-
-
 @cache
 def thumbnail(example_id: str) -> bytes:
     """The middle square of an example."""
@@ -77,24 +71,6 @@ def thumbnail(example_id: str) -> bytes:
     buffer = io.BytesIO()
     square.save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
-
-
-def download(explorer: Explorer, study: Study, kind: str, threshold: float) -> tuple[bytes, str]:
-    """-> the file and its media type."""
-    analysis = study.analysis
-    if kind == "figure.png":
-        from stellar_explorer.views.figure import figure  # matplotlib: a second of imports the page need not wait for
-
-        with explorer.opened(study.photo) as photo:
-            return figure(photo, analysis, study.bases["photo"], threshold=threshold), "image/png"
-    if kind == "masks.zip":
-        return masks_zip(analysis, study.photo.size, threshold=threshold), "application/zip"
-    if kind == "masks.json":
-        return coco_json(analysis, study.photo.size, threshold=threshold), "application/json"
-    return factorization_npz(analysis, study.photo.size), "application/octet-stream"
-
-
-DOWNLOADS = ("figure.png", "masks.zip", "masks.json", "factorization.npz")
 
 
 def routes(explorer: Explorer) -> list[Route | Mount]:
@@ -120,11 +96,10 @@ def routes(explorer: Explorer) -> list[Route | Mount]:
         study, kind = explorer.kept_study(request.path_params["token"]), request.path_params["kind"]
         if kind not in DOWNLOADS:
             return PlainTextResponse("There is no such download.", status_code=404)
-        threshold = threshold_of(request.query_params.get("threshold"), study.analysis.num_tokens)
-        content, media_type = download(explorer, study, kind, threshold)
-        name = f"stellar-{study.photo.example or 'photo'}-{study.analysis.resolution}-{kind}"
-        return Response(content, media_type=media_type,
-                        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"})
+        content, media_type = download(explorer, study, kind, Shown.of(request.query_params, study))
+        name = study.photo.example or slug(request.query_params.get("name", ""))
+        headers = attachment(name, str(study.analysis.resolution), kind=kind)
+        return Response(content, media_type=media_type, headers=headers)
 
     return [
         Route("/stellar/settings.json", answered(get_settings)),

@@ -9,6 +9,8 @@ from collections.abc import Collection
 
 import numpy as np
 
+from stellar_explorer.views.render import enlarge
+
 
 def token_map(localization: np.ndarray, patch_grid: tuple[int, int], token: int) -> np.ndarray:
     """(N, K) -> (rows, cols): where one token sits."""
@@ -39,3 +41,35 @@ def keep_concepts(localization: np.ndarray, tokens: Collection[int]) -> np.ndarr
     uniform = np.zeros_like(localization[:1])
     uniform[:, tokens] = 1 / len(tokens)
     return np.where(left > 0, kept / np.where(left > 0, left, 1), uniform)
+
+
+def photo_mask(
+    localization: np.ndarray, patch_grid: tuple[int, int], token: int, size: tuple[int, int], *,
+    threshold: float = 1.0, smooth: bool = False,
+) -> np.ndarray:
+    """size (width, height) -> (height, width) bool: a token's mask at a picture's size, as the page draws it.
+
+    Blocky: whole patches. Smooth: where the token map, bilinear between the patches' centres, is above threshold / K.
+    """
+    if not smooth:
+        return enlarge(token_mask(localization, patch_grid, token, threshold), size, smooth=False)
+    field = token_map(localization, patch_grid, token).astype(np.float32)
+    return enlarge(field, size, smooth=True) > threshold / localization.shape[1]
+
+
+def photo_concept_map(
+    localization: np.ndarray, patch_grid: tuple[int, int], colours: np.ndarray, size: tuple[int, int], *,
+    tokens: Collection[int] | None = None, smooth: bool = False,
+) -> np.ndarray:
+    """-> (height, width, 3) uint8: the colour of the strongest of the tokens (all), ties to the lower; smooth: of their
+    maps bilinear between the patches' centres."""
+    tokens = sorted(range(localization.shape[1]) if tokens is None else set(tokens))
+    if not smooth:
+        return enlarge(concept_map(localization[:, tokens], patch_grid, colours[tokens]), size, smooth=False)
+    strongest = np.zeros(size[::-1], np.intp)
+    best = np.full(size[::-1], -np.inf, np.float32)
+    for token in tokens:
+        share = enlarge(token_map(localization, patch_grid, token).astype(np.float32), size, smooth=True)
+        is_stronger = share > best
+        best[is_stronger], strongest[is_stronger] = share[is_stronger], token
+    return colours[strongest]

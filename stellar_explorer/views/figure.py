@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,15 +12,18 @@ import numpy as np
 from PIL import Image
 
 from stellar_explorer.views.basis import ColourBasis
-from stellar_explorer.views.concepts import concept_map, token_mask
-from stellar_explorer.views.diagnostics import explained_variance
+from stellar_explorer.views.concepts import keep_concepts, photo_concept_map, photo_mask
+from stellar_explorer.views.diagnostics import explained_variance, residual, row_entropy
 from stellar_explorer.views.palette import palette
-from stellar_explorer.views.render import enlarge, lit
+from stellar_explorer.views.render import HEAT, enlarge, lit, ramp
 from stellar_explorer.views.sheet import DPI, LABEL, QUIET, SMALL, place, write
 
 if TYPE_CHECKING:
     from stellar_explorer.analysis import Analysis
 
+LAYERS = {"photo": "Photo", "features": "Feature map", "low_rank": "Low-rank approximation", "concepts": "Concept map",
+          "residual": "Residual", "entropy": "Entropy"}
+PAPER = ("photo", "features", "low_rank", "concepts")
 CONTENT, MARGIN, GAP = 2004, 56, 20  # pixels: the width everything shares, around it, and between pictures
 # (pictures and concepts in a row) for photos up to this many times as wide as high.
 COLUMNS = ((2.2, 4, 8), (4.5, 2, 4), (9.0, 2, 2), (float("inf"), 1, 1))
@@ -34,12 +38,15 @@ def figure(
     basis: ColourBasis,
     *,
     threshold: float = 1.0,
-    tokens: Sequence[int] | None = None,
+    tokens: Collection[int] | None = None,
+    smooth: bool = False,
+    layers: Sequence[str] = PAPER,
 ) -> bytes:
-    """-> a PNG. Photo, feature map, low-rank approximation and concept map; below, `tokens` (all) by falling mass.
+    """-> a PNG. The layers, by default the paper's: photo, feature map, low-rank approximation and concept map, these
+    two of `tokens` (all) alone; below, the tokens by falling mass.
 
-    Each is the photo with the cells lit where localization > threshold / K. Nothing here is shared between
-    threads: no pyplot, one figure and canvas a call.
+    Each is the photo lit where localization > threshold / K, smooth between the patches' centres or patch by patch.
+    Nothing here is shared between threads: no pyplot, one figure and canvas a call.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -49,6 +56,7 @@ def figure(
     tokens = range(num_tokens) if tokens is None else tokens
     tokens = sorted(tokens, key=lambda token: (-float(analysis.mass[token]), token))
     top_columns, concept_columns = _columns(photo.size)
+    top_columns = min(top_columns, len(layers))
     small_width = (CONTENT + GAP) // concept_columns - GAP
     tallest = min(max(TALLEST, SLIVER * photo.height // photo.width), TALLEST_SLIVER)
     small = _within(photo.size, small_width, tallest)
@@ -59,7 +67,7 @@ def figure(
     top = _within(photo.size, top_pitch - GAP, max(span * (TALLEST + GAP) - GAP, tallest))
 
     head = LABEL + 14  # a label's line above its picture
-    top_rows, small_rows = -(-4 // top_columns), -(-len(tokens) // concept_columns)
+    top_rows, small_rows = -(-len(layers) // top_columns), -(-len(tokens) // concept_columns)
     concepts_at = MARGIN + top_rows * (head + top[1] + GAP) + GAP
     footer_at = concepts_at + 2 * head + small_rows * (small[1] + head + GAP)
     columns = min(concept_columns, max(len(tokens), 1))
@@ -69,7 +77,8 @@ def figure(
     sheet = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
     canvas = FigureCanvasAgg(sheet)
 
-    for index, (label, picture) in enumerate(_pictures(photo, analysis, basis, top)):
+    for index, layer in enumerate(layers):
+        label, picture = drawn(layer, photo, analysis, basis, top, tokens, smooth)
         x = MARGIN + index % top_columns * top_pitch
         y = MARGIN + index // top_columns * (head + top[1] + GAP)
         write(sheet, label, x, y + LABEL / 2)
@@ -83,7 +92,7 @@ def figure(
     for index, token in enumerate(tokens):
         x = MARGIN + index % concept_columns * small_pitch
         y = concepts_at + head + index // concept_columns * (small[1] + head + GAP)
-        mask = token_mask(analysis.localization, analysis.patch_grid, token, threshold)
+        mask = photo_mask(analysis.localization, analysis.patch_grid, token, small, threshold=threshold, smooth=smooth)
         place(sheet, np.asarray(lit(miniature, mask, colours[token], opacity=0.32, outline=outline)), x, y)
         line = y + small[1] + 10 + SMALL / 2
         chip = np.broadcast_to(colours[token], (SMALL - 4, SMALL - 4, 3))
@@ -103,17 +112,35 @@ def figure(
     return buffer.getvalue()
 
 
-def _pictures(
-    photo: Image.Image, analysis: Analysis, basis: ColourBasis, size: tuple[int, int]
-) -> list[tuple[str, np.ndarray]]:
-    grid = (*analysis.patch_grid, 3)
-    concepts = concept_map(analysis.localization, analysis.patch_grid, palette(analysis.localization.shape[1]))
-    return [
-        ("Photo", np.asarray(photo.resize(size, Image.Resampling.LANCZOS))),
-        ("Feature map", enlarge(basis.colours(analysis.patch_features).reshape(grid), size, smooth=False)),
-        ("Low-rank approximation", enlarge(basis.colours(analysis.low_rank).reshape(grid), size, smooth=False)),
-        ("Concept map", enlarge(concepts, size, smooth=False)),
-    ]
+def drawn(
+    layer: str, photo: Image.Image, analysis: Analysis, basis: ColourBasis, size: tuple[int, int],
+    tokens: Sequence[int], smooth: bool,
+) -> tuple[str, np.ndarray]:
+    """-> its label, and its picture (height, width, 3)"""
+    localization, grid = analysis.localization, analysis.patch_grid
+    if layer == "photo":
+        picture = np.asarray(photo.resize(size, Image.Resampling.LANCZOS))
+    elif layer == "concepts":
+        colours = palette(localization.shape[1])
+        picture = photo_concept_map(localization, grid, colours, size, tokens=tokens, smooth=smooth)
+    elif layer in ("features", "low_rank"):
+        features = analysis.patch_features if layer == "features" else \
+            keep_concepts(localization, tokens) @ analysis.semantics
+        picture = enlarge(basis.colours(features).reshape(*grid, 3), size, smooth=smooth)
+    else:
+        picture = _diagnostic(layer, analysis, size, smooth)
+    return LAYERS[layer], picture
+
+
+def _diagnostic(layer: str, analysis: Analysis, size: tuple[int, int], smooth: bool) -> np.ndarray:
+    """From 0, dark, to the largest there is (residual) or can be (entropy), pale."""
+    if layer == "residual":
+        values = residual(analysis.patch_features, analysis.low_rank)
+        full = max(float(values.max()), 1e-6)
+    else:
+        values, full = row_entropy(analysis.localization), math.log(analysis.num_tokens)
+    levels = np.rint(255 * values / full).clip(0, 255).astype(np.uint8).reshape(analysis.patch_grid)
+    return ramp(HEAT)[enlarge(levels, size, smooth=smooth)]
 
 
 def _columns(size: tuple[int, int]) -> tuple[int, int]:

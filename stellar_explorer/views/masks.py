@@ -5,29 +5,36 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 from pycocotools import mask as coco
 
-from stellar_explorer.views.concepts import token_mask
-from stellar_explorer.views.render import enlarge
+from stellar_explorer.views.concepts import photo_mask
 
 if TYPE_CHECKING:
     from stellar_explorer.analysis import Analysis
 
 
-def photo_masks(analysis: Analysis, size: tuple[int, int], *, threshold: float = 1.0) -> Iterator[np.ndarray]:
-    """size (width, height) of the photo -> (height, width) bool for each token, in token order, one at a time."""
-    for token in range(analysis.localization.shape[1]):
-        mask = token_mask(analysis.localization, analysis.patch_grid, token, threshold)
-        yield enlarge(mask, size, smooth=False)
+def photo_masks(
+    analysis: Analysis, size: tuple[int, int], *, threshold: float = 1.0, smooth: bool = False,
+    tokens: Collection[int] | None = None,
+) -> Iterator[np.ndarray]:
+    """size (width, height) of the photo -> (height, width) bool for each of the tokens (all), in token order, one at a
+    time."""
+    for token in in_order(analysis, tokens):
+        yield photo_mask(analysis.localization, analysis.patch_grid, token, size, threshold=threshold, smooth=smooth)
+
+
+def in_order(analysis: Analysis, tokens: Collection[int] | None) -> list[int]:
+    return sorted(range(analysis.num_tokens) if tokens is None else set(tokens))
 
 
 def coco_results(
-    analysis: Analysis, size: tuple[int, int], *, threshold: float = 1.0, image_id: int = 1
+    analysis: Analysis, size: tuple[int, int], *, threshold: float = 1.0, smooth: bool = False,
+    tokens: Collection[int] | None = None, image_id: int = 1,
 ) -> list[dict[str, object]]:
     """COCO's list of results, one entry a token (empty masks too): `pycocotools` and its `loadRes` read it.
 
@@ -36,7 +43,8 @@ def coco_results(
     """
     width, height = size
     results = []
-    for token, mask in enumerate(photo_masks(analysis, size, threshold=threshold)):
+    masks = photo_masks(analysis, size, threshold=threshold, smooth=smooth, tokens=tokens)
+    for token, mask in zip(in_order(analysis, tokens), masks, strict=True):
         runs = coco.encode(np.asfortranarray(mask, dtype=np.uint8))
         mass, peak = float(analysis.mass[token]), float(analysis.peak[token])
         results.append({
@@ -56,17 +64,21 @@ def coco_results(
     return results
 
 
-def coco_json(analysis: Analysis, size: tuple[int, int], *, threshold: float = 1.0, image_id: int = 1) -> bytes:
-    """The results as a JSON file."""
-    results = coco_results(analysis, size, threshold=threshold, image_id=image_id)
+def coco_json(analysis: Analysis, size: tuple[int, int], **options: Any) -> bytes:
+    """The results as a JSON file; options as `coco_results` takes them."""
+    results = coco_results(analysis, size, **options)
     return json.dumps(results, separators=(",", ":")).encode("ascii")
 
 
-def masks_zip(analysis: Analysis, size: tuple[int, int], *, threshold: float = 1.0) -> bytes:
+def masks_zip(
+    analysis: Analysis, size: tuple[int, int], *, threshold: float = 1.0, smooth: bool = False,
+    tokens: Collection[int] | None = None,
+) -> bytes:
     """A zip of one black and white PNG a token, token_00.png and on; the same bytes for the same masks."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:  # stored: PNG is compressed already
-        for token, mask in enumerate(photo_masks(analysis, size, threshold=threshold)):
+        masks = photo_masks(analysis, size, threshold=threshold, smooth=smooth, tokens=tokens)
+        for token, mask in zip(in_order(analysis, tokens), masks, strict=True):
             picture = io.BytesIO()
             Image.fromarray(mask).save(picture, "PNG", optimize=False)
             archive.writestr(zipfile.ZipInfo(f"token_{token:02d}.png"), picture.getvalue())

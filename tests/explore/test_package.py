@@ -9,9 +9,12 @@ import pytest
 from PIL import Image
 
 from stellar_explorer.examples import examples
+from stellar_explorer.explore.downloads import heaviest
 from stellar_explorer.explore.package import ALIGNMENT, pack, package
 from stellar_explorer.explore.snippets import code, recipes
 from stellar_explorer.views.diagnostics import explained_variance, residual, row_entropy
+from stellar_explorer.views.figure import drawn
+from stellar_explorer.views.masks import photo_masks
 from stellar_explorer.views.palette import palette
 
 MANIFEST = ("token", "address", "model", "resolution", "patch_size", "patch_grid", "image_size", "num_tokens", "width",
@@ -153,12 +156,15 @@ def test_the_largest_analysis_is_small_enough_to_send(explorer):
 # --- recipes ---
 
 FILES = {"features": "features.png", "low_rank": "low_rank.png", "concepts": "concepts.png", "concept": "concept_3.png"}
+SAVED = {**FILES, "photo": "fitted.png", "similarity": "similarity.png", "residual": "residual.png",
+         "entropy": "entropy.png"}
 NAMES = {"similarity": "similarity", "residual": "picture", "entropy": "picture", "photo": "factorization"}
 
 
-def filled(text: str) -> str:
+def filled(text: str, **said: str) -> str:
     """As the browser fills it."""
-    for name, value in {"threshold": "1.5", "kept": "5", "token": "3", "basis": "photo"}.items():
+    values = {"threshold": "1.5", "kept": "5", "token": "3", "basis": "photo", "style": "blocky"} | said
+    for name, value in values.items():
         text = text.replace("{" + name + "}", value)
     return text
 
@@ -173,17 +179,42 @@ def test_the_code_runs_and_gives_what_it_promises(layer, tmp_path, monkeypatch, 
     exec(compile(filled(code(model="nano", resolution=224, num_tokens=16)[layer]), f"{layer}.py", "exec"), names)
     rows, cols = names["factorization"].patch_grid
     if layer in FILES:
-        with Image.open(FILES[layer]) as drawn:
-            assert drawn.size == size and drawn.format == "PNG"
-            assert len(drawn.convert("RGB").getcolors(size[0] * size[1])) > 1, "one flat colour"
+        with Image.open(FILES[layer]) as picture:
+            assert picture.size == size and picture.format == "PNG"
+            assert len(picture.convert("RGB").getcolors(size[0] * size[1])) > 1, "one flat colour"
         assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["photo.jpg", FILES[layer]])
-    elif layer != "photo":
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["photo.jpg", SAVED[layer]])
+    with Image.open(SAVED[layer]) as picture:
+        assert len(picture.convert("RGB").getcolors(2**24)) > 1
+    if layer not in (*FILES, "photo"):
         assert tuple(names[NAMES[layer]].shape) == (rows, cols)
     if layer == "similarity":
         assert names["similarity"][3, 5].item() == pytest.approx(1, abs=1e-5)
     if layer == "concept":
         analysis = explorer.analyse(names["photo"], "nano", 224)
         np.testing.assert_array_equal(names["mask"], analysis.masks(1.5)[3])
+
+
+@pytest.mark.parametrize("layer", ["features", "low_rank", "concepts", "concept"])
+def test_the_code_makes_the_picture_that_is_shown(layer, tmp_path, monkeypatch, explorer):
+    """Smooth, in the examples' basis, five concepts kept, at another threshold: as the figure has it."""
+    monkeypatch.chdir(tmp_path)
+    with Image.open(examples()["chelsea"].path) as photo:
+        photo.resize((300, 200)).save("photo.jpg", quality=95)
+    text = filled(code(model="nano", resolution=224, num_tokens=16)[layer], basis="examples", style="smooth")
+    names: dict = {}
+    exec(compile(text, f"{layer}.py", "exec"), names)
+    analysis = explorer.analyse(names["photo"], "nano", 224)
+    kept = heaviest(analysis, 5)
+    with Image.open(FILES[layer]) as saved:
+        picture = np.asarray(saved)
+    if layer == "concept":
+        [expected] = photo_masks(analysis, (300, 200), threshold=1.5, smooth=True, tokens=[3])
+        np.testing.assert_array_equal(picture, expected)
+    else:
+        basis = explorer.examples_basis("nano")
+        _, expected = drawn(layer, names["photo"], analysis, basis, (300, 200), kept, True)
+        np.testing.assert_allclose(picture.astype(int), expected, atol=1)
 
 
 def test_recipes_are_one_line_and_fill_up():

@@ -15,9 +15,16 @@ from pycocotools.coco import COCO
 
 from stellar_explorer.views.arrays import factorization_npz
 from stellar_explorer.views.basis import ColourBasis, fit_basis
-from stellar_explorer.views.concepts import concept_map, keep_concepts, token_map, token_mask
+from stellar_explorer.views.concepts import (
+    concept_map,
+    keep_concepts,
+    photo_concept_map,
+    photo_mask,
+    token_map,
+    token_mask,
+)
 from stellar_explorer.views.diagnostics import explained_variance, residual, row_entropy
-from stellar_explorer.views.figure import figure
+from stellar_explorer.views.figure import LAYERS, drawn, figure
 from stellar_explorer.views.masks import coco_json, coco_results, masks_zip, photo_masks
 from stellar_explorer.views.palette import COLOURS, palette
 from stellar_explorer.views.render import edges, enlarge, heat, lit
@@ -397,7 +404,62 @@ def test_an_outline_lies_inside_its_mask(photo):
     assert changed.any() and not (changed & ~inside).any() and not changed[100, 150]
 
 
+# At the photo's size, as the page draws it
+
+
+def bilinear(field: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """As web/drawing/enlarge.js has it: half-pixel centres, the border cells held to the edge."""
+    def axis(length: int, cells: int) -> tuple[np.ndarray, np.ndarray]:
+        position = ((np.arange(length) + 0.5) * cells / length - 0.5).clip(0, cells - 1)
+        cell = np.minimum(np.floor(position).astype(int), max(cells - 2, 0))
+        return cell, position - cell
+
+    rows, cols = field.shape
+    (down, v), (across, u) = axis(size[1], rows), axis(size[0], cols)
+    below, right = np.minimum(down + 1, rows - 1), np.minimum(across + 1, cols - 1)
+    lines = field[down] + (field[below] - field[down]) * v[:, None]
+    return lines[:, across] + (lines[:, right] - lines[:, across]) * u
+
+
+@pytest.mark.parametrize("threshold", [0.5, 1, 2.5])
+def test_smooth_masks_are_level_lines_of_the_bilinear_token_maps(analysis, photo, threshold):
+    masks = photo_masks(analysis, photo.size, threshold=threshold, smooth=True)
+    for token, mask in enumerate(masks):
+        field = bilinear(token_map(analysis.localization, analysis.patch_grid, token).astype(float), photo.size)
+        is_far = np.abs(field - threshold / 16) > 1e-6
+        assert (mask == (field > threshold / 16))[is_far].all() and is_far.mean() > 0.99
+
+
+@pytest.mark.parametrize("tokens", [None, [11, 2, 7]])
+def test_a_smooth_concept_map_is_the_strongest_of_the_bilinear_token_maps(analysis, photo, tokens):
+    picture = photo_concept_map(analysis.localization, analysis.patch_grid, palette(16), photo.size, tokens=tokens,
+                                smooth=True)
+    kept = sorted(range(16) if tokens is None else tokens)
+    fields = np.stack([bilinear(token_map(analysis.localization, analysis.patch_grid, token).astype(float), photo.size)
+                       for token in kept])
+    first, second = np.sort(fields, axis=0)[[-1, -2]]
+    is_far = first - second > 1e-6
+    assert (picture == palette(16)[np.array(kept)[fields.argmax(axis=0)]])[is_far].all() and is_far.mean() > 0.5
+
+
+def test_blocky_pictures_are_the_patches(analysis, photo):
+    grid, localization = analysis.patch_grid, analysis.localization
+    mask = photo_mask(localization, grid, 3, photo.size)
+    assert (mask == enlarge(analysis.masks()[3], photo.size, smooth=False)).all()
+    whole = photo_concept_map(localization, grid, palette(16), photo.size)
+    assert (whole == enlarge(concept_map(localization, grid, palette(16)), photo.size, smooth=False)).all()
+
+
 # Masks and arrays to take away
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+def test_masks_of_some_tokens_are_theirs(analysis, photo, smooth):
+    options = {"threshold": 0.8, "smooth": smooth}
+    every, some = (coco_results(analysis, photo.size, tokens=tokens, **options) for tokens in (None, [9, 4]))
+    assert some == [every[4], every[9]]
+    with zipfile.ZipFile(io.BytesIO(masks_zip(analysis, photo.size, tokens=[9, 4], **options))) as archive:
+        assert archive.namelist() == ["token_04.png", "token_09.png"]
 
 
 def test_run_lengths_decode_to_the_mask(analysis, photo):
@@ -483,6 +545,16 @@ def test_fewer_tokens_make_a_lower_figure_and_a_threshold_another_one(photo, ana
     whole, three = opened_figure(photo, analysis), opened_figure(photo, analysis, tokens=[4, 0, 9])
     assert three.height < whole.height and three.width == whole.width
     assert opened_figure(photo, analysis, threshold=2).tobytes() != whole.tobytes()
+    assert opened_figure(photo, analysis, smooth=True).tobytes() != whole.tobytes()
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_figure_of_one_layer_is_that_layer_large(photo, analysis, layer):
+    page = np.asarray(opened_figure(photo, analysis, layers=[layer], tokens=[4, 0]))
+    _, picture = drawn(layer, photo, analysis, fit_basis([analysis.patch_features]), (301, 200), [0, 4], False)
+    colours = {tuple(colour) for colour in page.reshape(-1, 3).tolist()}
+    if layer != "photo":
+        assert {tuple(colour) for colour in picture.reshape(-1, 3).tolist()} <= colours
 
 
 def test_figures_drawn_at_once_are_those_drawn_alone(photo, analysis):

@@ -13,8 +13,9 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from stellar_explorer.examples import examples
+from stellar_explorer.explore.downloads import DOWNLOADS
 from stellar_explorer.explore.package import package
-from stellar_explorer.explore.routes import DOWNLOADS, routes
+from stellar_explorer.explore.routes import routes
 
 WEB = Path(__file__).resolve().parent.parent.parent / "stellar_explorer" / "web"
 
@@ -89,6 +90,39 @@ def test_a_higher_threshold_leaves_less(client, study):
     assert all(a["area"] >= b["area"] for a, b in zip(loose, tight, strict=True))
     assert sum(result["area"] for result in loose) > sum(result["area"] for result in tight)
     assert json.loads(fetch(client, study, "rle")) == json.loads(fetch(client, study, "rle", threshold=1))
+
+
+@pytest.mark.parametrize(("query", "words"), [
+    ({"style": "soft"}, "The style must be one of blocky, smooth"), ({"basis": "mine"}, "The basis must be one of"),
+    ({"kept": "0"}, "The number of kept concepts"), ({"kept": "17"}, "from 1 to 16"), ({"view": "all"}, "The view")])
+def test_what_cannot_be_shown_is_refused(client, study, query, words):
+    for kind in ("figure", "masks", "rle", "arrays"):
+        answer = client.get("/" + package(study).manifest["analysis"]["downloads"][kind], params=query)
+        assert answer.status_code == 400 and words in answer.text and len(answer.text.splitlines()) == 1
+
+
+def test_masks_are_those_that_are_shown(client, study):
+    queries = {}, {"style": "smooth"}, {"kept": 3, "view": "features", "basis": "examples"}
+    every, smooth, three = (json.loads(fetch(client, study, "rle", **query)) for query in queries)
+    assert [result["area"] for result in smooth] != [result["area"] for result in every]
+    order = (-study.analysis.mass).argsort(kind="stable")[:3]
+    assert [result["token"] for result in three] == sorted(order.tolist())
+    assert three == [every[token] for token in sorted(order)]
+
+
+def test_the_figure_is_of_what_is_shown(client, study):
+    shown = [{}, {"style": "smooth"}, {"basis": "examples"}, {"kept": 3}, {"view": "concepts"}]
+    assert len({fetch(client, study, "figure", **query) for query in shown}) == len(shown)
+
+
+def test_a_download_of_an_upload_bears_its_name(client, explorer):
+    buffer = io.BytesIO()
+    Image.effect_noise((240, 160), 60).convert("RGB").save(buffer, "PNG")
+    study = explorer.study(explorer.keep(buffer.getvalue()), model="nano", resolution=224)
+    answer = client.get("/" + package(study).manifest["analysis"]["downloads"]["rle"], params={"name": "Mon été.png"})
+    assert answer.headers["content-disposition"] == (
+        "attachment; filename=\"stellar-Mon-ete-224-masks.json\"; "
+        "filename*=UTF-8''stellar-Mon-%C3%A9t%C3%A9-224-masks.json")
 
 
 def test_arrays_load_without_pickle(client, study):
