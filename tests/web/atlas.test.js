@@ -21,19 +21,14 @@ function drawn(seed = 1) {
 
 /** Two clusters far from each other and a lone dot. concepts: a row each, [x, y, cluster, name, label, photo, mass] */
 function pointsOf(
-  concepts,
-  { clusters, names = ["tabby", "oak"], labels = [], palette = COLOUR_NAMES.map((_, place) => `#${place}`) },
+  concepts, { clusters, names = ["tabby", "oak"], labels = [], palette = COLOUR_NAMES.map((_, place) => `#${place}`) },
 ) {
   const columns = {
-    id: Float64Array.from(concepts.keys(), (row) => row + 100),
-    photo: Float64Array.from(concepts, (one) => one[5]),
+    id: Float64Array.from(concepts.keys(), (row) => row + 100), photo: Float64Array.from(concepts, (one) => one[5]),
     position: Float32Array.from(concepts.flatMap((one) => one.slice(0, 2))),
-    mass: Float32Array.from(concepts, (one) => one[6]),
-    cluster: Uint16Array.from(concepts, (one) => one[2]),
-    name: Uint16Array.from(concepts, (one) => one[3]),
-    label: Uint16Array.from(concepts, (one) => one[4]),
-    source: new Uint16Array(concepts.length),
-    token: new Uint16Array(concepts.length),
+    mass: Float32Array.from(concepts, (one) => one[6]), cluster: Uint16Array.from(concepts, (one) => one[2]),
+    name: Uint16Array.from(concepts, (one) => one[3]), label: Uint16Array.from(concepts, (one) => one[4]),
+    source: new Uint16Array(concepts.length), token: new Uint16Array(concepts.length),
   };
   const dtypes = { Float64Array: "float64", Float32Array: "float32", Uint16Array: "uint16" };
   const arrays = {};
@@ -52,16 +47,10 @@ function pointsOf(
   );
 }
 
-const CLUSTERS = [
-  { names: [["tabby", 0.6]], colour: 3 },
-  { names: [], colour: 19 },
-];
+const CLUSTERS = [{ names: [["tabby", 0.6]], colour: 3 }, { names: [], colour: 19 }];
 const CONCEPTS = [
-  [-0.9, 0.2, 0, 0, 0, 7, 0.05],
-  [-0.85, 0.25, 0, 0, NONE, 7, 0.2],
-  [-0.8, 0.2, 0, NONE, 0, 8, 0.6],
-  [0.7, -0.3, 1, 1, 0, 8, 0.3],
-  [0.75, -0.3, 1, NONE, 0, 9, 0.3],
+  [-0.9, 0.2, 0, 0, 0, 7, 0.05], [-0.85, 0.25, 0, 0, NONE, 7, 0.2], [-0.8, 0.2, 0, NONE, 0, 8, 0.6],
+  [0.7, -0.3, 1, 1, 0, 8, 0.3], [0.75, -0.3, 1, NONE, 0, 9, 0.3],
 ];
 const points = () => pointsOf(CONCEPTS, { clusters: CLUSTERS, labels: ["indoor"] });
 
@@ -70,12 +59,7 @@ const points = () => pointsOf(CONCEPTS, { clusters: CLUSTERS, labels: ["indoor"]
 function labels(count, seed, { width, height } = SIZE) {
   const number = drawn(seed);
   return Array.from({ length: count }, (_, code) => ({
-    code,
-    text: `${code}`,
-    x: number() * width,
-    y: number() * height,
-    width: 40 + number() * 120,
-    height: 22,
+    code, text: `${code}`, x: number() * width, y: number() * height, width: 40 + number() * 120, height: 22,
   }));
 }
 
@@ -106,16 +90,10 @@ test("zooming in shows more of the labels that stay in view", () => {
 test("labels keep clear of what is in the way, and of places out of view", () => {
   const label = { code: 0, text: "cat", x: 60, y: 30, width: 60, height: 22 };
   assert.equal(placeLabels([label], SIZE, [{ x: 70, y: 30, width: 100, height: 40 }]).length, 0);
-  assert.equal(
-    placeLabels(
-      [
-        { ...label, x: -5 },
-        { ...label, y: 501 },
-      ],
-      SIZE,
+  assert.equal(placeLabels(
+      [{ ...label, x: -5 }, { ...label, y: 501 }], SIZE,
     ).length,
-    0,
-  );
+    0);
 });
 
 test("a cluster of several parts has its label where most of it lies", () => {
@@ -170,8 +148,7 @@ test("a map of one dot can be looked at", () => {
 test("at most sixteen colours, each with a name of its own; more values are grey", () => {
   assert.ok(COLOUR_NAMES.length <= 20 && new Set(COLOUR_NAMES).size === COLOUR_NAMES.length);
   const many = pointsOf(CONCEPTS, {
-    clusters: CLUSTERS,
-    labels: Array.from({ length: 30 }, (_, place) => `label ${place}`),
+    clusters: CLUSTERS, labels: Array.from({ length: 30 }, (_, place) => `label ${place}`),
   });
   const shown = categories(many, "label", false);
   const coloured = shown.filter(({ colourName }) => colourName !== "grey");
@@ -184,16 +161,8 @@ test("at most sixteen colours, each with a name of its own; more values are grey
 
 test("no two clusters have the same label, and none has none", () => {
   const named = clusterLabels([
-    { names: [["sky", 0.9]] },
-    {
-      names: [
-        ["sky", 0.5],
-        ["sea", 0.01],
-      ],
-    },
-    { names: [] },
-    { names: [] },
-    { names: [], label: "grass" },
+    { names: [["sky", 0.9]] }, { names: [["sky", 0.5], ["sea", 0.01]] },
+    { names: [] }, { names: [] }, { names: [], label: "grass" },
   ]);
   assert.deepEqual(named, ["sky", "sky (2)", "unnamed", "unnamed (2)", "grass"]);
 });
@@ -208,10 +177,7 @@ test("every word has to be there, without regard to case and accents", () => {
 
 test("a search finds clusters, names and photos' titles", () => {
   const known = points();
-  const titles = new Map([
-    [7, "one.jpg"],
-    [9, "Oak park.jpg"],
-  ]);
+  const titles = new Map([[7, "one.jpg"], [9, "Oak park.jpg"]]);
   const rows = (text) => [...matchingRows(known, titles, text)];
   assert.deepEqual(rows("tabby"), [0, 1, 2]); // the third has no name, but its cluster has
   assert.deepEqual(rows("oak"), [3, 4]); // by name, and by title
@@ -265,13 +231,7 @@ test("of a visitor's own photos neither cluster nor text is told", () => {
 });
 
 for (const query of [
-  "colour=rainbow",
-  "colour=cluster",
-  "cluster=0",
-  "cluster=-1",
-  "cluster=1e3",
-  "search=%20",
-  "colour=__proto__",
+  "colour=rainbow", "colour=cluster", "cluster=0", "cluster=-1", "cluster=1e3", "search=%20", "colour=__proto__",
 ]) {
   test(`nothing comes of ${query}`, () => assert.deepEqual(address.read(new URLSearchParams(query)), {}));
 }

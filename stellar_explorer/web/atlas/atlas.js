@@ -42,39 +42,30 @@ export class AtlasTab extends Tab {
     this.concepts = new Concepts(this);
     this.map = new AtlasMap(this.crops, {
       hover: (under, place) => this.concepts.hover(under, place),
-      pick: (under, place) => this.concepts.pick(under, place),
-      open: (row) => this.concepts.retrieve(row),
-      lasso: (rows) => this.select(rows),
-      cancel: () => this.cancel(),
-      moved: () => this.concepts.moved(),
+      pick: (under, place) => this.concepts.pick(under, place), open: (row) => this.concepts.retrieve(row),
+      lasso: (rows) => this.select(rows), cancel: () => this.cancel(), moved: () => this.concepts.moved(),
       active: (isActive) => this.tools.showActive(isActive),
     });
     this.tools = mapTools(this.map);
     this.legend = new Legend({
-      choose: (code) => this.choose(this.lighting.field, code),
-      over: (code) => this.over(this.lighting.field, code),
+      choose: (code) => this.choose(this.lighting.field, code), over: (code) => this.over(this.lighting.field, code),
     });
     this.clusters = new ClusterTable(this.crops, {
-      choose: (code) => this.choose("cluster", code, true),
-      over: (code) => this.over("cluster", code),
+      choose: (code) => this.choose("cluster", code, true), over: (code) => this.over("cluster", code),
       pick: (id) => this.concepts.find(id),
     });
     this.selected = new Selection(this.crops, {
-      clear: () => this.clear(),
-      goTo: (rows) => this.map.view.goTo(rows),
-      pick: (id) => this.concepts.find(id),
+      clear: () => this.clear(), goTo: (rows) => this.map.view.goTo(rows), pick: (id) => this.concepts.find(id),
       fail: (sentence) => this.alert(sentence),
     });
     this.toolbar = new Toolbar({
       collection: (name) => session.change({ collection: name }),
       colour: (colour) => this.change({ colour: colour === "cluster" ? undefined : colour }, true),
       search: (search) => this.change({ search: search || undefined }),
-      thumbnails: (isOn) => this.map.setThumbnails(isOn),
-      save: (kind) => this.save(kind),
+      thumbnails: (isOn) => this.map.setThumbnails(isOn), save: (kind) => this.save(kind),
     });
     this.loader = new Loader({
-      offer: (offered, chosen) => this.offer(offered, chosen),
-      wait: (words, share) => this.wait(words, share),
+      offer: (offered, chosen) => this.offer(offered, chosen), wait: (words, share) => this.wait(words, share),
       fresh: (words) => write(this.toolbar.fresh, words),
       open: (points, chosen, isKnown) => this.open(points, chosen, isKnown),
       fail: (sentence, isShown) => this.lost(sentence, isShown),

@@ -75,12 +75,8 @@ export class Card {
     const typical = points.manifest.clusters[code].typical[0];
     // What only passes under the pointer asks for nothing: until its own crop is there, its cluster's typical one
     // stands in.
-    const own =
-      row < 0
-        ? null
-        : isPinned
-          ? this.crops.picture(points.id[row], PICTURE)
-          : this.crops.kept(points.id[row], PICTURE);
+    const own = row < 0
+        ? null : isPinned ? this.crops.picture(points.id[row], PICTURE) : this.crops.kept(points.id[row], PICTURE);
     const picture = own ?? (isPinned ? null : this.crops.kept(typical, PICTURE));
     const facts = row < 0 ? null : this.crops.facts.get(points.id[row]);
     const told = JSON.stringify([row, code, isPinned, Boolean(own), Boolean(picture), !facts, this.taught, title]);
@@ -88,31 +84,21 @@ export class Card {
     this.told = told;
     const canvas = make("canvas", { width: PICTURE, height: PICTURE, "aria-hidden": "true" });
     if (picture) canvas.getContext("2d").drawImage(picture, 0, 0);
-    const caption =
-      picture && !own
-        ? make("span", { class: "atlas-card-caption" }, row < 0 ? "typical" : "typical of its cluster")
-        : null;
-    const side = isPinned
-      ? make(
+    const caption = picture && !own
+        ? make("span", { class: "atlas-card-caption" }, row < 0 ? "typical" : "typical of its cluster") : null;
+    const side = isPinned ? make(
           "button",
           {
-            type: "button",
-            class: "atlas-card-picture",
-            "aria-label": "Explore this photo",
-            title: "Explore this photo",
-            onclick: () => this.on.look(row),
+            type: "button", class: "atlas-card-picture", "aria-label": "Explore this photo",
+            title: "Explore this photo", onclick: () => this.on.look(row),
           },
           canvas,
-        )
-      : make("div", { class: "atlas-card-picture" }, canvas, caption);
+        ) : make("div", { class: "atlas-card-picture" }, canvas, caption);
     const words = make("div", { class: "atlas-card-words" }, ...(row < 0 ? this.clusterWords() : this.conceptWords()));
-    const refocus =
-      isPinned && this.element.contains(document.activeElement)
-        ? document.activeElement?.getAttribute("data-do")
-        : null;
+    const refocus = isPinned && this.element.contains(document.activeElement)
+        ? document.activeElement?.getAttribute("data-do") : null;
     this.element.replaceChildren(
-      make("div", { class: "atlas-card-body" }, side, words),
-      ...(isPinned ? this.actions(row, code) : []),
+      make("div", { class: "atlas-card-body" }, side, words), ...(isPinned ? this.actions(row, code) : []),
     );
     if (refocus) this.element.querySelector(`[data-do="${refocus}"]`)?.focus();
   }
@@ -125,16 +111,10 @@ export class Card {
     const photo = facts?.name ?? title ?? "";
     const name = nameOf(names, taught) ?? points.nameOf(row);
     return [
-      make("strong", {}, name ?? "unnamed"),
-      make("p", { class: "hint" }, namesInWords(names, taught)),
-      make(
-        "dl",
-        {},
-        line("Cluster", swatch(cluster), cluster.label),
-        line("Share", `${percentOf(points.mass[row])} of the photo`),
-        facts?.label ? line("Label", facts.label) : null,
-        line("Photo", make("span", { title: photo }, photo || " ")),
-      ),
+      make("strong", {}, name ?? "unnamed"), make("p", { class: "hint" }, namesInWords(names, taught)),
+      make("dl", {}, line("Cluster", swatch(cluster), cluster.label),
+        line("Share", `${percentOf(points.mass[row])} of the photo`), facts?.label ? line("Label", facts.label) : null,
+        line("Photo", make("span", { title: photo }, photo || " "))),
     ];
   }
 
@@ -142,15 +122,10 @@ export class Card {
     const { code, points, cluster } = /** @type {Shown} */ (this.shown);
     const { count: concepts, num_photos: photos, mass } = points.manifest.clusters[code];
     return [
-      make("strong", {}, cluster.label),
-      make("p", { class: "hint" }, "A cluster"),
-      make(
-        "dl",
-        {},
-        line("Colour", swatch(cluster), cluster.colourName),
+      make("strong", {}, cluster.label), make("p", { class: "hint" }, "A cluster"),
+      make("dl", {}, line("Colour", swatch(cluster), cluster.colourName),
         line("Holds", `${count(concepts, "concept")} from ${count(photos, "photo")}`),
-        line("Share", `${percentOf(mass)} of its photos`),
-      ),
+        line("Share", `${percentOf(mass)} of its photos`)),
     ];
   }
 
@@ -162,37 +137,17 @@ export class Card {
       /** @type {() => void} */ onclick,
       isFirst = false,
     ) =>
-      make(
-        "button",
-        {
-          type: "button",
-          class: isFirst ? "button button-first" : "button",
-          "data-do": name,
-          onclick,
-        },
-        words,
-      );
+      make("button", { type: "button", class: isFirst ? "button button-first" : "button", "data-do": name, onclick },
+        words);
     return [
-      make(
-        "div",
-        { class: "atlas-card-actions" },
+      make("div", { class: "atlas-card-actions" },
         act("retrieve", "Find in other photos", () => this.on.retrieve(row), true),
         act("look", "Explore this photo", () => this.on.look(row)),
-        act("cluster", "Show its cluster", () => this.on.cluster(code)),
-        this.marks.element,
-      ),
-      make(
-        "button",
-        {
-          type: "button",
-          class: "quiet-button atlas-card-close",
-          "aria-label": "Close",
-          title: "Close",
-          "data-do": "close",
-          onclick: () => this.on.close(),
-        },
-        icon("close"),
-      ),
+        act("cluster", "Show its cluster", () => this.on.cluster(code)), this.marks.element),
+      make("button", {
+        type: "button", class: "quiet-button atlas-card-close", "aria-label": "Close", title: "Close",
+        "data-do": "close", onclick: () => this.on.close(),
+      }, icon("close")),
     ];
   }
 

@@ -30,31 +30,21 @@ export class ClusterTable {
     this.waiting = [];
     this.body = make("tbody", {});
     this.more = make("button", {
-      type: "button",
-      class: "button atlas-more",
+      type: "button", class: "button atlas-more",
       onclick: () => {
         this.isOpen = !this.isOpen;
         this.draw();
       },
     });
     const press = matchMedia("(hover: none)").matches ? "Tap" : "Point at a row to see where it lies; click";
-    this.element = make(
-      "details",
+    this.element = make("details",
       { class: "atlas-fold atlas-section", "data-clusters": "", open: !matchMedia("(max-width: 640px)").matches },
       make(
-        "summary",
-        {},
-        make("h3", {}, "Clusters"),
-        make("span", { class: "hint" }, `${press} a name to show it alone.`),
+        "summary", {}, make("h3", {}, "Clusters"), make("span", { class: "hint" }, `${press} a name to show it alone.`),
       ),
-      make(
-        "table",
-        { class: "atlas-table" },
-        make("thead", {}, make("tr", {}, ...HEAD.map((words) => make("th", { scope: "col" }, words)))),
-        this.body,
-      ),
-      this.more,
-    );
+      make("table", { class: "atlas-table" },
+        make("thead", {}, make("tr", {}, ...HEAD.map((words) => make("th", { scope: "col" }, words)))), this.body),
+      this.more);
     // A folded table asks for no crops.
     this.element.addEventListener("toggle", () => this.element.open && this.points && this.draw());
   }
@@ -109,88 +99,49 @@ export class ClusterTable {
     const together = cluster.together
       .slice(0, 3)
       .map((/** @type {number[]} */ [other, lift, photos]) =>
-        this.button(
-          other,
-          `× ${lift.toFixed(lift < 9.95 ? 1 : 0)}`,
-          `${photos.toLocaleString("en")} photos hold both, ${lift.toFixed(1)} times as many as by chance`,
-        ),
+        this.button(other, `× ${lift.toFixed(lift < 9.95 ? 1 : 0)}`,
+          `${photos.toLocaleString("en")} photos hold both, ${lift.toFixed(1)} times as many as by chance`),
       );
-    return make(
-      "tr",
-      { "data-row": code, onmouseenter: over, onmouseleave: out, onfocusin: over, onfocusout: out },
+    return make("tr", { "data-row": code, onmouseenter: over, onmouseleave: out, onfocusin: over, onfocusout: out },
       make("th", { scope: "row" }, this.button(code)),
-      cell(
-        "How often",
-        make(
-          "div",
-          { class: "atlas-often" },
+      cell("How often",
+        make("div", { class: "atlas-often" },
           make("span", { class: "atlas-often-count" }, cluster.count.toLocaleString("en")),
-          make(
-            "span",
-            { class: "atlas-bar", "aria-hidden": "true" },
-            make("span", { style: `width: ${width}%; background: ${this.categories[code].colour}` }),
-          ),
-          make(
-            "span",
-            { class: "hint" },
-            `in ${cluster.num_photos.toLocaleString("en")} of ${manifest.num_photos.toLocaleString("en")} photos`,
-          ),
-        ),
-      ),
+          make("span", { class: "atlas-bar", "aria-hidden": "true" },
+            make("span", { style: `width: ${width}%; background: ${this.categories[code].colour}` })),
+          make("span", { class: "hint" },
+            `in ${cluster.num_photos.toLocaleString("en")} of ${manifest.num_photos.toLocaleString("en")} photos`))),
       cell("Where in the photo", placePicture(cluster)),
-      cell(
-        "Typical",
-        make(
-          "div",
-          { class: "atlas-crops" },
+      cell("Typical",
+        make("div", { class: "atlas-crops" },
           ...cluster.typical
             .slice(0, TYPICAL)
-            .map((/** @type {number} */ id, /** @type {number} */ place) => this.crop(id, code, place)),
-        ),
-      ),
-      cell(
-        "Often in the same photo",
+            .map((/** @type {number} */ id, /** @type {number} */ place) => this.crop(id, code, place)))),
+      cell("Often in the same photo",
         together.length
           ? make("div", { class: "atlas-together" }, ...together)
-          : make("span", { class: "hint" }, "none more than by chance"),
-      ),
-    );
+          : make("span", { class: "hint" }, "none more than by chance")));
   }
 
   /** @param {number} code @param {string} [more] @param {string} [title] */
   button(code, more, title = "Show this cluster alone on the map") {
     const category = this.categories[code];
-    return make(
-      "button",
-      {
-        type: "button",
-        class: "atlas-cluster",
-        "data-cluster": code,
-        "aria-pressed": String(code === this.chosen),
-        title,
-        onclick: () => this.on.choose(code === this.chosen ? -1 : code),
-      },
-      swatch(category),
-      make("span", { class: "atlas-cluster-name" }, category.label),
-      more ? make("span", { class: "atlas-count" }, more) : null,
-    );
+    return make("button", {
+      type: "button", class: "atlas-cluster", "data-cluster": code, "aria-pressed": String(code === this.chosen),
+      title, onclick: () => this.on.choose(code === this.chosen ? -1 : code),
+    }, swatch(category), make("span", { class: "atlas-cluster-name" }, category.label),
+      more ? make("span", { class: "atlas-count" }, more) : null);
   }
 
   /** @param {number} id @param {number} code @param {number} place */
   crop(id, code, place) {
     const canvas = make("canvas", { width: CROP, height: CROP });
     this.waiting.push([id, canvas]);
-    return make(
-      "button",
-      {
-        type: "button",
-        class: "atlas-crop",
-        "aria-label": `Typical ${place + 1} of ${this.categories[code].label}: show it on the map`,
-        title: "Show it on the map",
-        onclick: () => this.on.pick(id),
-      },
-      canvas,
-    );
+    return make("button", {
+      type: "button", class: "atlas-crop",
+      "aria-label": `Typical ${place + 1} of ${this.categories[code].label}: show it on the map`,
+      title: "Show it on the map", onclick: () => this.on.pick(id),
+    }, canvas);
   }
 
   /** Draws the crops that are there; called again when more have arrived. */
@@ -217,11 +168,7 @@ function placePicture(cluster) {
   const [x, y] = cluster.place.map(percentOf);
   const words = `On average ${x} from the left and ${y} from the top`;
   const canvas = make("canvas", {
-    class: "atlas-place",
-    width: side,
-    height: side,
-    role: "img",
-    "aria-label": words,
+    class: "atlas-place", width: side, height: side, role: "img", "aria-label": words,
     title: `${words}; ${percentOf(cluster.mass)} of its photo`,
   });
   const context = canvas.getContext("2d");

@@ -17,10 +17,8 @@ export class Concepts {
     this.tab = tab;
     this.pinned = -1;
     const on = {
-      retrieve: (/** @type {number} */ row) => this.retrieve(row),
-      look: (/** @type {number} */ row) => this.look(row),
-      cluster: (/** @type {number} */ code) => tab.choose("cluster", code),
-      close: () => this.unpin(),
+      retrieve: (/** @type {number} */ row) => this.retrieve(row), look: (/** @type {number} */ row) => this.look(row),
+      cluster: (/** @type {number} */ code) => tab.choose("cluster", code), close: () => this.unpin(),
       example: (/** @type {number} */ row) => this.example(row),
     };
     this.hoverCard = new Card(tab.crops, on);
@@ -52,12 +50,8 @@ export class Concepts {
   told(row, code, isPinned) {
     const points = /** @type {Points} */ (this.tab.points);
     return {
-      row,
-      code,
-      points,
-      cluster: this.tab.clusters.categories[code],
-      title: row < 0 ? null : (this.tab.lighting.titles.get(points.photo[row]) ?? null),
-      isPinned,
+      row, code, points, cluster: this.tab.clusters.categories[code],
+      title: row < 0 ? null : (this.tab.lighting.titles.get(points.photo[row]) ?? null), isPinned,
     };
   }
 
@@ -108,9 +102,7 @@ export class Concepts {
     if (!points || !collection) return;
     const find = `${points.photo[row]}.${points.token[row]}`;
     session.change({
-      tab: "retrieve",
-      collection: collection.name,
-      views: { ...session.state.views, retrieve: { find } },
+      tab: "retrieve", collection: collection.name, views: { ...session.state.views, retrieve: { find } },
     });
   }
 
@@ -128,10 +120,7 @@ export class Concepts {
       (/** @type {any} */ { name, available }) => available && name === points.manifest.model,
     );
     session.change({
-      tab: "explore",
-      photo,
-      concept: points.token[row],
-      ...(isOffered ? { model: points.manifest.model } : {}),
+      tab: "explore", photo, concept: points.token[row], ...(isOffered ? { model: points.manifest.model } : {}),
     });
   }
 

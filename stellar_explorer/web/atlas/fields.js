@@ -9,22 +9,8 @@ const RAMP_DARK = ["#3b466f", "#52639c", "#6d82c6", "#8ba0e4", "#adbef5", "#dbe3
 const RAMP_NAMES = ["palest blue", "pale blue", "light blue", "blue", "strong blue", "strongest blue"];
 /** What the first colours of the palette are called. More than these no eye tells apart, so the map uses no others. */
 export const COLOUR_NAMES = [
-  "rust",
-  "yellow",
-  "blue",
-  "cyan",
-  "navy",
-  "salmon",
-  "crimson",
-  "lavender",
-  "light green",
-  "plum",
-  "violet",
-  "mustard",
-  "turquoise",
-  "teal",
-  "orchid",
-  "olive",
+  "rust", "yellow", "blue", "cyan", "navy", "salmon", "crimson", "lavender", "light green", "plum", "violet", "mustard",
+  "turquoise", "teal", "orchid", "olive",
 ];
 const LEAST_SHARE = 0.08; // of a cluster's concepts, for a word to stand in its label
 const MOST_WORDS = 2;
@@ -82,9 +68,7 @@ export function categories(points, field, isDark) {
     place < palette.length ? { colour: palette[place], colourName: COLOUR_NAMES[place] } : OTHER;
   if (field === "cluster") {
     return manifest.clusters.map((/** @type {any} */ cluster, /** @type {number} */ code) => ({
-      code,
-      label: labels[code],
-      ...at(cluster.colour % palette.length),
+      code, label: labels[code], ...at(cluster.colour % palette.length),
     }));
   }
   if (field === "mass") {
@@ -94,17 +78,12 @@ export function categories(points, field, isDark) {
     );
     const ramp = isDark ? RAMP_DARK : RAMP;
     return [...words, `${bounds.at(-1)} % and more`].map((label, code) => ({
-      code,
-      label,
-      colour: ramp[code],
-      colourName: RAMP_NAMES[code],
+      code, label, colour: ramp[code], colourName: RAMP_NAMES[code],
     }));
   }
   /** @type {Category[]} */
   const values = manifest[`${field}s`].map((/** @type {string} */ label, /** @type {number} */ code) => ({
-    code,
-    label,
-    ...at(code),
+    code, label, ...at(code),
   }));
   if (points.codes(field).includes(NONE))
     values.push({ code: NONE, label: field === "name" ? "unnamed" : "none", ...OTHER });

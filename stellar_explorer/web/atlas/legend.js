@@ -26,21 +26,15 @@ export class Legend {
     this.hint = make("p", { class: "hint" });
     this.list = make("ul", { class: "atlas-legend-list" });
     this.more = make("button", {
-      type: "button",
-      class: "quiet-button",
+      type: "button", class: "quiet-button",
       onclick: () => {
         this.isOpen = !this.isOpen;
         this.draw();
       },
     });
-    this.element = make(
-      "details",
+    this.element = make("details",
       { class: "atlas-fold atlas-legend", "data-legend": "", open: !matchMedia("(max-width: 640px)").matches },
-      make("summary", {}, this.title),
-      this.hint,
-      this.list,
-      this.more,
-    );
+      make("summary", {}, this.title), this.hint, this.list, this.more);
   }
 
   /**
@@ -67,8 +61,7 @@ export class Legend {
     const alone = sorted.find(({ code }) => code === chosen);
     if (alone && !shown.includes(alone)) shown.push(alone);
     const focused = this.list.contains(document.activeElement)
-      ? /** @type {HTMLElement} */ (document.activeElement).dataset.code
-      : null;
+      ? /** @type {HTMLElement} */ (document.activeElement).dataset.code : null;
     this.list.replaceChildren(...shown.map((category) => make("li", {}, this.line(category))));
     if (focused) this.list.querySelector(`[data-code="${focused}"]`)?.focus({ preventScroll: true });
     this.more.hidden = sorted.length <= few;
@@ -80,26 +73,14 @@ export class Legend {
     const { code, label, colourName } = category;
     const over = () => this.on.over(code);
     const out = () => this.on.over(-1);
-    return make(
-      "button",
-      {
-        type: "button",
-        class: "atlas-legend-item",
-        "data-code": code,
-        "data-none": !this.counts[code],
-        "aria-pressed": String(code === this.chosen),
-        title: label,
-        onclick: () => this.on.choose(code === this.chosen ? -1 : code),
-        onmouseenter: over,
-        onmouseleave: out,
-        onfocus: over,
-        onblur: out,
-      },
-      swatch(category),
-      make("span", { class: "atlas-legend-label" }, label),
+    return make("button", {
+      type: "button", class: "atlas-legend-item", "data-code": code, "data-none": !this.counts[code],
+      "aria-pressed": String(code === this.chosen), title: label,
+      onclick: () => this.on.choose(code === this.chosen ? -1 : code), onmouseenter: over, onmouseleave: out,
+      onfocus: over, onblur: out,
+    }, swatch(category), make("span", { class: "atlas-legend-label" }, label),
       make("span", { class: "unseen" }, `, ${colourName}, `),
-      make("span", { class: "atlas-count" }, this.counts[code].toLocaleString("en")),
-    );
+      make("span", { class: "atlas-count" }, this.counts[code].toLocaleString("en")));
   }
 
   /** The line of what the pointer is over elsewhere. @param {number} code */

@@ -82,11 +82,7 @@ export class Lighting {
     }
     const colours = shown.map(({ colour }) => colour);
     return {
-      codes,
-      lit,
-      litClusters,
-      colours,
-      dim: DIMMED[isDark ? "dark" : "light"],
+      codes, lit, litClusters, colours, dim: DIMMED[isDark ? "dark" : "light"],
       clusterColours: this.field === "cluster" ? colours : null,
     };
   }

@@ -6,8 +6,7 @@
 import { fetchCollections, fetchManifest, fetchPoints } from "./server.js";
 
 const WAIT = 1000;
-const EMPTY =
-  "No collection is here yet. Make one: python -m index build PHOTOS --out indexes/mine, " +
+const EMPTY = "No collection is here yet. Make one: python -m index build PHOTOS --out indexes/mine, " +
   "and start with --index-root indexes.";
 
 /** @typedef {import("./server.js").Collection} Collection @typedef {import("./points.js").Points} Points */

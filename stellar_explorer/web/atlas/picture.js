@@ -40,9 +40,7 @@ export async function savePicture(kind, { points, map, lighting, title }) {
   const text = mapSvg(
     { points, painting, camera: map.view.camera, size: map.dotSize, ...map.size, labels: map.labels.placed },
     {
-      title,
-      legendTitle: FIELDS[lighting.field].label,
-      legend,
+      title, legendTitle: FIELDS[lighting.field].label, legend,
       source: `${part}${concepts.toLocaleString("en")} concepts of ${of}, ${model}, UMAP; STELLAR Explorer`,
     },
   );
@@ -53,18 +51,12 @@ export async function savePicture(kind, { points, map, lighting, title }) {
 export function mapSvg(view, { title, source, legend, legendTitle }) {
   const { width, height } = view;
   const svg = node("svg", {
-    xmlns: SVG,
-    viewBox: `0 0 ${width + LEGEND + 2 * MARGIN} ${height + HEAD + 2 * MARGIN}`,
-    width: width + LEGEND + 2 * MARGIN,
-    height: height + HEAD + 2 * MARGIN,
-    "font-family": FONT,
+    xmlns: SVG, viewBox: `0 0 ${width + LEGEND + 2 * MARGIN} ${height + HEAD + 2 * MARGIN}`,
+    width: width + LEGEND + 2 * MARGIN, height: height + HEAD + 2 * MARGIN, "font-family": FONT,
   });
-  svg.append(
-    node("title", {}, title),
-    node("rect", { width: "100%", height: "100%", fill: "#ffffff" }),
+  svg.append(node("title", {}, title), node("rect", { width: "100%", height: "100%", fill: "#ffffff" }),
     text(MARGIN, MARGIN + 16, title, { "font-size": 17, "font-weight": 600 }),
-    text(MARGIN, MARGIN + 35, source, { "font-size": 12, fill: "#68625b" }),
-  );
+    text(MARGIN, MARGIN + 35, source, { "font-size": 12, fill: "#68625b" }));
   const frame = node("svg", { x: MARGIN, y: MARGIN + HEAD, width, height, viewBox: `0 0 ${width} ${height}` });
   frame.append(...dots(view), ...labels(view), node("rect", { width, height, fill: "none", stroke: "#e3dfd8" }));
   svg.append(frame);
@@ -73,23 +65,16 @@ export function mapSvg(view, { title, source, legend, legendTitle }) {
   svg.append(text(x, y, legendTitle, { "font-size": 13, "font-weight": 600 }));
   for (const { label, colour, count } of legend.slice(0, MOST_LINES)) {
     y += 21;
-    svg.append(
-      node("circle", { cx: x + 5, cy: y - 4, r: 5, fill: colour }),
+    svg.append(node("circle", { cx: x + 5, cy: y - 4, r: 5, fill: colour }),
       text(x + 17, y, shortened(label), { "font-size": 12 }),
       text(MARGIN + width + LEGEND, y, count.toLocaleString("en"), {
-        "font-size": 12,
-        fill: "#68625b",
-        "text-anchor": "end",
-      }),
-    );
+        "font-size": 12, fill: "#68625b", "text-anchor": "end",
+      }));
   }
   if (legend.length > MOST_LINES) {
-    svg.append(
-      text(x + 17, y + 21, `and ${(legend.length - MOST_LINES).toLocaleString("en")} more`, {
-        "font-size": 12,
-        fill: "#68625b",
-      }),
-    );
+    svg.append(text(x + 17, y + 21, `and ${(legend.length - MOST_LINES).toLocaleString("en")} more`, {
+        "font-size": 12, fill: "#68625b",
+      }));
   }
   return new XMLSerializer().serializeToString(svg);
 }
@@ -138,8 +123,7 @@ function dots({ points, painting, camera, size, width, height }) {
   return Array.from(rows, (row) =>
     node("circle", {
       cx: (width / 2 + (points.position[2 * row] - camera.x) * camera.scale).toFixed(2),
-      cy: (height / 2 - (points.position[2 * row + 1] - camera.y) * camera.scale).toFixed(2),
-      r: size / 2,
+      cy: (height / 2 - (points.position[2 * row + 1] - camera.y) * camera.scale).toFixed(2), r: size / 2,
       fill: painting.lit[row] ? painting.colours[painting.codes[row]] : painting.dim,
       "fill-opacity": painting.lit[row] ? LIT : DIM,
     }),
@@ -150,11 +134,7 @@ function dots({ points, painting, camera, size, width, height }) {
 function labels(view) {
   return view.labels.map(({ text: words, x, y }) =>
     text(x, y + 4, words, {
-      "font-size": 12,
-      "font-weight": 600,
-      "text-anchor": "middle",
-      stroke: "#ffffff",
-      "stroke-width": 4,
+      "font-size": 12, "font-weight": 600, "text-anchor": "middle", stroke: "#ffffff", "stroke-width": 4,
       "paint-order": "stroke",
     }),
   );

@@ -18,9 +18,7 @@ export class Points {
     const array = (/** @type {string} */ name) => {
       const { dtype, shape, offset } = manifest.arrays[name];
       return new VIEWS[dtype](
-        buffer,
-        offset,
-        shape.reduce((/** @type {number} */ product, /** @type {number} */ side) => product * side, 1),
+        buffer, offset, shape.reduce((/** @type {number} */ product, /** @type {number} */ side) => product * side, 1),
       );
     };
     this.manifest = manifest;
@@ -37,16 +35,11 @@ export class Points {
     /** @type {Uint16Array} */
     this.token = array("token");
     const massClass = Uint16Array.from(
-      this.mass,
-      (mass) => manifest.masses.filter((/** @type {number} */ bound) => mass >= bound).length,
+      this.mass, (mass) => manifest.masses.filter((/** @type {number} */ bound) => mass >= bound).length,
     );
     /** @type {Record<string, Uint16Array>} */
     this.values = {
-      cluster: array("cluster"),
-      label: array("label"),
-      source: array("source"),
-      name: array("name"),
-      mass: massClass,
+      cluster: array("cluster"), label: array("label"), source: array("source"), name: array("name"), mass: massClass,
     };
     this.labels = clusterLabels(manifest.clusters);
     /** @type {Map<number, number>} */

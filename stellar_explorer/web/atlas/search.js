@@ -43,24 +43,12 @@ export class SearchBox {
   constructor(onchange) {
     const id = uniqueId("search");
     this.input = make("input", {
-      id,
-      type: "search",
-      class: "atlas-search",
-      placeholder: "Name, cluster, photo",
-      autocomplete: "off",
-      spellcheck: "false",
-      maxlength: "100",
-      "data-search": "",
-      oninput: () => onchange(this.input.value),
+      id, type: "search", class: "atlas-search", placeholder: "Name, cluster, photo", autocomplete: "off",
+      spellcheck: "false", maxlength: "100", "data-search": "", oninput: () => onchange(this.input.value),
     });
     this.words = make("p", { class: "hint", role: "status", "data-found": "" }, HINT);
-    this.element = make(
-      "div",
-      { class: "control" },
-      make("label", { for: id }, "Search"),
-      make("div", { class: "atlas-search-box" }, icon("search"), this.input),
-      this.words,
-    );
+    this.element = make("div", { class: "control" }, make("label", { for: id }, "Search"),
+      make("div", { class: "atlas-search-box" }, icon("search"), this.input), this.words);
   }
 
   /**

@@ -38,35 +38,18 @@ export class Selection {
       /** @type {() => void} */ onclick,
       /** @type {string | null} */ sign,
     ) => make("button", { type: "button", class: "button", title, onclick }, sign && icon(sign), words);
-    this.element = make(
-      "section",
-      { class: "atlas-section", "data-selection": "", hidden: true },
-      make(
-        "div",
-        { class: "section-head atlas-selection-head" },
-        this.words,
-        make(
-          "div",
-          { class: "actions" },
+    this.element = make("section", { class: "atlas-section", "data-selection": "", hidden: true },
+      make("div", { class: "section-head atlas-selection-head" }, this.words,
+        make("div", { class: "actions" },
           act(
-            "CSV",
-            "A row a concept: photo, names, share, box, place on the map",
-            () => this.export("csv"),
-            "download",
+            "CSV", "A row a concept: photo, names, share, box, place on the map", () => this.export("csv"), "download",
           ),
           act(
-            "Parquet",
-            "The same table as Parquet, for pandas and data sets",
-            () => this.export("parquet"),
-            "download",
+            "Parquet", "The same table as Parquet, for pandas and data sets", () => this.export("parquet"), "download",
           ),
           act("Zoom to it", "Bring all of these into view", () => this.on.goTo(this.rows), null),
-          act("Clear", "Light everything again (Esc on the map)", () => this.on.clear(), "close"),
-        ),
-      ),
-      this.grid,
-      this.more,
-    );
+          act("Clear", "Light everything again (Esc on the map)", () => this.on.clear(), "close"))),
+      this.grid, this.more);
   }
 
   /**
@@ -92,20 +75,14 @@ export class Selection {
       const id = points.id[row];
       const canvas = make("canvas", { width: CROP, height: CROP });
       const words = `${points.nameOf(row) ?? points.labels[points.clusterOf(row)]}: show it on the map`;
-      this.grid.append(
-        make(
+      this.grid.append(make(
           "button",
           {
-            type: "button",
-            class: "atlas-crop",
-            "data-id": id,
-            "aria-label": words,
-            title: words,
+            type: "button", class: "atlas-crop", "data-id": id, "aria-label": words, title: words,
             onclick: () => this.on.pick(id),
           },
           canvas,
-        ),
-      );
+        ));
       this.waiting.push([id, canvas]);
     }
     const left = this.order.length - this.grid.children.length;

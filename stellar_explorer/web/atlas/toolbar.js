@@ -35,55 +35,38 @@ export class Toolbar {
     this.facts = make("p", { class: "hint", "data-facts": "" });
     this.chooser = make("select", { id, "data-collection": "", onchange: () => on.collection(this.chooser.value) });
     this.colours = choice({
-      name: "colour",
-      label: "Colour by",
-      hint: FIELDS.cluster.hint,
-      options: optionsOf(Object.keys(FIELDS)),
+      name: "colour", label: "Colour by", hint: FIELDS.cluster.hint, options: optionsOf(Object.keys(FIELDS)),
       onchange: on.colour,
     });
     this.search = new SearchBox(on.search);
-    const thumbnails = make(
-      "button",
-      {
-        type: "button",
-        class: "button",
-        "aria-pressed": "true",
-        title: "Crops of the concepts instead of dots, once few enough are in view",
-        onclick: () => {
-          const isOn = thumbnails.getAttribute("aria-pressed") !== "true";
-          thumbnails.setAttribute("aria-pressed", String(isOn));
-          on.thumbnails(isOn);
-        },
+    const thumbnails = make("button", {
+      type: "button", class: "button", "aria-pressed": "true",
+      title: "Crops of the concepts instead of dots, once few enough are in view",
+      onclick: () => {
+        const isOn = thumbnails.getAttribute("aria-pressed") !== "true";
+        thumbnails.setAttribute("aria-pressed", String(isOn));
+        on.thumbnails(isOn);
       },
-      "Show thumbnails when zoomed in",
-    );
-    this.element = make(
-      "div",
-      { class: "toolbar atlas-toolbar" },
+    }, "Show thumbnails when zoomed in");
+    this.element = make("div", { class: "toolbar atlas-toolbar" },
       make("div", { class: "control" }, make("label", { for: id }, "Collection"), this.chooser, this.facts, this.fresh),
-      this.search.element,
-      this.colours.element,
-      make("div", { class: "actions atlas-actions" }, thumbnails, saveMenu(on.save)),
-    );
+      this.search.element, this.colours.element,
+      make("div", { class: "actions atlas-actions" }, thumbnails, saveMenu(on.save)));
   }
 
   /** @param {import("./server.js").Collection[]} collections @param {string} chosen */
   offer(collections, chosen) {
-    this.chooser.replaceChildren(
-      ...collections.map(({ name, title }) =>
+    this.chooser.replaceChildren(...collections.map(({ name, title }) =>
         make("option", { value: name, selected: name === chosen }, title ?? name),
-      ),
-    );
+      ));
   }
 
   /** @param {import("./points.js").Points} points @param {string} field */
   open(points, field) {
     const { num_photos: photos, num_concepts: concepts, num_points: shown, clusters } = points.manifest;
     const part = shown < concepts ? `; every ${Math.round(concepts / shown)}th is shown` : "";
-    write(
-      this.facts,
-      `${count(concepts, "concept")} of ${count(photos, "photo")} in ${count(clusters.length, "cluster")}${part}`,
-    );
+    write(this.facts,
+      `${count(concepts, "concept")} of ${count(photos, "photo")} in ${count(clusters.length, "cluster")}${part}`);
     this.colours.offer(optionsOf(points.telling(Object.keys(FIELDS))));
     this.colour(field);
   }
@@ -98,25 +81,15 @@ export class Toolbar {
 /** @param {(kind: string) => void} onsave */
 function saveMenu(onsave) {
   const item = (/** @type {string[]} */ [kind, words, hint]) =>
-    make(
-      "button",
-      {
-        type: "button",
-        class: "menu-item atlas-menu-item",
-        onclick: () => {
-          menu.open = false;
-          onsave(kind);
-        },
+    make("button", {
+      type: "button", class: "menu-item atlas-menu-item",
+      onclick: () => {
+        menu.open = false;
+        onsave(kind);
       },
-      make("strong", {}, words),
-      make("span", { class: "hint" }, hint),
-    );
-  const menu = make(
-    "details",
-    { class: "menu" },
-    make("summary", { class: "button" }, icon("download"), "Save map"),
-    make("div", { class: "menu-items" }, ...KINDS.map(item)),
-  );
+    }, make("strong", {}, words), make("span", { class: "hint" }, hint));
+  const menu = make("details", { class: "menu" }, make("summary", { class: "button" }, icon("download"), "Save map"),
+    make("div", { class: "menu-items" }, ...KINDS.map(item)));
   document.addEventListener("pointerdown", (event) => {
     if (!menu.contains(event.target)) menu.open = false;
   });
@@ -133,14 +106,10 @@ function saveMenu(onsave) {
 export function mapTools(map) {
   const isTouch = matchMedia("(hover: none)").matches;
   const tools = choice({
-    name: "tool",
-    label: "Tool",
-    title: false,
-    hint: "",
+    name: "tool", label: "Tool", title: false, hint: "",
     options: [
       {
-        value: "move",
-        label: "Move",
+        value: "move", label: "Move",
         hint: isTouch
           ? "Drag to move, pinch to zoom, tap a concept for more"
           : "Drag to move, scroll to zoom, click a concept for more",
@@ -153,27 +122,18 @@ export function mapTools(map) {
   const zoom = (/** @type {any} */ words, /** @type {string} */ label, /** @type {() => void} */ onclick) =>
     make("button", { type: "button", class: "atlas-zoom", "aria-label": label, title: label, onclick }, words);
   const done = make(
-    "button",
-    { type: "button", class: "button atlas-done", hidden: true, onclick: () => map.gestures.activate(false) },
+    "button", { type: "button", class: "button atlas-done", hidden: true, onclick: () => map.gestures.activate(false) },
     "Done: scroll the page again",
   );
-  const zooms = make(
-    "div",
-    { class: "atlas-zooms", role: "group", "aria-label": "Zoom" },
-    zoom("+", "Zoom in", () => map.view.zoom(1.5)),
-    zoom("−", "Zoom out", () => map.view.zoom(1 / 1.5)),
-    zoom(corners(), "Fit", () => map.view.fit()),
-  );
+  const zooms = make("div", { class: "atlas-zooms", role: "group", "aria-label": "Zoom" },
+    zoom("+", "Zoom in", () => map.view.zoom(1.5)), zoom("−", "Zoom out", () => map.view.zoom(1 / 1.5)),
+    zoom(corners(), "Fit", () => map.view.fit()));
   map.frame.append(make("div", { class: "atlas-tools" }, tools.element), zooms, done);
-  const help = make(
-    "p",
-    { class: "hint atlas-help" },
-    isTouch
-      ? "Tap the map to work on it: then one finger moves it. Two fingers zoom. " +
+  const help = make("p", { class: "hint atlas-help" },
+    isTouch ? "Tap the map to work on it: then one finger moves it. Two fingers zoom. " +
           "Draw around dots with the lasso to select them; tap one for more."
       : "Scroll to zoom, drag to move. Hold Shift and draw around dots to select them. " +
-          "Click one for more, twice to find it in other photos.",
-  );
+          "Click one for more, twice to find it in other photos.");
   return {
     help,
     showActive: (/** @type {boolean} */ isActive) => {

@@ -20,8 +20,7 @@ const KEPT = 12; // pixels from the frame's edge, of the last dot to be seen
 export function fitted({ left, bottom, right, top }, { width, height }, margin = MARGIN) {
   const room = (/** @type {number} */ side) => Math.max(10, side - 2 * margin);
   const scale = Math.min(
-    room(width) / Math.max(right - left, LEAST_SPAN),
-    room(height) / Math.max(top - bottom, LEAST_SPAN),
+    room(width) / Math.max(right - left, LEAST_SPAN), room(height) / Math.max(top - bottom, LEAST_SPAN),
   );
   return { x: (left + right) / 2, y: (bottom + top) / 2, scale };
 }
@@ -35,8 +34,7 @@ export function clamped({ x, y, scale }, bounds, size) {
   const near = Math.min(least * MOST_ZOOM, Math.max(least, scale));
   return {
     x: within(x, bounds.left, bounds.right, size.width / near, MARGIN / near),
-    y: within(y, bounds.bottom, bounds.top, size.height / near, MARGIN / near),
-    scale: near,
+    y: within(y, bounds.bottom, bounds.top, size.height / near, MARGIN / near), scale: near,
   };
 }
 

@@ -12,10 +12,7 @@ const STEP = 48;
 const NEARER = 1.35;
 const NOTHING = { row: -1, code: -1 };
 const ARROWS = /** @type {Record<string, number[]>} */ ({
-  ArrowLeft: [1, 0],
-  ArrowRight: [-1, 0],
-  ArrowUp: [0, 1],
-  ArrowDown: [0, -1],
+  ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1],
 });
 
 /** @typedef {import("./map.js").AtlasMap} AtlasMap @typedef {import("./map.js").Place} Place */
@@ -83,20 +80,17 @@ export class Gestures {
     on("pointercancel", (event) => this.up(event));
     on("pointerleave", () => this.hoverAt(null));
     // Two fingers are the map's at any time: the page must not begin to scroll with them.
-    on(
-      "touchmove",
+    on("touchmove",
       (event) => {
         if (event.cancelable && (event.touches.length > 1 || this.isActive || this.isLasso)) event.preventDefault();
       },
-      { passive: false },
-    );
+      { passive: false });
     on("dblclick", (event) => {
       const { x, y } = this.placeOf(event);
       const { row } = map.under(x, y, NEAR);
       if (row >= 0) map.on.open(row);
     });
-    on(
-      "wheel",
+    on("wheel",
       (event) => {
         const pixels = event.deltaY * (event.deltaMode === 1 ? 16 : 1);
         const { x, y } = this.placeOf(event);
@@ -105,8 +99,7 @@ export class Gestures {
         this.hoverAt(null); // until the pointer moves: what it was over has moved away
         event.preventDefault();
       },
-      { passive: false },
-    );
+      { passive: false });
     on("keydown", (event) => this.key(event));
     document.addEventListener("pointerdown", (event) => {
       if (!map.frame.contains(event.target)) this.activate(false);
@@ -145,9 +138,7 @@ export class Gestures {
     } else if (other) {
       const apart = Math.hypot(before.x - other.x, before.y - other.y) || 1;
       map.view.zoom(
-        Math.hypot(place.x - other.x, place.y - other.y) / apart,
-        (place.x + other.x) / 2,
-        (place.y + other.y) / 2,
+        Math.hypot(place.x - other.x, place.y - other.y) / apart, (place.x + other.x) / 2, (place.y + other.y) / 2,
       );
       map.view.pan((place.x - before.x) / 2, (place.y - before.y) / 2);
     } else if (this.travel > STILL && (!isTouch || this.isActive)) {

@@ -32,11 +32,9 @@ export function placeLabels(wanted, { width, height }, inTheWay = []) {
     const inside = (/** @type {number} */ middle, /** @type {number} */ side, /** @type {number} */ whole) =>
       Math.min(Math.max(middle, side / 2 + EDGE), whole - side / 2 - EDGE);
     const moved = { ...label, x: inside(label.x, label.width, width), y: inside(label.y, label.height, height) };
-    const isFree = [...placed, ...inTheWay].every(
-      (other) =>
+    const isFree = [...placed, ...inTheWay].every((other) =>
         Math.abs(other.x - moved.x) >= (other.width + moved.width) / 2 + GAP ||
-        Math.abs(other.y - moved.y) >= (other.height + moved.height) / 2 + GAP,
-    );
+        Math.abs(other.y - moved.y) >= (other.height + moved.height) / 2 + GAP);
     if (isFree) placed.push(moved);
   }
   return placed;

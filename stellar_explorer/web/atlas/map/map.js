@@ -36,9 +36,7 @@ export class AtlasMap {
     this.on = on;
     this.overlay = make("canvas", { class: "atlas-overlay" });
     this.element = make(
-      "div",
-      { class: "atlas-map", tabindex: "0", role: "img", "aria-label": LABEL, "data-tool": "move" },
-      this.overlay,
+      "div", { class: "atlas-map", tabindex: "0", role: "img", "aria-label": LABEL, "data-tool": "move" }, this.overlay,
     );
     this.context = this.overlay.getContext("2d");
     this.frame = make("div", { class: "atlas-frame" }, this.element);
@@ -90,10 +88,7 @@ export class AtlasMap {
     const style = getComputedStyle(this.element);
     const value = (/** @type {string} */ name) => style.getPropertyValue(name);
     this.look = {
-      paper: value("--paper"),
-      ink: value("--ink"),
-      line: value("--line-strong"),
-      accent: value("--accent"),
+      paper: value("--paper"), ink: value("--ink"), line: value("--line-strong"), accent: value("--accent"),
     };
     this.painting = { ...painting, position: this.points.position };
     this.touch();
@@ -216,14 +211,11 @@ export class AtlasMap {
     const { labels, painting, glow, chosen, context, look } = this;
     const first = [glow?.code ?? -1, chosen].filter((code) => code >= 0);
     labels.arrange(this.view.camera, this.size, {
-      first,
-      without: (code) => Boolean(painting?.litClusters && !painting.litClusters[code]),
+      first, without: (code) => Boolean(painting?.litClusters && !painting.litClusters[code]),
     });
     const colours = painting?.clusterColours;
     labels.draw(context, {
-      ...look,
-      colourOf: (code) => colours?.[code] ?? null,
-      isLit: (code) => first.includes(code),
+      ...look, colourOf: (code) => colours?.[code] ?? null, isLit: (code) => first.includes(code),
     });
     this.element.dataset.labels = labels.placed.map(({ code }) => code).join(" ");
   }

@@ -35,12 +35,8 @@ export class Viewpoint {
   allowed(wish) {
     const { points, size } = this;
     if (!points) return wish;
-    return held(
-      clamped(wish, points.bounds, size),
-      size,
-      points.position,
-      (bounds) => (points.rowsIn(bounds, 4000) ?? [0]).length > 0,
-    );
+    return held(clamped(wish, points.bounds, size), size, points.position,
+      (bounds) => (points.rowsIn(bounds, 4000) ?? [0]).length > 0);
   }
 
   /** -> whether anything changed. @param {import("./camera.js").Camera} wish */
@@ -62,9 +58,7 @@ export class Viewpoint {
   /** @param {number} dx @param {number} dy */
   pan(dx, dy) {
     return this.move({
-      ...this.camera,
-      x: this.camera.x - dx / this.camera.scale,
-      y: this.camera.y + dy / this.camera.scale,
+      ...this.camera, x: this.camera.x - dx / this.camera.scale, y: this.camera.y + dy / this.camera.scale,
     });
   }
 
@@ -82,8 +76,7 @@ export class Viewpoint {
     if (!this.points) return;
     const { position, bounds } = this.points;
     this.fly({
-      x: position[2 * row],
-      y: position[2 * row + 1],
+      x: position[2 * row], y: position[2 * row + 1],
       scale: Math.max(this.camera.scale, fitted(bounds, this.size).scale * near),
     });
   }

@@ -13,22 +13,9 @@ export class WebGLDots {
     this.onlost = undefined;
     // Gestures are ours, the same for both kinds: the library only draws, from a camera that we set.
     this.plot = createScatterplot({
-      canvas,
-      width: 100,
-      height: 100,
-      cameraIsFixed: true,
-      backgroundColor: [0, 0, 0, 0],
-      pointScaleMode: "constant",
-      colorBy: "valueA",
-      opacityBy: "valueB",
-      opacity: [DIM, LIT],
-      pointSize: 4,
-      lassoInitiator: false,
-      performanceMode: false,
-      deselectOnEscape: false,
-      deselectOnDblClick: false,
-      actionKeyMap: {},
-      showReticle: false,
+      canvas, width: 100, height: 100, cameraIsFixed: true, backgroundColor: [0, 0, 0, 0], pointScaleMode: "constant",
+      colorBy: "valueA", opacityBy: "valueB", opacity: [DIM, LIT], pointSize: 4, lassoInitiator: false,
+      performanceMode: false, deselectOnEscape: false, deselectOnDblClick: false, actionKeyMap: {}, showReticle: false,
       mouseMode: "panZoom",
     });
     if (!this.plot.get("isDestroyed") && this.plot.isSupported === false) throw new Error("an extension is missing");
@@ -68,9 +55,7 @@ export class WebGLDots {
       this.next = null;
       const { length } = codes;
       const columns = {
-        x: new Float32Array(length),
-        y: new Float32Array(length),
-        z: new Float32Array(length),
+        x: new Float32Array(length), y: new Float32Array(length), z: new Float32Array(length),
         w: new Float32Array(length),
       };
       let place = 0;
@@ -90,10 +75,8 @@ export class WebGLDots {
       const isSame = position === this.position;
       this.position = position;
       await this.plot.draw(columns, {
-        zDataType: "categorical",
-        wDataType: "categorical",
-        spatialIndex: isSame ? this.plot.get("spatialIndex") : undefined,
-        preventFilterReset: isSame,
+        zDataType: "categorical", wDataType: "categorical",
+        spatialIndex: isSame ? this.plot.get("spatialIndex") : undefined, preventFilterReset: isSame,
       });
     }
     this.isDrawing = false;
