@@ -11,7 +11,7 @@ const INTRODUCTION =
 export function layOut(tab) {
   const { root, map, concepts, tools, legend, selected, clusters, toolbar, alertBar, waiting } = tab;
   map.frame.append(concepts.hoverCard.element, concepts.card.element);
-  const side = make("div", { class: "atlas-map-side" }, map.frame, tools.help);
+  const side = make("div", { class: "atlas-map-side" }, map.frame, tools.bar);
   const top = make("div", { class: "atlas-top" }, side, legend.element);
   const content = make("div", { class: "atlas-content", hidden: true }, top, selected.element, clusters.element);
   const about = introduction(INTRODUCTION, "stellar-introduction-atlas");

@@ -102,7 +102,7 @@ function saveMenu(onsave) {
   return menu;
 }
 
-/** What lies on the map itself. @param {import("./map/map.js").AtlasMap} map */
+/** What is below the map, for nothing lies on it that could hide a dot. @param {import("./map/map.js").AtlasMap} map */
 export function mapTools(map) {
   const isTouch = matchMedia("(hover: none)").matches;
   const tools = choice({
@@ -121,21 +121,20 @@ export function mapTools(map) {
   tools.set("move");
   const zoom = (/** @type {any} */ words, /** @type {string} */ label, /** @type {() => void} */ onclick) =>
     make("button", { type: "button", class: "atlas-zoom", "aria-label": label, title: label, onclick }, words);
-  const done = make(
-    "button", { type: "button", class: "button atlas-done", hidden: true, onclick: () => map.gestures.activate(false) },
-    "Done: scroll the page again",
-  );
+  const done = make("button", {
+    type: "button", class: "button atlas-done", hidden: true, onclick: () => map.gestures.activate(false),
+  }, "Done: scroll the page again");
   const zooms = make("div", { class: "atlas-zooms", role: "group", "aria-label": "Zoom" },
     zoom("+", "Zoom in", () => map.view.zoom(1.5)), zoom("−", "Zoom out", () => map.view.zoom(1 / 1.5)),
     zoom(corners(), "Fit", () => map.view.fit()));
-  map.frame.append(make("div", { class: "atlas-tools" }, tools.element), zooms, done);
   const help = make("p", { class: "hint atlas-help" },
     isTouch ? "Tap the map to work on it: then one finger moves it. Two fingers zoom. " +
           "Draw around dots with the lasso to select them; tap one for more."
       : "Scroll to zoom, drag to move. Hold Shift and draw around dots to select them. " +
           "Click one for more, twice to find it in other photos.");
+  const bar = make("div", { class: "atlas-under" }, tools.element, zooms, done, help);
   return {
-    help,
+    bar,
     showActive: (/** @type {boolean} */ isActive) => {
       done.hidden = !isActive;
     },
