@@ -40,7 +40,7 @@ export class ClusterTable {
     this.element = make("details",
       { class: "atlas-fold atlas-section", "data-clusters": "", open: !matchMedia("(max-width: 640px)").matches },
       make(
-        "summary", {}, make("h3", {}, "Clusters"), make("span", { class: "hint" }, `${press} a name to show it alone.`),
+        "summary", {}, make("h2", {}, "Clusters"), make("span", { class: "hint" }, `${press} a name to show it alone.`),
       ),
       make("table", { class: "atlas-table" },
         make("thead", {}, make("tr", {}, ...HEAD.map((words) => make("th", { scope: "col" }, words)))), this.body),

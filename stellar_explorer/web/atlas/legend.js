@@ -22,7 +22,7 @@ export class Legend {
     this.categories = [];
     this.counts = new Uint32Array();
     this.chosen = -1;
-    this.title = make("h3", {});
+    this.title = make("h2", {});
     this.hint = make("p", { class: "hint" });
     this.list = make("ul", { class: "atlas-legend-list" });
     this.more = make("button", {

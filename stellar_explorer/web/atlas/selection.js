@@ -29,7 +29,7 @@ export class Selection {
     this.order = new Uint32Array();
     /** @type {[number, HTMLCanvasElement][]} */
     this.waiting = [];
-    this.words = make("h3", { tabindex: "-1" });
+    this.words = make("h2", { tabindex: "-1" });
     this.grid = make("div", { class: "atlas-grid" });
     this.more = make("button", { type: "button", class: "button atlas-more", onclick: () => this.grow() });
     const act = (

@@ -30,10 +30,10 @@ export class Dots {
   use(kind) {
     this.kind = kind;
     this.element.setAttribute("data-renderer", kind.kind);
+    if (this.size.width) kind.resize(this.size.width, this.size.height);
     // The GPU is lost, as it is on a laptop that sleeps.
     kind.onlost = () => {
       this.use(new CanvasDots(this.canvas()));
-      this.kind?.resize(this.size.width, this.size.height);
       if (this.shown) this.kind?.show(this.shown);
       this.kind?.move(this.moved.camera, this.moved.size);
     };

@@ -51,7 +51,8 @@ export class Gestures {
     const under = place ? map.under(place.x, place.y, radius) : NOTHING;
     if (under.row === hovered.row && under.code === hovered.code) return;
     this.hovered = under;
-    map.element.toggleAttribute("data-over", under.row >= 0 || under.code >= 0);
+    if (under.row < 0 && under.code < 0) map.element.removeAttribute("data-over");
+    else map.element.dataset.over = under.row >= 0 ? "concept" : "label";
     map.on.hover(under, under.row >= 0 ? map.view.onScreen(under.row) : place);
     map.touch();
   }
