@@ -132,7 +132,7 @@ export class AtlasTab extends Tab {
     this.points = points;
     this.collection = chosen;
     this.crops.open(chosen.name);
-    for (const { crop } of points.manifest.clusters) if (crop) this.crops.give(crop);
+    for (const { crop } of points.manifest.clusters) if (crop) this.crops.give(crop.concept, crop);
     this.concepts.unpin();
     this.concepts.hoverCard.hide();
     this.lighting.open(points, this.session.view("atlas"));

@@ -72,7 +72,7 @@ export class Card {
   fill() {
     if (!this.shown) return;
     const { row, points, code, isPinned, title } = this.shown;
-    const typical = points.manifest.clusters[code].typical[0];
+    const typical = typicalOf(points, code);
     // What only passes under the pointer asks for nothing: until its own crop is there, its cluster's typical one
     // stands in.
     const own = row < 0
@@ -170,3 +170,9 @@ const line = (term, ...words) => make("div", {}, make("dt", {}, term), make("dd"
 /** @param {Category} category */
 export const swatch = ({ colour, colourName }) =>
   make("i", { class: "swatch", style: `--concept: ${colour}`, title: colourName });
+
+/** @param {Points} points @param {number} code @returns {number} the concept that stands for a cluster */
+function typicalOf(points, code) {
+  const { crop, typical } = points.manifest.clusters[code];
+  return crop?.concept ?? typical[0];
+}

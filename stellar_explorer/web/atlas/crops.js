@@ -13,6 +13,9 @@ const VEILS = {
 };
 
 /**
+ * Where a concept is: in which photo, and where on it.
+ * @typedef {{photo: number, thumbnail: string, box: number[], mask: number[], grid: [number, number]}} Shape
+ *
  * What is told of a concept.
  * @typedef {{id: number, photo: number, hash: string, box: number[], mask: number[], patch_grid: [number, number],
  *   name: string,
@@ -33,6 +36,8 @@ export class Crops {
     this.collection = collection;
     /** @type {Map<number, ConceptFacts>} */
     this.facts = new Map();
+    /** @type {Map<number, Shape>} */
+    this.shapes = new Map();
     /** @type {Map<number, HTMLImageElement>} */
     this.photos = new Map();
     /** @type {Map<string, HTMLCanvasElement>} */
@@ -50,9 +55,27 @@ export class Crops {
     this.pictures.clear();
   }
 
-  /** What came with the map already. @param {ConceptFacts} facts */
-  give(facts) {
-    this.facts.set(facts.id, facts);
+  /** What came with the map already. @param {number} id @param {Shape} shape */
+  give(id, shape) {
+    this.shapes.set(id, shape);
+  }
+
+  /** Null until it has arrived. @param {number} id @returns {Shape | null} */
+  shapeOf(id) {
+    const known = this.shapes.get(id);
+    if (known) return known;
+    const facts = this.factsOf(id);
+    if (!facts) return null;
+    const { photo, hash, box, mask, patch_grid: grid } = facts;
+    const shape = { photo, thumbnail: thumbnailAddress(this.collection, photo, hash), box, mask, grid };
+    this.shapes.set(id, shape);
+    return shape;
+  }
+
+  /** Its thumbnail is asked for, to be there when it is wanted; nothing else is. @param {number} id */
+  prepare(id) {
+    const shape = this.shapes.get(id);
+    if (shape) this.photoOf(shape);
   }
 
   /** What is told of a concept, or null until it has arrived. @param {number} id */
@@ -82,15 +105,15 @@ export class Crops {
     }
   }
 
-  /** A photo's thumbnail, or null until it has arrived. @param {number} photo @param {string} hash */
-  photoOf(photo, hash) {
+  /** A photo's thumbnail, or null until it has arrived. @param {Shape} shape */
+  photoOf({ photo, thumbnail }) {
     let image = this.photos.get(photo);
     if (image) {
       this.photos.delete(photo); // to the end: the oldest goes first
     } else {
       image = new Image();
       image.onload = () => this.onarrive();
-      image.src = resolveAddress(thumbnailAddress(this.collection, photo, hash));
+      image.src = resolveAddress(thumbnail);
     }
     this.photos.set(photo, image);
     dropOldest(this.photos, MOST_PHOTOS);
@@ -109,12 +132,12 @@ export class Crops {
       this.pictures.set(key, kept);
       return kept;
     }
-    const facts = this.factsOf(id);
-    const image = facts && this.photoOf(facts.photo, facts.hash);
+    const shape = this.shapeOf(id);
+    const image = shape && this.photoOf(shape);
     if (!image) return null;
     const canvas = document.createElement("canvas");
     canvas.width = canvas.height = side;
-    drawCrop(/** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")), image, facts, side);
+    drawCrop(/** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")), image, shape, side);
     this.pictures.set(key, canvas);
     dropOldest(this.pictures, MOST_CROPS);
     return canvas;
@@ -125,8 +148,8 @@ export class Crops {
    * @param {number} id @param {number} side
    */
   kept(id, side) {
-    const facts = this.facts.get(id);
-    const image = facts && this.photos.get(facts.photo);
+    const shape = this.facts.has(id) ? this.shapeOf(id) : this.shapes.get(id);
+    const image = shape && this.photos.get(shape.photo);
     return image && isThere(image) ? this.picture(id, side) : null;
   }
 }
@@ -156,10 +179,9 @@ export function cropOf(box, width, height) {
 }
 
 /**
- * @param {CanvasRenderingContext2D} context @param {HTMLImageElement} image @param {ConceptFacts} facts
- * @param {number} side
+ * @param {CanvasRenderingContext2D} context @param {HTMLImageElement} image @param {Shape} shape @param {number} side
  */
-function drawCrop(context, image, { box, mask, patch_grid: grid }, side) {
+function drawCrop(context, image, { box, mask, grid }, side) {
   const { naturalWidth: width, naturalHeight: height } = image;
   const crop = cropOf(box, width, height);
   context.imageSmoothingQuality = "high";

@@ -217,6 +217,8 @@ export class AtlasMap {
     labels.draw(context, {
       ...look, colourOf: (code) => colours?.[code] ?? null, isLit: (code) => first.includes(code),
     });
+    // A label that is pointed at shows a typical crop, and pointing costs no request.
+    for (const { code } of labels.placed) this.crops.prepare(this.points?.manifest.clusters[code].crop?.concept);
     this.element.dataset.labels = labels.placed.map(({ code }) => code).join(" ");
   }
 }
