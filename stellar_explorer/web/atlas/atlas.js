@@ -91,12 +91,12 @@ export class AtlasTab extends Tab {
   }
 
   /** What of the view this map can show. */
-  apply() {
+  async apply() {
     if (!this.points) return;
     this.lighting.take(this.session.view("atlas"));
     this.toolbar.colour(this.lighting.field);
     this.map.choose(this.lighting.cluster);
-    this.show();
+    await this.show();
   }
 
   // --- getting the map ---
@@ -142,7 +142,7 @@ export class AtlasTab extends Tab {
     this.content.hidden = false;
     await this.map.open(points, { keep: isKnown });
     this.clusters.open(points);
-    this.apply();
+    await this.apply();
     this.root.dataset.state = "ready";
     const titles = await fetchTitles(chosen.name).catch(() => new Map());
     if (this.points !== points) return;
@@ -189,17 +189,19 @@ export class AtlasTab extends Tab {
   }
 
   /** All parts, from what is lit now. */
-  show() {
+  async show() {
     const { points, lighting, isDark } = this;
     if (!points) return;
     const shown = categories(points, lighting.field, isDark);
     const rows = lighting.lit;
     const painted = `${lighting.field}/${rows ? rows.length : "all"}`;
-    this.map.paint(lighting.painting(shown, isDark)).then(() => this.root.setAttribute("data-painted", painted));
+    const painting = this.map.paint(lighting.painting(shown, isDark));
     this.toolbar.search.show(this.session.view("atlas").search ?? "", lighting.found, points);
     this.legend.show(shown, points, lighting);
     this.clusters.mark(lighting.cluster);
     this.selected.show(this.collection?.name ?? "", points, rows);
+    await painting;
+    this.root.setAttribute("data-painted", painted);
   }
 
   /**
