@@ -22,8 +22,8 @@ export class Dots {
   }
 
   async open() {
-    this.seen = "";
     if (!this.kind) this.use(await makeDots(() => this.canvas()));
+    this.seen = ""; // what moved meanwhile moved nothing
   }
 
   /** @param {WebGLDots | CanvasDots} kind */
