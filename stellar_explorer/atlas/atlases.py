@@ -20,7 +20,14 @@ import numpy as np
 from index.atlas.atlas import load
 from index.store.atlas_file import FILE
 from model.caches import can_write, private_folder
-from stellar_explorer.atlas.package import MOST_POINTS, AtlasPackage, atlas_package, concept_facts, concept_table
+from stellar_explorer.atlas.package import (
+    MOST_POINTS,
+    AtlasPackage,
+    atlas_package,
+    concept_facts,
+    concept_table,
+    photo_titles,
+)
 from stellar_explorer.kept.tokens import GoneError
 from stellar_explorer.retrieve.example_collection import cache_folder
 
@@ -106,6 +113,10 @@ class Atlases:
         index = self._index(name)
         there = index.columns("id")["id"]
         return concept_facts(index, [number for number in ids if holds(there, number)])
+
+    def titles(self, name: str) -> dict[str, list[Any]]:
+        """What photos are called, by which they are searched for: {"photos": numbers, "titles": of each}."""
+        return photo_titles(self._index(name))
 
     def export(self, name: str, ids: list[int], kind: str) -> bytes:
         """A table of concepts with their places on the map, as CSV or Parquet."""

@@ -26,6 +26,8 @@ MOST_POINTS = 200_000
 NONE = 65_535
 MOST_VALUES = 2_000
 LEAST_CHANGE = 6
+# Of the palette's colours: the first are far enough apart to be told apart, by every eye, and to be called by a name.
+NUM_COLOURS = 16
 # Bounds of the shares of the photo that mass is coloured by.
 MASSES = (0.01, 0.02, 0.05, 0.1, 0.2)
 # A cluster is called by a name that so large a share of its concepts have, and without a sign of doubt from MOSTLY on.
@@ -76,8 +78,8 @@ def atlas_package(index: ConceptIndex, atlas: Atlas, name: str) -> AtlasPackage:
     manifest = {
         "version": atlas.version, "model": index.model.name, "num_points": len(shown), "num_concepts": len(atlas.ids),
         "num_photos": index.num_photos, "num_mapped": int(atlas.mapped.sum()), "arrays": layout, "bytes": len(data),
-        "palette": list(COLOURS), "masses": list(MASSES), "labels": labels, "sources": sources, "names": names,
-        "clusters": _clusters(index, atlas.clusters, name),
+        "palette": list(COLOURS[:NUM_COLOURS]), "masses": list(MASSES), "labels": labels, "sources": sources,
+        "names": names, "clusters": _clusters(index, atlas.clusters, name),
     }
     return AtlasPackage(key, manifest, data, atlas)
 
@@ -106,15 +108,23 @@ def cluster_colours(clusters: Sequence[Cluster]) -> list[int]:
     """A place in the palette for each, so that those near each other on the map differ."""
     positions = np.array([cluster.position for cluster in clusters]).reshape(-1, 2)
     chosen: list[int] = []
-    used = np.zeros(len(COLOURS), int)
+    used = np.zeros(NUM_COLOURS, int)
     for number in range(len(clusters)):
         apart = np.linalg.norm(positions[:number] - positions[number], axis=1)
         near = {chosen[other] for other in np.argsort(apart, kind="stable")[: 2 * LEAST_CHANGE]}
-        free = [colour for colour in range(len(COLOURS)) if colour not in near]
+        free = [colour for colour in range(NUM_COLOURS) if colour not in near]
         colour = min(free, key=lambda colour: (used[colour], colour))
         used[colour] += 1
         chosen.append(colour)
     return chosen
+
+
+def photo_titles(index: ConceptIndex) -> dict[str, list[Any]]:
+    """{"photos": numbers, "titles": their sources}, of the photos that have concepts."""
+    columns = index.columns("photo", "source")
+    photos, first = np.unique(columns["photo"], return_index=True)
+    sources, codes = index.sources, columns["source"][first]
+    return {"photos": photos.tolist(), "titles": [sources[code] if code >= 0 else "" for code in codes]}
 
 
 def concept_facts(index: ConceptIndex, ids: Sequence[int]) -> list[dict[str, Any]]:

@@ -36,6 +36,9 @@ def atlas_routes(atlases: Atlases) -> list[Route]:
         ids = ids_of(request.query_params.get("ids", "").split(","))
         return atlases.concepts(request.path_params["name"], ids)
 
+    def titles(request: Request, body: bytes) -> Any:
+        return atlases.titles(request.path_params["name"])
+
     def export(request: Request, body: bytes) -> Response:
         kind = request.path_params["kind"]
         if kind not in KINDS:
@@ -52,6 +55,7 @@ def atlas_routes(atlases: Atlases) -> list[Route]:
         Route("/stellar/collections/{name}/atlas.json", answered(manifest)),
         Route("/stellar/collections/{name}/atlas.bin", answered(binary)),
         Route("/stellar/collections/{name}/atlas/concepts.json", answered(concepts)),
+        Route("/stellar/collections/{name}/atlas/titles.json", answered(titles)),
         Route("/stellar/collections/{name}/atlas/export.{kind}",
               answered(export, limit=MOST_BYTES, kind=Kind.WORK), methods=["POST"]),
     ]

@@ -23,7 +23,14 @@ from index.records import EncodedPhoto
 from index.store.atlas_file import FILE
 from stellar_explorer.atlas import atlases as atlases_module
 from stellar_explorer.atlas.atlases import MOST_ASKED, Atlases, make_apart
-from stellar_explorer.atlas.package import NONE, atlas_package, cluster_colours, cluster_label, source_groups
+from stellar_explorer.atlas.package import (
+    NONE,
+    NUM_COLOURS,
+    atlas_package,
+    cluster_colours,
+    cluster_label,
+    source_groups,
+)
 from stellar_explorer.atlas.routes import MOST_BYTES, atlas_routes, ids_of
 from tests.fakes.atlas import FakeCollections, FakeIndex, atlas_photo
 from tests.fakes.index import FAKE_MODEL
@@ -242,6 +249,8 @@ def test_neighbours_on_the_map_differ_in_colour(index):
     clusters = atlas_of(index).clusters
     colours = cluster_colours(clusters)
     assert len(set(colours)) == len(clusters)
+    many = cluster_colours([clusters[0]] * 3 * NUM_COLOURS)
+    assert max(many) < NUM_COLOURS and set(many) == set(range(NUM_COLOURS))
 
 
 # --- concepts of it ---
@@ -256,6 +265,13 @@ def test_what_is_told_of_concepts_is_what_is_stored(index):
     assert facts[0]["mask"] == list(concept.mask) and facts[0]["names"] == [
         [word, score, is_certain(score)] for word, score in concept.names]
     assert facts[1]["names"] == [[HOSTILE, 0.9, True]] and facts[1]["label"] == HOSTILE
+
+
+def test_photos_are_told_by_their_titles(index):
+    index.remove([1])
+    told = served(index).get("/stellar/collections/fake/atlas/titles.json").json()
+    assert told["photos"] == [0, *range(2, 20)]
+    assert told["titles"] == [index.photo(photo).source for photo in told["photos"]]
 
 
 @pytest.mark.parametrize("ids", ["", "x", "1,,2", "-1", "1.5", "1e3", "0x1", "%00", "9" * 17, "1 2", "٣"])
@@ -323,7 +339,7 @@ def test_a_selection_of_what_is_not_there_is_refused(index):
 
 
 @pytest.mark.parametrize("name", ["other", "..", "%2e%2e", "fake%00", "%2Fetc", HOSTILE.replace("/", "")])
-@pytest.mark.parametrize("address", ["atlas.json", "atlas.bin?map=0", "atlas/concepts.json?ids=1"])
+@pytest.mark.parametrize("address", ["atlas.json", "atlas.bin?map=0", "atlas/concepts.json?ids=1", "atlas/titles.json"])
 def test_no_other_collection_answers(index, name, address):
     answer = served(index).get(f"/stellar/collections/{name}/{address}")
     assert answer.status_code in (400, 404) and name not in answer.text

@@ -17,6 +17,7 @@ from index.concept_index import ConceptIndex
 from stellar_explorer.atlas import atlases as atlases_module
 from stellar_explorer.page.demo import build, launch
 from stellar_explorer.retrieve.collections import Collections
+from tests.axe import violations
 from tests.fakes.atlas import atlas_photo
 from tests.fakes.index import FAKE_MODEL
 
@@ -92,10 +93,10 @@ class Visitor:
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("dialog", lambda dialog: (self.problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.goto(f"{url}?tab=atlas&{query}")
-        self.atlas, self.map = page.locator("[data-atlas]"), page.locator(".atlas-map")
+        self.atlas, self.map = page.locator('[data-panel="atlas"]'), page.locator(".atlas-map")
 
     def ready(self):
-        self.page.wait_for_selector('[data-atlas][data-state="ready"]')
+        self.page.wait_for_selector('[data-panel="atlas"][data-state="ready"]')
         self.map.scroll_into_view_if_needed()
         return self
 
@@ -104,8 +105,19 @@ class Visitor:
         box = self.map.bounding_box()
         width, height = box["width"] - 2, box["height"] - 2
         x, y = in_a_grid(np.arange(COUNT), progress=None)[row].tolist()
-        scale = (min(width, height) - 2 * MARGIN) / 2
+        scale = min((width - 2 * MARGIN) / 2, (height - 2 * MARGIN) / 2 * (COLUMNS - 1) / (ROWS - 1))
         return box["x"] + 1 + width / 2 + x * scale, box["y"] + 1 + height / 2 - y * scale
+
+    def bare(self, count: int) -> list[int]:
+        """Concepts of `in_a_grid` whose dots no label covers."""
+        found: list[int] = []
+        for row in range(COUNT):
+            self.page.mouse.move(*self.place(row))
+            if self.map.get_attribute("data-over") == "concept":
+                found.append(row)
+            if len(found) == count:
+                return found
+        raise AssertionError("labels cover nearly everything")
 
     def lasso(self, first: int, last: int) -> None:
         """Round the rectangle of the grid between two of its concepts."""
@@ -124,11 +136,11 @@ class Visitor:
         self.page.keyboard.up("Shift")
 
     def painted(self, words: str) -> None:
-        self.page.wait_for_selector(f'[data-atlas][data-painted="{words}"]')
+        self.page.wait_for_selector(f'[data-panel="atlas"][data-painted="{words}"]')
 
     def colour(self, field: str) -> None:
         self.page.locator(f'[data-control="colour"] [data-option="{field}"]').click()
-        self.page.wait_for_selector(f'[data-atlas][data-painted^="{field}/"]')
+        self.page.wait_for_selector(f'[data-panel="atlas"][data-painted^="{field}/"]')
 
     def legend(self) -> dict[str, int]:
         lines = self.page.locator(".atlas-legend-item").evaluate_all(
@@ -173,7 +185,7 @@ def test_a_lasso_selects_counts_and_exports(visit):
     assert sum(visitor.legend().values()) == COUNT
     visitor.lasso_with_shift(0, 2 * COLUMNS + 3)  # three rows of four
     visitor.painted("cluster/12")
-    assert page.locator("[data-selection] h3").inner_text().startswith("12 concepts from ")
+    assert page.locator("[data-selection] h2").inner_text().startswith("12 concepts from ")
     assert sum(visitor.legend().values()) == 12
     page.wait_for_function("document.querySelectorAll('[data-selection] .atlas-crop').length === 12")
     expected = [down * COLUMNS + across for down in range(3) for across in range(4)]
@@ -192,14 +204,15 @@ def test_a_lasso_selects_counts_and_exports(visit):
 def test_a_concept_is_marked_for_the_word_that_retrieve_teaches(visit):
     visitor = visit().ready()
     page = visitor.page
+    first, other = visitor.bare(2)
     marked = "JSON.parse(sessionStorage.getItem('stellar-teach-examples')).{}.map((one) => one.concept)"
-    page.mouse.click(*visitor.place(5))
+    page.mouse.click(*visitor.place(first))
     buttons = [page.locator(f'.atlas-card[data-pinned] [data-teach="{side}"]') for side in ("yes", "no")]
     buttons[0].click()
-    assert page.evaluate(marked.format("yes")) == [5] and buttons[0].get_attribute("aria-pressed") == "true"
+    assert page.evaluate(marked.format("yes")) == [first] and buttons[0].get_attribute("aria-pressed") == "true"
     buttons[1].click()
-    assert page.evaluate(marked.format("yes")) == [] and page.evaluate(marked.format("no")) == [5]
-    for row, pressed in ((9, ["false", "false"]), (5, ["false", "true"])):
+    assert page.evaluate(marked.format("yes")) == [] and page.evaluate(marked.format("no")) == [first]
+    for row, pressed in ((other, ["false", "false"]), (first, ["false", "true"])):
         page.locator(".atlas-card-close").click()  # the card may lie over the next one's place
         page.mouse.click(*visitor.place(row))
         buttons[0].wait_for(state="visible")
@@ -250,22 +263,24 @@ def test_dots_are_drawn_hovered_and_become_crops_when_near(visit, kind):
     renderer = visitor.map.get_attribute("data-renderer")
     assert renderer in ("canvas", kind)  # a browser without WebGL has the same map
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    for row in (0, 37, COUNT - 1):
+    first, other = visitor.bare(2)
+    page.mouse.move(0, 0)
+    for row in (first, other, COUNT - 1):
         assert len(visitor.colours_round(row)) > 1  # more than the paper
-    page.mouse.move(*visitor.place(37))
+    page.mouse.move(*visitor.place(first))
     card = page.locator(".atlas-card").first
     card.wait_for(state="visible")
     page.wait_for_function("document.querySelector('.atlas-card dl').textContent.includes('.jpg')")
-    page.mouse.move(*(np.add(visitor.place(37), visitor.place(37 + COLUMNS + 1)) / 2).tolist())
+    page.mouse.move(visitor.map.bounding_box()["x"] + 8, visitor.place(first)[1])  # beside all dots
     card.wait_for(state="hidden")
     assert visitor.map.get_attribute("data-crops") == "0"
-    page.mouse.move(*visitor.place(37))
+    page.mouse.move(*visitor.place(first))
     for _ in range(8):
         page.mouse.wheel(0, -200)
     page.wait_for_function("Number(document.querySelector('.atlas-map').dataset.crops) > 0")
-    page.get_by_role("button", name="Crops when near").click()
+    page.get_by_role("button", name="Show thumbnails when zoomed in").click()
     page.wait_for_function("document.querySelector('.atlas-map').dataset.crops === '0'")
-    page.get_by_role("button", name="Show all of it").click()
+    page.get_by_role("button", name="Fit").click()
     page.wait_for_timeout(500)
     assert len(visitor.colours_round(0)) > 1
 
@@ -273,14 +288,16 @@ def test_dots_are_drawn_hovered_and_become_crops_when_near(visit, kind):
 def test_a_click_leads_to_the_same_concept_in_retrieve(visit):
     visitor = visit().ready()
     page = visitor.page
-    page.mouse.click(*visitor.place(6))
+    [row] = visitor.bare(1)
+    page.mouse.click(*visitor.place(row))
     card = page.locator(".atlas-card[data-pinned]")
     card.wait_for(state="visible")
-    card.get_by_role("button", name="Find this in other photos").click()
+    card.get_by_role("button", name="Find in other photos").click()
     page.wait_for_selector('[role="tab"][aria-selected="true"]:has-text("Retrieve")')
-    page.wait_for_function("new URLSearchParams(location.search).get('find') !== null")
     query = visitor.query()
     assert query["tab"] == "retrieve" and query["collection"] == "known"
+    asked = page.evaluate("Object.values(history.state).find((one) => one?.views).views.retrieve")
+    assert asked["find"] == f"{row // 4}.{row % 4}"  # each photo has four
     page.get_by_role("tab", name="Atlas").click()
     page.wait_for_function("new URLSearchParams(location.search).get('tab') === 'atlas'")
     assert card.is_visible()  # as it was left
@@ -336,8 +353,8 @@ def test_a_map_is_waited_for_and_markup_stays_text(visit, late):
     visitor.ready()
     visitor.colour("name")
     assert HOSTILE in visitor.legend()
-    page.locator("[data-atlas] [data-collection]").select_option("known")
-    page.wait_for_function("document.querySelector('.atlas-toolbar .hint').textContent.startsWith('384 ')")
+    page.locator('[data-panel="atlas"] [data-collection]').select_option("known")
+    page.wait_for_function("document.querySelector('[data-facts]').textContent.startsWith('384 ')")
     assert visitor.query()["collection"] == "known"
 
 
@@ -348,13 +365,161 @@ def test_a_server_that_fails_is_told_and_asked_again(visit):
     visitor.lasso_with_shift(0, 1)
     visitor.painted("cluster/2")
     page.get_by_role("button", name="CSV").click()
-    page.wait_for_selector('[data-atlas] [role="alert"]:has-text("There is no room.")')
+    page.wait_for_selector('[data-panel="atlas"] [role="alert"]:has-text("There is no room.")')
     visitor.problems.clear()  # Chromium's own line about the status
     page.unroute("**/atlas/export.csv")
     body = json.dumps({"state": "failed", "message": "The disk is full."})
     page.route("**/atlas.json", lambda route: route.fulfill(status=200, body=body, content_type="application/json"))
-    page.locator("[data-atlas] [data-collection]").select_option("late")
-    page.wait_for_selector('[data-atlas] [role="alert"]:has-text("The disk is full.")')
+    page.locator('[data-panel="atlas"] [data-collection]').select_option("late")
+    page.wait_for_selector('[data-panel="atlas"] [role="alert"]:has-text("The disk is full.")')
     page.unroute("**/atlas.json")
-    page.wait_for_selector('[data-atlas][data-state="ready"]')
-    assert page.locator('[data-atlas] [role="alert"]').is_hidden()
+    page.wait_for_selector('[data-panel="atlas"][data-state="ready"]')
+    assert page.locator('[data-panel="atlas"] [role="alert"]').is_hidden()
+
+def requests_of(visitor) -> list[str]:
+    """What the page asks for from now on."""
+    asked: list[str] = []
+    visitor.page.on("request", lambda request: asked.append(request.url))
+    return asked
+
+
+def quiet(page) -> None:
+    """Until two frames have been drawn and nothing has been asked for in a while."""
+    page.wait_for_load_state("networkidle")
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def labels_of(visitor) -> list[int]:
+    return [int(code) for code in visitor.map.get_attribute("data-labels").split()]
+
+
+def test_labels_lie_on_the_map_and_more_come_with_nearness(visit):
+    visitor = visit().ready()
+    page = visitor.page
+    quiet(page)
+    shown = labels_of(visitor)
+    assert shown and len(shown) == len(set(shown))
+    # A label is pointed at: its cluster stands out, in the table too, and a press on it lights it alone.
+    place = page.evaluate("""() => {
+      const box = document.querySelector(".atlas-map").getBoundingClientRect();
+      return [box.left, box.top, box.width, box.height];
+    }""")
+    found = None
+    for y in range(10, int(place[3]), 12):
+        for x in range(10, int(place[2]), 40):
+            page.mouse.move(place[0] + x, place[1] + y)
+            if page.locator('.atlas-card:visible .hint:text-is("A cluster")').count():
+                found = place[0] + x, place[1] + y
+                break
+        if found:
+            break
+    assert found, "no label is under the pointer anywhere"
+    row = page.locator("[data-clusters] tr[data-over]")
+    code = int(row.get_attribute("data-row"))
+    page.mouse.click(*found)
+    visitor.painted(f"cluster/{row.locator('.atlas-often-count').inner_text()}")
+    assert visitor.query()["cluster"] == str(code + 1)
+    page.go_back()
+    visitor.painted("cluster/all")
+
+
+def test_the_table_and_the_legend_light_the_map_without_a_request(visit):
+    visitor = visit().ready()
+    page = visitor.page
+    quiet(page)
+    asked = requests_of(visitor)
+    hidden = [code for code in range(10) if code not in labels_of(visitor)]
+    code = hidden[0] if hidden else 3
+    page.locator(f'[data-clusters] tr[data-row="{code}"]').hover()
+    page.wait_for_function(f"document.querySelector('.atlas-map').dataset.labels.split(' ').includes('{code}')")
+    item = page.locator(f'.atlas-legend-item[data-code="{code}"]')
+    assert item.get_attribute("data-over") is not None
+    page.mouse.move(0, 0)
+    item.focus()
+    assert page.locator(f'[data-clusters] tr[data-row="{code}"]').get_attribute("data-over") is not None
+    visitor.map.scroll_into_view_if_needed()
+    for row in (0, 37, COUNT - 1):
+        page.mouse.move(*visitor.place(row))
+        page.locator(".atlas-card").first.wait_for(state="visible")
+    assert not [url for url in asked if "/stellar/" in url and "shown" not in url and "line.json" not in url]
+
+
+def test_a_search_dims_the_rest_and_counts(visit):
+    visitor = visit().ready()
+    page = visitor.page
+    quiet(page)  # photos' titles come after the map
+    page.locator("[data-search]").fill("/7.JPG")
+    visitor.painted("cluster/4")
+    assert page.locator("[data-found]").inner_text() == "4 concepts from 1 photo"
+    assert page.locator("[data-selection] h2").inner_text() == "4 concepts from 1 photo"
+    page.wait_for_function("new URLSearchParams(location.search).get('search') === '/7.JPG'")
+    page.locator("[data-search]").fill("no such thing")
+    visitor.painted("cluster/0")
+    assert "Nothing matches" in page.locator("[data-found]").inner_text()
+    page.locator("[data-search]").fill("")
+    visitor.painted("cluster/all")
+    again = visit("collection=known&search=%2F7.jpg&map=canvas").ready()
+    again.painted("cluster/4")
+    assert again.page.locator("[data-search]").input_value() == "/7.jpg"
+
+
+def test_the_data_cannot_be_lost(visit):
+    visitor = visit().ready()
+    page = visitor.page
+    box = visitor.map.bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    for _ in range(30):
+        page.mouse.move(*middle)
+        page.mouse.down()
+        page.mouse.move(middle[0] + 400, middle[1] + 250)
+        page.mouse.up()
+    visitor.map.focus()
+    for key in ["-"] * 5 + ["+"] * 6 + ["ArrowLeft"] * 60 + ["ArrowUp"] * 60:
+        page.keyboard.press(key)
+    quiet(page)
+    clip = {**box, "x": box["x"] + 2, "y": box["y"] + 60, "width": box["width"] - 60, "height": box["height"] - 62}
+    picture = np.asarray(Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("RGB")).reshape(-1, 3)
+    assert len(np.unique(picture, axis=0)) > 1  # more than the paper
+    page.keyboard.press("0")
+    page.wait_for_timeout(500)
+    for row in (0, COUNT - 1):
+        assert len(visitor.colours_round(row)) > 1
+
+
+def test_a_concepts_photo_becomes_that_of_all_tabs(visit):
+    visitor = visit().ready()
+    page = visitor.page
+    [row] = visitor.bare(1)
+    page.mouse.click(*visitor.place(row))
+    card = page.locator(".atlas-card[data-pinned]")
+    card.get_by_role("button", name="Explore this photo").last.click()
+    page.wait_for_selector('[role="tab"][aria-selected="true"]:has-text("Explore")')
+    state = page.evaluate("Object.values(history.state).find((one) => one?.photo)")
+    assert state["photo"]["from"] == {"collection": "known", "id": row // 4} and state["concept"] == row % 4
+    page.go_back()
+    page.wait_for_selector('[role="tab"][aria-selected="true"]:has-text("Atlas")')
+    assert card.is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing(visit, width, scheme):
+    visitor = visit(viewport={"width": width, "height": 844}, color_scheme=scheme).ready()
+    quiet(visitor.page)
+    assert violations(visitor.page, '[data-panel="atlas"]') == []
+
+
+def test_on_a_phone_the_map_comes_first_and_is_active_after_a_tap(visit):
+    visitor = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True).ready()
+    page = visitor.page
+    box = visitor.map.bounding_box()
+    assert abs(box["width"] - box["height"]) <= 2 and box["y"] < 200
+    assert not page.locator("[data-legend]").evaluate("one => one.open")
+    assert visitor.map.get_attribute("data-active") is None
+    page.touchscreen.tap(*visitor.place(visitor.bare(1)[0]))
+    page.locator(".atlas-card[data-pinned]").wait_for(state="visible")
+    done = page.get_by_role("button", name="Done: scroll the page again")
+    done.click()
+    assert visitor.map.get_attribute("data-active") is None and done.is_hidden()
+    page.locator("[data-legend] summary").click()
+    page.locator(".atlas-legend-item").first.wait_for(state="visible")
