@@ -80,10 +80,9 @@ class Reconstruct extends Tab {
       make("dd", { class: "hint" }, words)));
     this.root.setAttribute("data-reconstruct", "");
     this.root.replaceChildren(
-      make("p", { class: "tab-introduction" }, INTRODUCTION), this.alertBar,
-      make("div", { class: "status-row" }, this.status, this.saving.element), this.comparing.element, this.progress,
-        this.main,
-      this.concepts.element,
+      this.alertBar, make("div", { class: "status-row" }, this.comparing.element, this.status, this.saving.element),
+      this.progress, this.main, this.concepts.element,
+      make("p", { class: "tab-introduction" }, INTRODUCTION),
       make("section", { class: "rebuilt-scale", "aria-label": "For scale" },
         make("div", { class: "section-head" }, make("h3", {}, "For scale"),
           make("span", { class: "hint" }, "a ceiling, floors, and ordinary files of as many bytes")), this.others),
