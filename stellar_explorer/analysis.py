@@ -21,7 +21,7 @@ from PIL import Image
 
 from photos.decoding import photo_size
 from stellar_explorer.examples import Example, examples
-from stellar_explorer.photo import MIN_RESOLUTION, fit, open_photo, printable
+from stellar_explorer.photo import MAX_RESOLUTION, MIN_RESOLUTION, fit, open_photo, printable
 from stellar_explorer.server.cache import ByteBoundedCache, FullError
 from stellar_explorer.server.flights import Flights
 from stellar_explorer.server.line import BusyError, check_wanted
@@ -140,6 +140,27 @@ def display_picture(photo: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """Whether a model draws pictures of concepts. resolution: on the long side, at which it draws best; or missing: a
+    sentence, why it cannot."""
+
+    resolution: int | None = None
+    missing: str | None = None
+
+    @classmethod
+    def of(cls, model: str, stellar: Stellar) -> Drawing:
+        lacks = "decoder" if stellar.decoder is None else \
+            "tokenizer" if stellar.decoder.predicts_codes and stellar.tokenizer is None else None
+        if lacks:
+            return cls(missing=f"{display_name(model)} came without a {lacks}, so it cannot draw pictures; choose a "
+                               "model that has one, as nano has.")
+        return cls(min(max(stellar.config.picture_size, MIN_RESOLUTION), MAX_RESOLUTION))
+
+    def facts(self) -> dict[str, Any]:
+        return {"resolution": self.resolution} if self.missing is None else {"missing": self.missing}
+
+
 @dataclass(frozen=True, eq=False)
 class Study:
     """An analysis with all that drawing it needs. `coarse` is the same photo at 224, None if that is this one."""
@@ -150,6 +171,7 @@ class Study:
     analysis: Analysis
     bases: dict[str, ColourBasis]
     coarse: Analysis | None
+    drawing: Drawing
 
     @property
     def nbytes(self) -> int:
@@ -367,7 +389,8 @@ class Explorer:
                     coarse = self.study(photo, model=model, resolution=COARSE_RESOLUTION, later=resolution).analysis
                 analysis = self._analysed(self._fitted(photo, model, resolution, later), model, resolution)
                 bases = {"photo": fit_basis([analysis.patch_features]), "examples": self.examples_basis(model)}
-                study = Study(token, model, photo, analysis, bases, coarse)
+                drawing = Drawing.of(model, self.stellar(model))
+                study = Study(token, model, photo, analysis, bases, coarse, drawing)
                 self._studies.put(token, study, study.nbytes)
                 self._remember(token, photo, model, resolution)
         return study

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from stellar_explorer.analysis import COARSE_RESOLUTION, Explorer, KeptPhoto, display_name
+from stellar_explorer.analysis import COARSE_RESOLUTION, Drawing, Explorer, display_name
 from stellar_explorer.edit.edits import Edited, Editor
 from stellar_explorer.edit.recipe import read_edits, read_recipe, write_recipe
 from stellar_explorer.explore.package import ALIGNMENT, concepts, localization_codes, pack, package
@@ -19,7 +19,8 @@ from stellar_explorer.retrieve.collections import Collections
 from stellar_explorer.server import answers
 from stellar_explorer.server.admission import Kind
 from stellar_explorer.server.answers import FRESH, is_json
-from stellar_explorer.server.request import check_fields, json_object, text, whole
+from stellar_explorer.server.photo_routes import photo_and_name
+from stellar_explorer.server.request import check_fields, json_object, text
 
 EDIT_RESOLUTIONS = (COARSE_RESOLUTION, 448)
 BEST = "best"  # asks for that of the resolutions at which the model draws best
@@ -31,26 +32,20 @@ def edit_routes(explorer: Explorer, collections: Collections) -> list[Route]:
     editor = Editor(explorer)
     answered = partial(answers.answered, told=collections.without_folders)
 
-    def study(request: Request, body: bytes) -> Any:
+    def study(request: Request, body: bytes) -> Any:  # TODO remove when the page no longer asks
         model, resolution = (request.query_params.get(name, "") for name in ("model", "resolution"))
         if resolution not in (BEST, *map(str, EDIT_RESOLUTIONS)):
             raise ValueError(f"The resolution must be one of {', '.join(map(str, EDIT_RESOLUTIONS))}, or {BEST}.")
-        photo = named_photo(json_object(body)) if is_json(request) else explorer.keep(body)
+        if is_json(request):
+            asked = json_object(body)
+            check_fields(asked, (), ("example", "photo", "collection", "id"), "What is asked for")
+            photo, _ = photo_and_name(explorer, collections, asked)
+        else:
+            photo = explorer.keep(body)
         best = best_resolution(explorer, model)
         found = explorer.study(photo, model=model, resolution=best if resolution == BEST else int(resolution))
         check_decodes(explorer, model)
         return {**package(found).manifest, "edit": {"best": best}}
-
-    def named_photo(asked: dict[str, Any]) -> KeptPhoto:
-        check_fields(asked, (), ("example", "photo", "collection", "id"), "What is asked for")
-        if not {"collection", "id"} & set(asked):
-            return explorer.named(asked)
-        name, photo_id = asked.get("collection"), whole(asked.get("id"), "The number of a photo")
-        if not isinstance(name, str) or len(asked) > 2:
-            raise ValueError("No photo was named; choose one.")
-        if example := collections.example_of(name, collections.get(name).photo(photo_id).source):
-            return explorer.example(example)
-        return explorer.keep(collections.picture(name, photo_id))
 
     def made(request: Request, body: bytes) -> Edited:
         asked = json_object(body)
@@ -91,12 +86,8 @@ def best_resolution(explorer: Explorer, model: str) -> int:
 
 def check_decodes(explorer: Explorer, model: str) -> None:
     """ValueError, before anybody has edited, for a model that cannot draw a picture."""
-    stellar = explorer.stellar(model)
-    lacks = "decoder" if stellar.decoder is None else \
-        "tokenizer" if stellar.decoder.predicts_codes and stellar.tokenizer is None else None
-    if lacks:
-        raise ValueError(f"{display_name(model)} came without a {lacks}, so it cannot draw what is edited; "
-                         "choose a model that has one, as nano has.")
+    if (missing := Drawing.of(model, explorer.stellar(model)).missing) is not None:
+        raise ValueError(missing)
 
 
 def edited_package(made: Edited) -> bytes:

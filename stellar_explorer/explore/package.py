@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from stellar_explorer.explore.snippets import code, recipes
+from stellar_explorer.photo import printable
 from stellar_explorer.views.diagnostics import explained_variance, residual, row_entropy
 from stellar_explorer.views.palette import palette
 from stellar_explorer.views.similarity import compress
@@ -71,7 +72,8 @@ def _package(study: Study) -> Package:
         "entropy": round(float(entropies.mean()), 4), "entropy_max": entropy_max,
         "residual_scale": residual_scale, "similarity_kept": round(similarity_kept, 4),
     }
-    return Package({"photo": _photo(study.photo), "analysis": _analysis(study, layout, len(data)) | measures}, data)
+    return Package({"photo": photo_facts(study.photo), "analysis": _analysis(study, layout, len(data)) | measures},
+                   data)
 
 
 def localization_codes(analysis: Analysis, suffix: str = "") -> dict[str, np.ndarray]:
@@ -103,10 +105,13 @@ def pack(arrays: dict[str, np.ndarray]) -> tuple[dict[str, dict[str, Any]], byte
     return layout, b"".join(pieces)
 
 
-def _photo(photo: KeptPhoto) -> dict[str, Any]:
-    return {"token": photo.token, "address": f"stellar/photos/{photo.token}.jpg", "width": photo.size[0],
-            "height": photo.size[1], "name": photo.name, "alt": photo.alt, "notes": list(photo.notes),
-            "example": photo.example}
+def photo_facts(photo: KeptPhoto, name: str | None = None) -> dict[str, Any]:
+    """name: an upload's, as its own visitor called it; nobody else is told it."""
+    is_named = photo.example is None and name is not None and name.strip()
+    return {"token": photo.token, "address": f"stellar/photos/{photo.token}.jpg",
+            "thumbnail": f"stellar/photos/{photo.token}/thumbnail.jpg", "width": photo.size[0],
+            "height": photo.size[1], "name": printable(name) if is_named else photo.name, "alt": photo.alt,
+            "notes": list(photo.notes), "example": photo.example}
 
 
 def _analysis(study: Study, layout: dict[str, dict[str, Any]], nbytes: int) -> dict[str, Any]:
@@ -127,15 +132,18 @@ def _analysis(study: Study, layout: dict[str, dict[str, Any]], nbytes: int) -> d
         "downloads": {"figure": f"{address}/figure.png", "masks": f"{address}/masks.zip",
                       "rle": f"{address}/masks.json", "arrays": f"{address}/factorization.npz"},
         "coarse": coarse and {"resolution": coarse.resolution, "patch_grid": list(coarse.patch_grid)},
+        "picture": study.drawing.facts(),
     }
 
 
 def concepts(analysis: Analysis) -> list[dict[str, Any]]:
-    """Each token's mass, peak and centroid, (x, y) as shares of the photo's sides; in token order."""
+    """Each token's mass, peak, share (of the photo's patches, what its mask at 1 / K lights) and centroid, (x, y) as
+    shares of the photo's sides; in token order."""
     rows, cols = analysis.patch_grid
     y, x = np.divmod(np.arange(rows * cols), cols)
     weights = analysis.localization / np.maximum(analysis.localization.sum(axis=0), 1e-12)
     centres = np.stack([(x + 0.5) / cols, (y + 0.5) / rows], axis=1).T @ weights
-    rows = zip(analysis.mass.tolist(), analysis.peak.tolist(), centres.T.tolist(), strict=True)
-    return [{"token": token, "mass": round(mass, 6), "peak": round(peak, 6), "centroid": [round(x, 4), round(y, 4)]}
-            for token, (mass, peak, (x, y)) in enumerate(rows)]
+    shares = (analysis.localization > 1 / analysis.num_tokens).mean(axis=0)
+    rows = zip(analysis.mass.tolist(), analysis.peak.tolist(), shares.tolist(), centres.T.tolist(), strict=True)
+    return [{"token": token, "mass": round(mass, 6), "peak": round(peak, 6), "share": round(share, 6),
+             "centroid": [round(x, 4), round(y, 4)]} for token, (mass, peak, share, (x, y)) in enumerate(rows)]

@@ -39,6 +39,7 @@ from stellar_explorer.server.doors import Doors
 from stellar_explorer.server.guard import Names
 from stellar_explorer.server.lifespan import lifespan
 from stellar_explorer.server.line_routes import line_routes
+from stellar_explorer.server.photo_routes import photo_routes
 from stellar_explorer.server.proxy import VARIABLE, SubPath
 from stellar_explorer.server.uploads import upload_routes
 
@@ -99,7 +100,8 @@ def launch(
     Not a mounted app: Spaces' ZeroGPU hooks launch().
     """
     collections = collections or Collections(explorer)
-    addresses = [*upload_routes(demo.uploads), *routes(explorer), *line_routes(explorer),
+    addresses = [*upload_routes(demo.uploads), *photo_routes(explorer, collections), *routes(explorer),
+                 *line_routes(explorer),
                  *library_routes(library or Library(explorer.models)),
                  *collections_routes(explorer, collections), *atlas_routes(Atlases(collections)),
                  *reconstruct_routes(explorer, reconstructions),

@@ -17,10 +17,11 @@ from stellar_explorer.explore.package import package
 from stellar_explorer.photo import MAX_BYTES
 from stellar_explorer.reconstruct.baselines import MAE, TITOK
 from stellar_explorer.reconstruct.reconstructions import PHOTO, Budget, Rebuilt, Reconstructions
-from stellar_explorer.reconstruct.settings import settings_of
+from stellar_explorer.reconstruct.settings import Settings, settings_of
 from stellar_explorer.server import answers
 from stellar_explorer.server.admission import Kind
-from stellar_explorer.server.answers import FOREVER, FRESH, is_json
+from stellar_explorer.server.answers import FOREVER, is_json
+from stellar_explorer.server.attachment import attachment, slug
 from stellar_explorer.server.request import json_object
 from stellar_explorer.views.difference import difference_map
 from stellar_explorer.views.reconstruction_table import as_csv, rounded, row
@@ -45,10 +46,13 @@ def reconstruct_routes(explorer: Explorer, reconstructions: Reconstructions | No
     reconstructions = reconstructions or Reconstructions(explorer)
     answered = partial(answers.answered, kind=Kind.WORK)
 
-    def make_study(request: Request, body: bytes) -> Any:
+    def make_study(request: Request, body: bytes) -> Any:  # TODO remove when the page no longer asks
         photo = explorer.named(json_object(body)) if is_json(request) else explorer.keep(body)
         study = reconstructions.study(photo, request.query_params.get("model", explorer.models[0]))
         return {**package(study).manifest, "reconstruct": study_facts(reconstructions, study)}
+
+    def study(request: Request, body: bytes) -> Any:
+        return study_facts(reconstructions, kept(request))
 
     def kept(request: Request) -> Study:
         return explorer.kept_study(request.path_params["study"])
@@ -74,20 +78,21 @@ def reconstruct_routes(explorer: Explorer, reconstructions: Reconstructions | No
 
     def table(request: Request, body: bytes) -> Any:
         study = kept(request)
-        text = as_csv(reconstructions.all(study, settings_of(request.query_params)))
-        return saved(study, "numbers.csv", text.encode(), "text/csv; charset=utf-8")
+        text = as_csv(reconstructions.all(study, settings_but_name(request)))
+        return saved(request, study, "numbers.csv", text.encode(), "text/csv; charset=utf-8")
 
     def figure(request: Request, body: bytes) -> Any:
         from stellar_explorer.views.reconstruction_figure import reconstruction_figure  # matplotlib, as in routes.py
 
         study = kept(request)
-        pictures = reconstructions.all(study, settings_of(request.query_params))
+        pictures = reconstructions.all(study, settings_but_name(request))
         content = reconstruction_figure(reconstructions.photo(study), pictures, caption=caption(reconstructions, study))
-        return saved(study, "figure.png", content, "image/png")
+        return saved(request, study, "figure.png", content, "image/png")
 
     base = "/stellar/reconstruct/{study}"
     return [
         Route("/stellar/reconstruct", answered(make_study, limit=MAX_BYTES), methods=["POST"]),
+        Route(f"{base}/facts.json", answered(study)),
         Route(f"{base}/budgets.json", answered(budgets)),
         Route(f"{base}/numbers.csv", answered(table)),
         Route(f"{base}/figure.png", answered(figure)),
@@ -169,7 +174,12 @@ def as_png(picture: np.ndarray) -> Response:
     return Response(buffer.getvalue(), media_type="image/png", headers=FOREVER)
 
 
-def saved(study: Study, kind: str, content: bytes, media_type: str) -> Response:
-    name = f"stellar-{study.photo.example or 'photo'}-reconstruction-{kind}"
-    return Response(content, media_type=media_type,
-                    headers={"Content-Disposition": f'attachment; filename="{name}"', **FRESH})
+def settings_but_name(request: Request) -> Settings:
+    """Of what is saved, whose address may bear the photo's name besides."""
+    return settings_of({key: value for key, value in request.query_params.items() if key != "name"})
+
+
+def saved(request: Request, study: Study, kind: str, content: bytes, media_type: str) -> Response:
+    """Under the photo's name: an example's, or what its visitor calls it (?name=)."""
+    name = study.photo.example or slug(request.query_params.get("name", ""))
+    return Response(content, media_type=media_type, headers=attachment(name, "reconstruction", kind=kind))

@@ -89,7 +89,7 @@ def collections_routes(explorer: Explorer, collections: Collections) -> list[Rou
         name = request.path_params["name"]
         return taught_words.names(collections.asked(name), collections.get(name), json_object(body))
 
-    def study(request: Request, body: bytes) -> Any:
+    def study(request: Request, body: bytes) -> Any:  # TODO remove when the page no longer asks
         facts = collections.facts(request.path_params["name"])
         kept = explorer.named(json_object(body)) if is_json(request) else explorer.keep(body)
         return package(explorer.study(kept, model=facts.model, resolution=facts.resolution)).manifest

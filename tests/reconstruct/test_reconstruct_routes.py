@@ -125,7 +125,8 @@ def test_budgets(client, study):
 def test_the_table_and_the_figure_can_be_saved(client, study):
     answer = client.get(of(study, "numbers.csv?kept=0.2"))
     assert answer.headers["content-type"].startswith("text/csv")
-    assert answer.headers["content-disposition"] == 'attachment; filename="stellar-photo-reconstruction-numbers.csv"'
+    name = "stellar-photo-reconstruction-numbers.csv"
+    assert answer.headers["content-disposition"] == f"attachment; filename=\"{name}\"; filename*=UTF-8''{name}"
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert [one["name"] for one in rows] == WAYS and rows[0]["tokens"] == "2"
     for one in rows:
@@ -177,3 +178,16 @@ def test_what_is_no_longer_kept_is_gone(client, refused):
     for rest in ("photo.png", "pictures/stellar.json", "pictures/stellar.png", "budgets.json", "figure.png"):
         assert "no longer" in refused(client.get(f"{BASE}/{'0' * 32}/{rest}"), 404)
     assert "choose it again" in refused(client.post(BASE, json={"photo": "0" * 32}), 404)
+
+
+def test_the_facts_of_any_study(client, study):
+    assert client.get(of(study, "facts.json")).json() == study["reconstruct"]
+    assert client.get(f"{BASE}/nobody/facts.json").status_code == 404
+
+
+def test_what_is_saved_bears_the_photos_name(client, study):
+    said = client.get(of(study, "numbers.csv"), params={"name": "Katze am Fenster.JPG"}).headers["content-disposition"]
+    assert said.startswith('attachment; filename="stellar-Katze-am-Fenster-reconstruction-numbers.csv"; filename*=')
+    example = client.post(BASE, json={"example": next(iter(examples()))}).json()
+    said = client.get(of(example, "numbers.csv"), params={"name": "other"}).headers["content-disposition"]
+    assert f'"stellar-{next(iter(examples()))}-reconstruction-numbers.csv"' in said
