@@ -5,6 +5,10 @@ PY := $(VENV)/bin/python
 # Stamps are named by content, so that a checkout's clock does not matter and an environment can serve two clones.
 RUN_STAMP := $(VENV)/.stellar-run-$(shell cat requirements.txt constraints.txt Makefile | cksum | cut -d' ' -f1)
 TEST_STAMP := $(VENV)/.stellar-test-$(shell cat requirements.txt requirements-test.txt constraints.txt Makefile | cksum | cut -d' ' -f1)
+# npm's packages are the clone's own. Where nothing is tested, as in the Dockerfile, there is no lock.
+NODE_STAMP := node_modules/.stellar-$(shell cat package-lock.json 2>/dev/null | cksum | cut -d' ' -f1)
+# The node and npm of the environment, or else those of the machine.
+WITH_NODE = PATH="$(abspath $(VENV))/bin:$$PATH"
 
 # Which faiss. faiss-gpu and faiss-cpu fill one folder, so the one that is already there stays. Else an NVIDIA driver decides,
 # which the markers in requirements.txt cannot see: without one, 1.2 GB of CUDA libraries would lie idle.
@@ -29,31 +33,35 @@ help:  ## this list
 app: $(RUN_STAMP)  ## install what is missing and open the page; make app ARGS="--port 7861"
 	$(PY) app.py $(ARGS)
 
-test: $(TEST_STAMP)  ## install what is missing, check the style, run the tests; make test ARGS="-m slow"
+# tests/test_javascript.py checks the page's scripts; what cannot be tested here is told with its reason.
+test: $(TEST_STAMP) $(NODE_STAMP)  ## install what is missing, check the style, run the tests; make test ARGS="-m slow"
 	$(PY) -m ruff check .
-	$(PY) -m pytest -q -n $(TESTS_AT_ONCE) --dist loadfile $(ARGS)
+	$(PY) -m pytest -q -rs -n $(TESTS_AT_ONCE) --dist loadfile $(ARGS)
 
-lint: $(TEST_STAMP)  ## check the style
+lint: $(TEST_STAMP) $(NODE_STAMP)  ## check the style, and the types of the page's scripts
 	$(PY) -m ruff check .
+	$(PY) -m pytest -q -rs tests/test_javascript.py -k "types or lint or lines"
 
 install: $(RUN_STAMP)  ## only install what running needs
 
-install-test: $(TEST_STAMP)  ## only install what the tests need
+install-test: $(TEST_STAMP) $(NODE_STAMP)  ## only install what the tests need
 
 constraints: $(TEST_STAMP)  ## write the versions that are installed into constraints.txt, when the tests passed
 	$(PY) .ci/constraints.py
 
 # Torch is left alone: it has several builds, and they are large. Install another one by hand first, to try it.
-upgrade: $(TEST_STAMP)  ## install the newest of everything but torch, run the tests, and renew constraints.txt if they pass
+upgrade: $(TEST_STAMP) $(NODE_STAMP)  ## install the newest of everything but torch, run the tests, and renew constraints.txt if they pass
 	$(PY) -m pip freeze | grep '^torch\(vision\)\{0,1\}==' > $(VENV)/constraints.txt
 	$(PY) -m pip install --disable-pip-version-check --upgrade --upgrade-strategy eager -c $(VENV)/constraints.txt \
 		-r $(VENV)/requirements.txt -r requirements-test.txt
+	@$(WITH_NODE); command -v npm >/dev/null || { echo "There is no npm: its packages stay as they are."; exit 0; }; \
+	npm install --ignore-scripts --no-audit --no-fund --save-dev typescript@latest @biomejs/biome@latest axe-core@latest
 	$(PY) -m ruff check .
 	$(PY) -m pytest -q $(ARGS)
 	$(PY) .ci/constraints.py
 
 clean:  ## remove .venv and caches; an environment of your own loses only make's stamps
-	rm -rf .venv .pytest_cache .ruff_cache .gradio "$(VENV)"/.stellar-run-* "$(VENV)"/.stellar-test-*
+	rm -rf .venv node_modules .pytest_cache .ruff_cache .gradio "$(VENV)"/.stellar-run-* "$(VENV)"/.stellar-test-*
 	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
 
 $(PY):
@@ -73,3 +81,9 @@ $(TEST_STAMP): $(RUN_STAMP)
 	@$(CONSTRAIN)
 	$(PY) -m pip install -q --disable-pip-version-check -c $(VENV)/constraints.txt -r requirements-test.txt
 	@rm -f $(VENV)/.stellar-test-* && touch $@
+
+# Not red where it cannot be: the checks of the scripts skip themselves then, and the next make tries again.
+$(NODE_STAMP): | $(TEST_STAMP)
+	@$(WITH_NODE); if ! command -v npm >/dev/null; then echo "There is no npm, so the page's scripts are not checked."; \
+	elif npm ci --ignore-scripts --no-audit --no-fund --fetch-retries=1; then touch $@; \
+	else rm -rf node_modules; echo "npm could not fetch what package-lock.json names, so the page's scripts are not checked."; fi
