@@ -17,8 +17,9 @@ from pathlib import Path
 
 import torch
 
-from index.build.building import add_photos, identity_of, load
+from index.build.building import add_photos
 from index.build.decoding import prepare
+from index.build.models import identity_of, load
 from index.concept_index import ConceptIndex
 from model.stellar import Stellar
 from photos.sources.open import open_source

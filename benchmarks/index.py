@@ -141,7 +141,7 @@ def measure(folder: Path, size: int, noise: float, threads: int) -> Measured:
     before = anonymous_memory()
     clock = Clock()
     catalogue = Catalogue(folder)
-    vectors = open_snapshot(catalogue).vector_index(VectorIndex)
+    vectors = open_snapshot(catalogue).searcher(VectorIndex)
     found.open_seconds = clock.seconds()
     vectors.search(queries[:1], k=HITS)
     found.memory_bytes = (anonymous_memory() - before) / size

@@ -4,12 +4,12 @@
 
 NOT leaves out the photos whose best concept reaches a cosine to what is asked for: of the heaviest concept of each
 query, the share of the photos of its label, and of all others, that would be left out. `has` is the least cosine from
-which at most OTHERS of the others would be, `chance` the one that half of them reach. Folding joins photos by their
-summaries and pictures (index/query/folding.py): the share of copies of a photo that would be joined to it, and of
-photos that would be joined to another. `alike` is the cosine that the summaries of KEPT of the copies, mirrored ones
-aside, reach.
-`nearly` is of pictures alone and stays as it is. --out writes them beside the checkpoint, where an index that is made
-from then on finds them; --overwrite replaces older ones.
+which at most OTHERS of the others would be, `chance` the one that half of them reach, `match` the least that at most
+UNRELATED of them reach, and `match_photo` the same of the scores by whole photos (index/query/sets.py). Folding joins
+photos by their summaries and pictures (index/query/folding.py): the share of copies of a photo that would be joined to
+it, and of photos that would be joined to another. `alike` is the cosine that the summaries of KEPT of
+the copies, mirrored ones aside, reach. `nearly` is of pictures alone and stays as it is. --out writes them beside the
+checkpoint, where an index that is made from then on finds them; --overwrite replaces older ones.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from PIL import Image, ImageEnhance, ImageOps
 from tqdm import tqdm
 
 from benchmarks.retrieval import some_a_class
-from index.build.building import load
 from index.build.encoding import encode
+from index.build.models import load
 from index.query.folding import picture
+from index.query.sets import set_score
 from model.checkpoints.checkpoint import resolve
 from model.operations.thresholds import ConceptThresholds, beside, save
 from model.targets import check_free
@@ -39,6 +40,7 @@ from photos.sources.source import SourcePhoto
 # What the thresholds of the first nano, chosen by eye, came to: NOT left out 9 % of the others and kept most of what
 # was not meant; 2 % of true copies have summaries further apart.
 OTHERS, KEPT = 0.09, 0.98
+UNRELATED = 0.01
 MIRRORED, ANOTHER = "mirrored", "another photo"
 NOT = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 FOLD = (0.8, 0.85, 0.9, 0.95, 0.98)
@@ -94,7 +96,7 @@ def main() -> int:
     print(f"{len(encoded)} photos of {len(set(labels))} labels in {options.data.name}, {len(chosen)} of which ask; "
           f"{options.model} ({sha256[:8]}) at {options.resolution} px\n")
 
-    same, other = [], []
+    same, other, same_set, other_set = [], [], [], []
     for query in chosen:
         photo = encoded[query]
         asked = photo.vectors[int(np.argmax([concept.mass for concept in photo.concepts]))]
@@ -102,11 +104,19 @@ def main() -> int:
         is_other = np.arange(len(encoded)) != query
         same.append(best[is_other & (labels == labels[query])])
         other.append(best[labels != labels[query]])
-    same, other = np.concatenate(same), np.concatenate(other)
+        masses = np.array([concept.mass for concept in photo.concepts])
+        sets = np.array([set_score(photo.vectors @ one.vectors.T, masses) for one in encoded])
+        same_set.append(sets[is_other & (labels == labels[query])])
+        other_set.append(sets[labels != labels[query]])
+    same, other, same_set, other_set = (np.concatenate(scores) for scores in (same, other, same_set, other_set))
     has = rounded_up(np.quantile(other, 1 - OTHERS))
     print("| NOT from | of the same label | of the others |\n|---|---|---|")
     for cosine in sorted({*NOT, has}):
         print(f"| {cosine:g} | {(same >= cosine).mean():.1%} | {(other >= cosine).mean():.1%} |")
+    match, match_photo = (rounded_up(np.quantile(scores, 1 - UNRELATED)) for scores in (other, other_set))
+    print("\n| a match by | from | of the same label | of the others |\n|---|---|---|---|")
+    for name, cosine, own, rest in (("a concept", match, same, other), ("a photo", match_photo, same_set, other_set)):
+        print(f"| {name} | {cosine:g} | {(own >= cosine).mean():.1%} | {(rest >= cosine).mean():.1%} |")
 
     originals = {photo.photo.source: photo for photo in encoded}
     sources = {photo.source: photo for photo in photos}
@@ -121,7 +131,7 @@ def main() -> int:
                                            float(picture(original.thumbnail) @ picture(copy.thumbnail))))
     same_photo = [summary for name, pairs in alike.items() if name != MIRRORED for summary, _ in pairs]
     measured = ConceptThresholds(has=has, alike=-rounded_up(-np.quantile(same_photo, 1 - KEPT)),
-                                 chance=rounded_up(np.median(other)))
+                                 chance=rounded_up(np.median(other)), match=match, match_photo=match_photo)
     # The one most likely to be joined: of the photos whose summaries are alike, that with the nearest picture.
     summaries = np.stack([photo.summary for photo in encoded])
     pictures = np.stack([picture(photo.thumbnail) for photo in encoded])

@@ -18,7 +18,7 @@ from model.startup import start_command
 from photos.limits import LOCAL, local_limits
 
 if TYPE_CHECKING:
-    from index.build.building import BuildReport
+    from index.build.report import BuildReport
     from index.build.updating import UpdateReport
     from index.concept_index import ConceptIndex
     from photos.sources.source import BadPhoto, Source
@@ -170,7 +170,7 @@ def _searched_by(options: argparse.Namespace) -> Iterator[dict[str, object]]:
     from index.search.milvus_vectors import Milvus
 
     with Milvus(options.uri) as milvus:
-        yield {"kind": milvus}
+        yield {"searcher": milvus}
 
 
 def _add_source_options(parser: argparse.ArgumentParser) -> None:
@@ -206,7 +206,8 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _add(options: argparse.Namespace) -> int:
-    from index.build.building import add_photos, model_of, stale
+    from index.build.building import add_photos, stale
+    from index.build.models import model_of
     from index.concept_index import ConceptIndex
 
     source = _source(options)
@@ -308,13 +309,12 @@ def _name_bad(photos: Sequence[BadPhoto]) -> None:
 
 
 def _search(options: argparse.Namespace) -> int:
-    from index.build.building import model_of
     from index.build.encoding import encode_one
+    from index.build.models import model_of
     from index.concept_index import ConceptIndex
     from index.query.hit_table import hits_json, hits_table
     from photos.sources.filenames import readable
-    from photos.sources.files import read_file
-    from photos.sources.source import BadPhoto
+    from photos.sources.source import BadPhoto, read_file
 
     if not 1 <= options.k <= MOST_HITS:
         return _complain(f"--k is {_short(str(options.k))}; ask for 1 to {MOST_HITS:,} hits.")
@@ -466,7 +466,7 @@ def _export(options: argparse.Namespace) -> int:
     from index.concept_index import ConceptIndex
 
     with ConceptIndex.open(options.index) as index:
-        for path in index.export(options.out, kind=options.kind, overwrite=options.overwrite):
+        for path in index.export(options.out, file_format=options.kind, overwrite=options.overwrite):
             print(path)
     return 0
 

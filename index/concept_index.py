@@ -13,14 +13,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 
 from index.errors import ConceptIndexError
 from index.query import taught
-from index.query.taught import TaughtScores, TaughtWord
-from index.query.teaching import LEAST_NAMED, Classifier
+from index.query.filters import Filter
+from index.query.taught import TaughtScores
+from index.query.teaching import LEAST_NAMED
 from index.records import AddReport, Concept, EncodedPhoto, Hit, ModelIdentity, Photo, PhotoHit
 from index.search.vectors import VectorIndex
 from index.store import thumbnails
@@ -41,13 +42,12 @@ from index.store.changes import (
 from index.store.columns import Columns
 from index.store.lock import WriterLock
 from index.store.places import Place, Root, key_of
-from index.store.snapshot import SearchKind, Snapshot, open_snapshot
+from index.store.searcher import MakeSearcher
+from index.store.snapshot import Snapshot, open_snapshot
 from index.store.verification import faults
+from index.taught_word import Classifier, TaughtWord
 from photos.sources.filenames import readable
-
-if TYPE_CHECKING:
-    from index.query.filters import Filter
-    from photos.sources.source import SourceFile
+from photos.sources.source import SourceFile
 
 
 def check_room(path: Path) -> None:
@@ -74,15 +74,15 @@ class ConceptIndex:
     """Made by `create` or `open`. Its answers are those of one version, until `refresh`; a writer's own changes show
     at once. Everything raises ConceptIndexError, in one sentence, where a person has to do something."""
 
-    def __init__(self, path: Path, catalogue: Catalogue, lock: WriterLock | None, kind: SearchKind) -> None:
+    def __init__(self, path: Path, catalogue: Catalogue, lock: WriterLock | None, searcher: MakeSearcher) -> None:
         self.path = path
-        self._catalogue, self._lock, self._kind = catalogue, lock, kind
+        self._catalogue, self._lock, self._make_searcher = catalogue, lock, searcher
         self._changing, self._refreshing = threading.Lock(), threading.Lock()
         self._take_up(open_snapshot(catalogue))
 
     @classmethod
-    def create(cls, path: str | PathLike[str], *, model: ModelIdentity, kind: SearchKind = VectorIndex) -> Self:
-        """An empty index, open for writing. The folder may exist, but hold nothing. kind: as in `open`."""
+    def create(cls, path: str | PathLike[str], *, model: ModelIdentity, searcher: MakeSearcher = VectorIndex) -> Self:
+        """An empty index, open for writing. The folder may exist, but hold nothing. searcher: as in `open`."""
         path = Path(path)
         check_room(path)
         try:
@@ -91,7 +91,7 @@ class ConceptIndex:
             raise no_room(path, error) from error
         lock = WriterLock(path)
         try:
-            return cls(path, Catalogue.create(path, model), lock, kind)
+            return cls(path, Catalogue.create(path, model), lock, searcher)
         except (OSError, sqlite3.Error) as error:
             lock.release()
             reason = getattr(error, "strerror", None) or error
@@ -102,10 +102,11 @@ class ConceptIndex:
             raise
 
     @classmethod
-    def open(cls, path: str | PathLike[str], *, writer: bool = False, kind: SearchKind = VectorIndex) -> Self:
+    def open(cls, path: str | PathLike[str], *, writer: bool = False, searcher: MakeSearcher = VectorIndex) -> Self:
         """As its last transaction left it. A second writer is refused at once, in this process or another.
 
-        kind: what searches it, by default what suits its size; `partial(VectorIndex, kind="exact")` and the like.
+        searcher: makes what searches it, by default what suits its size; `partial(VectorIndex, index_type="exact")` and
+        the like.
         A writer first removes what a killed one has left, and makes FAISS's files again where they are damaged.
         """
         path = Path(path)
@@ -115,10 +116,10 @@ class ConceptIndex:
         lock = WriterLock(path) if writer else None
         try:
             catalogue = Catalogue(path, writer=writer)
-            index = cls(path, catalogue, lock, kind)
+            index = cls(path, catalogue, lock, searcher)
             if writer:
                 sweep(path, index._snapshot.contents)
-                if restore_segments(catalogue, index._snapshot, kind):
+                if restore_segments(catalogue, index._snapshot, searcher):
                     index.refresh()
         except BaseException:
             if lock:
@@ -191,13 +192,13 @@ class ConceptIndex:
         """One transaction: small shards become large ones, what was removed leaves the disk, ids stay, and FAISS's
         files are made."""
         with self._writing():
-            compact(self._catalogue, self._snapshot, self._kind)
+            compact(self._catalogue, self._snapshot, self._make_searcher)
 
     def segment(self) -> None:
         """One transaction: FAISS's files are made, as `compact` does, and all else stays: a reader of a version before
         finds what it held."""
         with self._writing():
-            segment(self._catalogue, self._snapshot, self._kind)
+            segment(self._catalogue, self._snapshot, self._make_searcher)
 
     def teach(self, word: str, yes: Iterable[int], no: Iterable[int]) -> TaughtWord:
         """One transaction: a word from concepts that it means and that it does not mean, by their ids. A word that was
@@ -228,7 +229,7 @@ class ConceptIndex:
         no more. where: only concepts that pass. exact: every vector is compared."""
         snapshot, vectors = self._snapshot, self._queries(vectors, k, self.model.width)
         allowed = None if where is None else where.allowed(self)
-        scores, ids = snapshot.vector_index(self._kind).search(vectors, k=k, allowed=allowed, exact=exact)
+        scores, ids = snapshot.searcher(self._make_searcher).search(vectors, k=k, allowed=allowed, exact=exact)
         flat = iter(snapshot.concepts(ids[ids >= 0]))
         return [[Hit(next(flat), float(score)) for score, found in zip(*row, strict=True) if found >= 0]
                 for row in zip(scores, ids, strict=True)]
@@ -240,7 +241,11 @@ class ConceptIndex:
         allowed: rising ids, of which alone something is found (`Filter.allowed`).
         """
         vectors = self._queries(vectors, k, self.model.width)
-        return self._snapshot.vector_index(self._kind).search(vectors, k=k, allowed=allowed, exact=exact)
+        return self._snapshot.searcher(self._make_searcher).search(vectors, k=k, allowed=allowed, exact=exact)
+
+    def cosines(self, vectors: np.ndarray, concept_ids: np.ndarray) -> np.ndarray:
+        """(V, C) float32 of unit length -> (V, n), in the order of the ids (`Snapshot.cosines`)."""
+        return self._snapshot.cosines(vectors, concept_ids)
 
     def search_summaries(self, vectors: np.ndarray, *, k: int = 20, where: Filter | None = None
                          ) -> list[list[PhotoHit]]:
@@ -377,7 +382,7 @@ class ConceptIndex:
 
     def taught_scores(self, classifier: Classifier) -> np.ndarray:
         """(n,) float32 of all concepts, in the order of their ids, looked at once a version; not to be changed."""
-        return self._taught_scores.of(self, classifier)
+        return self._taught_scores.of(classifier)
 
     # Care
 
@@ -385,11 +390,11 @@ class ConceptIndex:
         """Reads everything -> a sentence for each damaged or missing file; none: it is all as it was written."""
         return faults(self._catalogue)
 
-    def export(self, path: str | PathLike[str], *, kind: str = "parquet", overwrite: bool = False) -> list[Path]:
+    def export(self, path: str | PathLike[str], *, file_format: str = "parquet", overwrite: bool = False) -> list[Path]:
         """As files for other programs (`index.store.export`), in a folder that is made -> what was written."""
         from index.store.export import export
 
-        return export(self._catalogue, self._snapshot, Path(path), kind=kind, overwrite=overwrite)
+        return export(self._catalogue, self._snapshot, Path(path), file_format=file_format, overwrite=overwrite)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -422,7 +427,7 @@ class ConceptIndex:
 
     def _take_up(self, snapshot: Snapshot) -> None:
         self._snapshot, self._columns = snapshot, Columns(snapshot, self._catalogue)
-        self._taught_scores = TaughtScores()
+        self._taught_scores = TaughtScores(snapshot)
 
 
 def _ids(ids: Iterable[int]) -> np.ndarray:

@@ -28,6 +28,11 @@ MAY_IMPORT = {
     "stellar_explorer": {"photos", "model", "index"},
     "app": {"photos", "model", "index", "stellar_explorer"},
 }
+# Inside index/ too: each room and what lies below it. Beside them errors.py, records.py and taught_word.py, which are
+# below all, and concept_index.py, which queries know as a Searchable and only what is above it by its name.
+BELOW = {"store": set(), "search": {"store"}, "names": set(), "query": {"store", "names"},
+         "build": {"store", "names", "query", "concept_index"}, "atlas": {"store", "names", "concept_index"}}
+LOWEST = {"errors", "records", "taught_word"}
 # tests/ and benchmarks/ may look at everything, and nothing looks at them.
 OURS = {*MAY_IMPORT, "tests", "benchmarks"}
 
@@ -204,6 +209,77 @@ def test_imports_point_one_way():
 def test_the_rule_of_imports_sees_what_it_should(path: str, source: str, fault: str | None):
     found = import_faults(path, ast.parse(source))
     assert len(found) == (fault is not None) and all(fault in sentence for sentence in found)
+
+
+def imported_modules(path: str, tree: ast.AST, modules: dict[str, str]) -> set[str]:
+    """The modules of ours that a file imports, anywhere in it and for types alone too. modules: their names, and of
+    each its path."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}:{node.lineno} imports from where it lies; name the package"
+            for alias in node.names:
+                found.add(inner if (inner := f"{node.module}.{alias.name}") in modules else node.module)
+    return {module for module in found if modules.get(module, path) != path}
+
+
+def circle(edges: dict[str, set[str]]) -> list[str]:
+    """Modules each of which imports the next and the last the first; none: there is no circle."""
+    done: set[str] = set()
+
+    def walk(module: str, way: list[str]) -> list[str]:
+        if module in way:
+            return way[way.index(module):]
+        if module not in done:
+            for other in sorted(edges[module]):
+                if found := walk(other, [*way, module]):
+                    return found
+            done.add(module)
+        return []
+
+    return next((found for module in sorted(edges) if (found := walk(module, []))), [])
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    ours = {path: tree for path, tree in trees().items() if package_of(path) in MAY_IMPORT}
+    modules = {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in ours}
+    found = circle({module: imported_modules(path, ours[path], modules) for module, path in modules.items()})
+    assert not found, " -> ".join([*found, found[0]])
+
+
+def test_the_rule_of_circles_sees_what_it_should():
+    modules = {name: f"{name.replace('.', '/')}.py" for name in ("a.b", "a.c", "a.d")}
+    late = "if TYPE_CHECKING:\n    from a.b import B\ndef f():\n    from a import d, other"
+    assert imported_modules("a/c.py", ast.parse(late), modules) == {"a.b", "a.d"}
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c"]
+    assert not circle({"a": {"b", "c"}, "b": {"c"}, "c": set()})
+
+
+def room_faults(path: str, tree: ast.AST) -> list[str]:
+    """What a file of a room of index/ imports from above it, a sentence each."""
+    room = path.split("/")[1]
+    return [f"{path}:{line} imports {module}; index/{room} may import {sorted(BELOW[room] | LOWEST)}"
+            for line, module, _ in imports(tree) if module.startswith("index.")
+            and module.split(".")[1] not in BELOW[room] | LOWEST | {room}]
+
+
+def test_the_rooms_of_the_index_lie_on_each_other():
+    rooms = {path: tree for path, tree in trees().items() if path.count("/") == 2 and path.startswith("index/")}
+    assert {path.split("/")[1] for path in rooms} == set(BELOW)
+    faults = [fault for path, tree in rooms.items() for fault in room_faults(path, tree)]
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize(("path", "source", "is_fault"), [
+    ("index/store/shards.py", "from index.search.vectors import VectorIndex", True),
+    ("index/query/words.py", "if TYPE_CHECKING:\n    from index.concept_index import ConceptIndex", True),
+    ("index/search/vectors.py", "from index.store.searcher import SegmentFile\nfrom index.errors import E", False),
+    ("index/atlas/atlas.py", "def f():\n    from index.concept_index import ConceptIndex", False),
+])
+def test_the_rule_of_rooms_sees_what_it_should(path: str, source: str, is_fault: bool):
+    assert bool(room_faults(path, ast.parse(source))) == is_fault
 
 
 def test_every_import_is_required():

@@ -1,18 +1,13 @@
-"""Atlas: an index's concepts as a map, in clusters; made once, kept in a file beside the index, made anew when missing.
-
-    python -m index.atlas INDEX
-"""
+"""Atlas: an index's concepts as a map, in clusters; made once, kept in a file beside the index, made anew when
+missing."""
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
-import sys
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,16 +17,13 @@ from index.atlas.clusters import Cluster, assign, by_falling_count, centres_of, 
 from index.atlas.distinct import common_of, distinct
 from index.atlas.map import lay_out, place
 from index.errors import ConceptIndexError
+from index.store.atlas_file import FILE, sealed, unsealed
 from model.checkpoints.files import write_whole
-from model.startup import start_command
-from model.targets import TakenError, check_free
 
 if TYPE_CHECKING:
     from index.concept_index import ConceptIndex
 
-FILE = "atlas.npz"
 FORMAT = 1
-DIGEST = sha256().digest_size  # bytes behind the arrays, of all before them
 MOST_MAPPED = 50_000
 # A map keeps its places while an index grows, up to this many times what it was drawn from; then it is drawn anew.
 MOST_GROWTH = 1.5
@@ -98,10 +90,7 @@ def atlas_of(index: ConceptIndex, *, file: Path | None = None, anew: bool = Fals
 def load(file: Path) -> Atlas | None:
     """None where there is none, or none that is what was written: it costs a minute, not data."""
     try:
-        content = file.read_bytes()
-        if sha256(content[:-DIGEST]).digest() != content[-DIGEST:]:
-            return None
-        with np.load(io.BytesIO(content[:-DIGEST]), allow_pickle=False) as kept:
+        with np.load(io.BytesIO(unsealed(file.read_bytes())), allow_pickle=False) as kept:
             told = json.loads(kept["told"].tobytes())
             if told["format"] != FORMAT:
                 return None
@@ -196,56 +185,10 @@ def _bytes_of(atlas: Atlas) -> bytes:
     np.savez(content, told=np.frombuffer(json.dumps(told).encode(), np.uint8), ids=atlas.ids,
              positions=atlas.positions, cluster=atlas.cluster, mapped=atlas.mapped,
              centres=atlas.centres.astype(np.float16), common=atlas.common)
-    return content.getvalue() + sha256(content.getvalue()).digest()
+    return sealed(content.getvalue())
 
 
 def _cluster_of(values: dict) -> Cluster:
     pairs = {name: tuple(map(tuple, values[name])) for name in ("names", "together")}
     flat = {name: tuple(values[name]) for name in ("place", "place_map", "position", "typical")}
     return Cluster(**{**values, **pairs, **flat})
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("index", type=Path, metavar="INDEX", help="the index's folder")
-    parser.add_argument("--out", type=Path, metavar="FILE", help=f"where it is kept; default: {FILE} in the index")
-    parser.add_argument("--overwrite", action="store_true", help="replace a FILE that is there already and is no map")
-    parser.add_argument("--anew", action="store_true", help="draw it again even if it is there")
-
-
-def run(options: argparse.Namespace) -> int:
-    """Raises ConceptIndexError and TakenError."""
-    from index.concept_index import ConceptIndex
-
-    if options.out is not None and load(options.out) is None:  # a map of before is brought up to date
-        check_free([options.out], overwrite=options.overwrite)
-    told = ""
-
-    def progress(stage: str, share: float) -> None:
-        nonlocal told
-        line = f"{100 * share:3.0f} % {stage}"
-        if line != told:
-            print(line, file=sys.stderr, flush=True)
-        told = line
-
-    index = ConceptIndex.open(options.index)
-    try:
-        atlas = atlas_of(index, file=options.out, anew=options.anew, progress=progress)
-    finally:
-        index.close()
-    print(f"{len(atlas.ids):,} concepts in {len(atlas.clusters)} clusters; UMAP placed {atlas.mapped.sum():,} of them")
-    return 0
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m index.atlas", description="Draws the map of an index's concepts.")
-    add_arguments(parser)
-    try:
-        return run(parser.parse_args(arguments))
-    except (ConceptIndexError, TakenError) as error:
-        print(error, file=sys.stderr)
-        return 2
-
-
-if __name__ == "__main__":
-    start_command()
-    sys.exit(main())

@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from index.build.models import checked_resolution, identity_of, load, model_file, model_of
+from index.build.report import BuildReport, Stale
 from index.errors import ConceptIndexError
-from index.records import EncodedPhoto, ModelIdentity
+from index.records import EncodedPhoto
 from index.store import staging
-from index.store.places import Place, Root, Standing, key_of, standing
-from photos.limits import MAX_RESOLUTION, MIN_RESOLUTION
+from index.store.places import FileState, Place, Root, key_of, state_of
+from index.store.searcher import MakeSearcher
 from photos.sources.source import BadPhoto, Source, SourceFile, SourcePhoto
 from photos.text import printable
 
 if TYPE_CHECKING:
     from index.concept_index import ConceptIndex
-    from index.store.snapshot import Kind
     from model.stellar import Stellar
 
 MODEL, RESOLUTION = "nano", 448  # of a new index
@@ -39,32 +39,6 @@ class Engine(Enum):
     RAY = "ray"
 
 
-@dataclass(frozen=True)
-class Stale:
-    """Of a folder: how many files that the index knows are gone, and how many hold other photos than before."""
-
-    root: Path
-    gone: int
-    changed: int
-
-
-@dataclass
-class BuildReport:
-    """added, known: photos that came in, and that were there already; bad: what could not be opened; stale: of each
-    folder what an update would see to."""
-
-    added: int = 0
-    known: int = 0
-    num_concepts: int = 0
-    bad: list[BadPhoto] = field(default_factory=list)
-    seconds: float = 0.0
-    stale: list[Stale] = field(default_factory=list)
-
-    @property
-    def seen(self) -> int:
-        return self.added + self.known + len(self.bad)
-
-
 def build(
     source: Source,
     out: Path,
@@ -72,13 +46,13 @@ def build(
     model: str | None = None,
     resolution: int | None = None,
     engine: Engine = Engine.LOCAL,
-    kind: Kind | None = None,
+    searcher: MakeSearcher | None = None,
     on_photo: Callable[[], None] | None = None,
 ) -> BuildReport:
     """The photos of a source into the index at `out`, which is made where there is none; what it holds is passed over.
     Nothing is taken out: what the source no longer holds is counted (`index.build.updating` takes it out).
 
-    model, resolution: None for the index's own, or for a new one nano at 448 px. kind: what searches the index, as
+    model, resolution: None for the index's own, or for a new one nano at 448 px. searcher: what searches the index, as
     `ConceptIndex.open` takes it; None: FAISS. on_photo: called once a photo.
     Raises ConceptIndexError, in one sentence: before anything is encoded where the index is another model's, after the
     rest is written where the source breaks off, and where not one photo could be opened.
@@ -87,7 +61,7 @@ def build(
         from index.build import ray_engine
 
         ray_engine.imported()  # or says why not, before an index is made
-    index, stellar = open_or_create(out, model=model, resolution=resolution, kind=kind)
+    index, stellar = open_or_create(out, model=model, resolution=resolution, searcher=searcher)
     with index:
         if engine is Engine.RAY:
             file = model_file(model or index.model.name)
@@ -95,8 +69,8 @@ def build(
         else:
             report = add_photos(index, stellar, source, on_photo=on_photo)
             staging.clear(index.path)  # by a build on Ray that was stopped, and that this one has completed
-        if kind or report.num_concepts >= max(1, SHARE_TO_COMPACT * index.num_concepts):
-            index.compact()  # and another kind than FAISS is brought what is new
+        if searcher or report.num_concepts >= max(1, SHARE_TO_COMPACT * index.num_concepts):
+            index.compact()  # and what is not FAISS is brought what is new
         report.stale = stale(index, source.roots)
     if not report.bad and not report.seen:
         raise ConceptIndexError(f"{source.name} holds no photos; name another folder or data set.")
@@ -195,7 +169,7 @@ def stale(index: ConceptIndex, roots: Iterable[Path]) -> list[Stale]:
             places: dict[str, list[Place]] = {}
             for place in index.places(root=root):
                 places.setdefault(place.path, []).append(place)
-            gone = sum(not os.path.lexists(folder / path) and standing(folder, path) is Standing.GONE
+            gone = sum(not os.path.lexists(folder / path) and state_of(folder, path) is FileState.GONE
                        for path in places)
             changed = sum(len(several) > 1 for several in places.values())
             found += [Stale(folder, gone, changed)] if gone or changed else []
@@ -208,14 +182,14 @@ def root_of(index: ConceptIndex, folder: Path) -> Root | None:
 
 
 def open_or_create(
-    out: Path, *, model: str | None = None, resolution: int | None = None, kind: Kind | None = None
+    out: Path, *, model: str | None = None, resolution: int | None = None, searcher: MakeSearcher | None = None
 ) -> tuple[ConceptIndex, Stellar]:
     """The index at `out`, open for writing, and its model; an empty index where there is none. Raises
     ConceptIndexError where it is of another model or resolution than those asked for."""
     from index.concept_index import ConceptIndex, check_room
     from index.store.catalogue import FILE
 
-    searched = {"kind": kind} if kind else {}
+    searched = {"searcher": searcher} if searcher else {}
     if not (out / FILE).exists():
         check_room(out)  # before the model is loaded
         resolution = checked_resolution(resolution or RESOLUTION)
@@ -232,57 +206,3 @@ def open_or_create(
     except BaseException:
         index.close()
         raise
-
-
-def model_of(index: ConceptIndex, model: str | None = None) -> Stellar:
-    """The model that an index was made with, from `model` or from where its name says. Raises ConceptIndexError where
-    its weights are others or are not at hand."""
-    made_with = f"The index in {index.path} was made with {index.model.name} (weights {index.model.sha256[:8]})"
-    try:
-        stellar, sha256 = load(model or index.model.name)
-    except ValueError as error:
-        if model:
-            raise
-        raise ConceptIndexError(f"{made_with}, which is not at hand ({error}); name its file with --model.") from error
-    if sha256 != index.model.sha256:
-        raise ConceptIndexError(f"{made_with}, and the concepts of {display_name(model or index.model.name)} here are "
-                                f"made by others ({sha256[:8]}); name the same weights with --model, or build it again "
-                                f"in a new folder: python -m index build PHOTOS --model {model or index.model.name} "
-                                "--out FOLDER.")
-    return stellar
-
-
-def identity_of(model: str, stellar: Stellar, sha256: str, *, resolution: int) -> ModelIdentity:
-    """What an index says about the model it is made with. sha256: of what makes its concepts, as `load` gives it."""
-    from model.operations.thresholds import thresholds_of
-
-    return ModelIdentity(name=display_name(model), sha256=sha256, width=stellar.config.concept_width,
-                         summary_width=stellar.config.width, num_tokens=stellar.num_tokens, resolution=resolution,
-                         thresholds=thresholds_of(model))
-
-
-def load(model: str) -> tuple[Stellar, str]:
-    """A model by name, file, folder or hub id, and the sha256 of what makes its concepts. Raises CheckpointError, a
-    ValueError."""
-    from model.checkpoints.identity import concepts_sha256
-    from model.stellar import Stellar
-
-    return Stellar.load(model), concepts_sha256(model)
-
-
-def model_file(model: str) -> Path:
-    from model.checkpoints.checkpoint import resolve
-
-    return Path(resolve(model))
-
-
-def display_name(model: str) -> str:
-    """A model's name without the folder it came from: an index says nothing about the machine it was made on."""
-    return Path(model).name if Path(model).exists() else model
-
-
-def checked_resolution(resolution: int) -> int:
-    if not MIN_RESOLUTION <= resolution <= MAX_RESOLUTION:
-        raise ConceptIndexError(f"The resolution is {resolution}; it must be from {MIN_RESOLUTION} to "
-                                f"{MAX_RESOLUTION}.")
-    return resolution

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from index.build.report import BuildReport
 from index.errors import ConceptIndexError
 from index.records import EncodedPhoto, ModelIdentity, Photo
 from index.store import staging
@@ -30,7 +31,6 @@ from photos.sources.source import BadPhoto, Source, SourceFile, SourcePhoto
 if TYPE_CHECKING:
     import pyarrow
 
-    from index.build.building import BuildReport
     from index.concept_index import ConceptIndex
 
 # Photos that an actor encodes and stages at once: what is lost when its machine is.
@@ -62,8 +62,6 @@ def add_photos(
     model: the file of the index's model. Raises ConceptIndexError, where the source breaks off after what came before
     is in; what else ends it leaves the index as it was, and what was encoded staged.
     """
-    from index.build.building import BuildReport
-
     report, start = BuildReport(), time.perf_counter()
     held = set(held_by(index))
     staged = staging.staged_photos(index.path)
@@ -247,7 +245,7 @@ class Encoder:
     """The model on one device; what it makes of photos it stages beside the index."""
 
     def __init__(self, folder: str, model: str, identity: ModelIdentity) -> None:
-        from index.build.building import load
+        from index.build.models import load
 
         must_see(folder)
         self.index_path, self.identity = Path(folder), identity

@@ -18,20 +18,20 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from index.build import building
-from index.build.building import PLACES_A_TRANSACTION, SHARE_TO_COMPACT, model_of, root_of
+from index.build.building import PLACES_A_TRANSACTION, SHARE_TO_COMPACT, root_of
+from index.build.models import model_of
 from index.errors import ConceptIndexError
 from index.query.hit_table import plain
 from index.records import EncodedPhoto, Photo
-from index.store.places import UNKNOWN, Place, Root, Standing, key_of, size_of, standing
-from photos.sources.files import ListedPhoto
+from index.store.places import UNKNOWN, FileState, Place, Root, key_of, size_of, state_of
+from index.store.searcher import MakeSearcher
 from photos.sources.open import open_source
-from photos.sources.source import BadPhoto, Source, SourceFile, SourcePhoto
+from photos.sources.source import BadPhoto, ListedPhoto, Source, SourceFile, SourcePhoto
 from photos.text import printable
 
 if TYPE_CHECKING:
     from index.build.decoding import Prepared
     from index.concept_index import ConceptIndex
-    from index.store.snapshot import Kind
     from model.stellar import Stellar
 
 
@@ -90,7 +90,7 @@ def update(
     reread: bool = False,
     adopt: bool = False,
     moved_from: Path | None = None,
-    kind: Kind | None = None,
+    searcher: MakeSearcher | None = None,
     on_photo: Callable[[], None] | None = None,
 ) -> UpdateReport:
     """Make the index at `out` say of a folder what the folder says, in transactions of a few hundred photos.
@@ -104,7 +104,7 @@ def update(
     from index.concept_index import ConceptIndex
 
     folder = folder_of(source)
-    with ConceptIndex.open(out, writer=not dry_run, **({"kind": kind} if kind else {})) as index:
+    with ConceptIndex.open(out, writer=not dry_run, **({"searcher": searcher} if searcher else {})) as index:
         root = known_root(index, folder, moved_from)
         if moved_from is not None and not dry_run:
             index.move_root(root, folder)
@@ -112,7 +112,7 @@ def update(
                       adopt=adopt, on_photo=on_photo or (lambda: None))
         report = work.run()
         if not dry_run and report.num_concepts and (
-                kind or report.num_concepts >= max(1, SHARE_TO_COMPACT * index.num_concepts)):
+                searcher or report.num_concepts >= max(1, SHARE_TO_COMPACT * index.num_concepts)):
             index.segment()  # no more: who reads the index meanwhile still asks for what was removed
     return report
 
@@ -443,13 +443,13 @@ class Update:
         if place.path in self.bad:
             # What could be read and is no photo has taken the place of one that is gone.
             return Fate.REMOVED if self.bad[place.path].sha256 else Fate.HIDDEN
-        match standing(self.folder, place.path):
-            case Standing.HIDDEN:
+        match state_of(self.folder, place.path):
+            case FileState.HIDDEN:
                 return Fate.HIDDEN
-            case Standing.GONE if self.keep_missing:
+            case FileState.GONE if self.keep_missing:
                 return Fate.MISSING
             # It was listed when the index was built, with --hidden, say, or of another split: it is not gone.
-            case Standing.THERE if size_of(self.folder, place.path) == place.nbytes:
+            case FileState.THERE if size_of(self.folder, place.path) == place.nbytes:
                 return Fate.HIDDEN
         return Fate.REMOVED
 

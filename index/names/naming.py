@@ -2,7 +2,7 @@
 
 The classes are ImageNet's, and their probabilities are summed up a tree of kinds (`index.names.hedging`).
 
-    python -m index.naming tf_efficientnet_lite0.safetensors --overwrite
+    python -m index.names.naming tf_efficientnet_lite0.safetensors --overwrite
 
 makes the classifier's file anew, from the whole network's weights in timm's names. Any other model's concepts are named
 by a linear probe that `python -m train.evaluate CHECKPOINT --data CLASS_FOLDERS --save-probe` leaves beside its file;
@@ -198,7 +198,8 @@ def words_of(descriptions: Sequence[str]) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m index.naming", description="Makes the file of concepts' names.")
+    parser = argparse.ArgumentParser(prog="python -m index.names.naming",
+                                     description="Makes the file of concepts' names.")
     parser.add_argument("weights", help=f"safetensors of {STEM} in timm's names, with its classifier")
     parser.add_argument("--out", type=Path, default=NAMES_FILE, metavar="FILE", help=f"default: {NAMES_FILE}")
     parser.add_argument("--overwrite", action="store_true", help="replace a file that is there already")

@@ -1,6 +1,6 @@
 """Taxonomy: the kinds of things that the classifier's classes are, as a tree; what is summed up it, and found by words.
 
-assets/names/taxonomy.json is made by `python -m index.wordnet`.
+assets/names/taxonomy.json is made by `python -m index.names.wordnet`.
 """
 
 from __future__ import annotations

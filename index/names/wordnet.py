@@ -1,6 +1,6 @@
 """WordNet: the tree of ImageNet's classes, made once from its database and from what people say every day.
 
-    python -m index.wordnet /usr/share/wordnet --overwrite
+    python -m index.names.wordnet /usr/share/wordnet --overwrite
 
 (Debian's wordnet-base, WordNet 3.0) writes assets/names/taxonomy.json anew, by assets/names/everyday.toml beside it.
 """
@@ -133,7 +133,8 @@ def written(taxonomy: Mapping) -> bytes:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m index.wordnet", description="Makes the tree of concepts' names.")
+    parser = argparse.ArgumentParser(prog="python -m index.names.wordnet",
+                                     description="Makes the tree of concepts' names.")
     parser.add_argument("wordnet", type=Path, metavar="FOLDER", help="WordNet's database; Debian: /usr/share/wordnet")
     parser.add_argument("--out", type=Path, default=TAXONOMY_FILE, metavar="FILE", help=f"default: {TAXONOMY_FILE}")
     parser.add_argument("--overwrite", action="store_true", help="replace a file that is there already")

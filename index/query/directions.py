@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,14 +10,12 @@ from index.query import feedback
 from index.query.query import Query
 from index.query.query_checks import refuse
 from index.query.query_language import ConceptQuery, RefinedQuery, SumQuery
-
-if TYPE_CHECKING:
-    from index.concept_index import ConceptIndex
+from index.query.searchable import Searchable
 
 SHORTEST = 1e-4  # of a sum of unit vectors: below it they cancel, and what is left is rounding
 
 
-def direction(index: ConceptIndex, query: Query) -> np.ndarray:
+def direction(index: Searchable, query: Query) -> np.ndarray:
     """A ConceptQuery, SumQuery or RefinedQuery -> (D,) float32, unit length."""
     match query:
         case ConceptQuery(concept=None):
@@ -49,7 +46,7 @@ def avoided(query: Query) -> set[int]:
     return set()
 
 
-def rivals(index: ConceptIndex, query: Query) -> np.ndarray | None:
+def rivals(index: Searchable, query: Query) -> np.ndarray | None:
     """(m, D): the other concepts of the photo that is asked by; None where they are not known."""
     match query:
         case ConceptQuery(concept=None):
@@ -60,7 +57,7 @@ def rivals(index: ConceptIndex, query: Query) -> np.ndarray | None:
     return None
 
 
-def given(index: ConceptIndex, vectors: Sequence[Sequence[float]]) -> np.ndarray:
+def given(index: Searchable, vectors: Sequence[Sequence[float]]) -> np.ndarray:
     """Vectors from outside, all equally wide -> (n, D) float32, unit length."""
     found = np.asarray(vectors, np.float64)
     if found.shape[1] != index.model.width:

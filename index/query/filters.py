@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from index.errors import ConceptIndexError
-
-if TYPE_CHECKING:
-    from index.concept_index import ConceptIndex
+from index.query.searchable import Searchable
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class Filter:
                 raise ConceptIndexError(f"The region is from ({left:g}, {top:g}) to ({right:g}, {bottom:g}); give its "
                                         "left and top first.")
 
-    def allowed(self, index: ConceptIndex) -> np.ndarray:
+    def allowed(self, index: Searchable) -> np.ndarray:
         """(n,) int64: the ids of the concepts that pass, rising."""
         columns = index.columns("id", "photo")
         passing = np.ones(len(columns["id"]), bool)

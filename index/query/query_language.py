@@ -157,19 +157,24 @@ OF_ONE_CONCEPT = (*DIRECTIONS, NameQuery)
 
 @dataclass(frozen=True)
 class PhotoQuery(Query):
-    """A whole photo, its set of concepts against another's: an indexed one by its id, or vectors with their masses."""
+    """A whole photo, its set of concepts against another's: an indexed one by its id, or vectors with their masses.
+
+    tokens: of the vectors, where they are known, by which a hit says what it was paired with.
+    """
 
     kind: ClassVar[str] = "photo"
     photo: int | None = None
     vectors: tuple[Vector, ...] = field(default=(), metadata={"packed": True})
     masses: tuple[float, ...] = ()
+    tokens: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         own = check.vectors(self.vectors, "A photo's vectors")
         if (self.photo is None) == (not own):
             check.refuse("A photo is asked for by its id or by its concepts' vectors, by one of the two")
         self.keep(photo=None if self.photo is None else check.whole_number(self.photo, "A photo"), vectors=own,
-                  masses=check.shares(self.masses, "The masses", len(own)))
+                  masses=check.shares(self.masses, "The masses", len(own)),
+                  tokens=tokens_of(self.tokens, len(own)))
 
 
 @dataclass(frozen=True)
@@ -177,7 +182,7 @@ class BoxQuery(Query):
     """What lives in a box (left, top, right, bottom) in 0..1 of a photo: its concepts by their mass inside.
 
     The photo is an indexed one by its id, or vectors with what of their mass is inside
-    (`index.query.sets.mass_in_box`).
+    (`index.query.sets.mass_in_box`). tokens: as a photo's.
     """
 
     kind: ClassVar[str] = "box"
@@ -185,13 +190,23 @@ class BoxQuery(Query):
     photo: int | None = None
     vectors: tuple[Vector, ...] = field(default=(), metadata={"packed": True})
     masses: tuple[float, ...] = ()
+    tokens: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         own = check.vectors(self.vectors, "A photo's vectors")
         if (self.photo is None) == (not own):
             check.refuse("A box is on a photo by its id or by its concepts' vectors, by one of the two")
         self.keep(photo=None if self.photo is None else check.whole_number(self.photo, "A photo"), vectors=own,
-                  masses=check.shares(self.masses, "The masses inside", len(own)), box=check.box(self.box, "The box"))
+                  masses=check.shares(self.masses, "The masses inside", len(own)),
+                  tokens=tokens_of(self.tokens, len(own)), box=check.box(self.box, "The box"))
+
+
+def tokens_of(value: Any, expected: int) -> tuple[int, ...]:
+    """As many as there are vectors, or none."""
+    tokens = check.several(value, "The tokens", check.MOST_CONCEPTS)
+    if tokens and len(tokens) != expected:
+        check.refuse(f"The tokens must be as many as the vectors, found {len(tokens)} for {expected}")
+    return tuple(check.whole_number(token, "A token") for token in tokens)
 
 
 @dataclass(frozen=True)

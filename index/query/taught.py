@@ -4,43 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from index.query.pool import Pool
 from index.query.query_checks import refuse
-from index.query.teaching import LEAST_NAMED, MOST_BACKGROUND, Classifier, checked_word, examples, learn
-
-if TYPE_CHECKING:
-    from index.concept_index import ConceptIndex
-    from index.query.query_language import TaughtQuery
+from index.query.query_language import TaughtQuery
+from index.query.searchable import Searchable
+from index.query.teaching import LEAST_NAMED, MOST_BACKGROUND, checked_word, examples, learn
+from index.store.snapshot import Snapshot
+from index.taught_word import Classifier, TaughtWord
 
 MOST_KEPT = 64 * 2**20  # bytes of scores, of one version of an index
-
-
-@dataclass(frozen=True)
-class TaughtWord:
-    """A word, the ids of the concepts it was taught from, which keep what a person said of them, and the classifier of
-    all others. The word stays where these are removed. model: the hash of what made the concepts."""
-
-    word: str
-    yes: tuple[int, ...]
-    no: tuple[int, ...]
-    classifier: Classifier
-    model: str
-
-    def corrected(self, ids: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        """(n,) ids, scores -> scores: 1 for what it was said to be, 0 for what it was said not to be."""
-        scores = scores.copy()
-        scores[np.isin(ids, self.yes)] = 1
-        scores[np.isin(ids, self.no)] = 0
-        return scores
-
-    def to_json(self) -> dict[str, Any]:
-        """For people: without the classifier."""
-        return {"word": self.word, "yes": list(self.yes), "no": list(self.no)}
 
 
 def shown(word: TaughtWord) -> str:
@@ -48,14 +23,14 @@ def shown(word: TaughtWord) -> str:
     return f"{word.word}, taught from {len(word.yes)} that are it and {len(word.no)} that are not"
 
 
-def teach(index: ConceptIndex, word: Any, yes: Any, no: Any) -> TaughtWord:
+def teach(index: Searchable, word: Any, yes: Any, no: Any) -> TaughtWord:
     """By ids of an index's concepts; the index stays as it is. Raises ConceptIndexError."""
     word, (yes, no) = checked_word(word), examples(yes, no)
     return TaughtWord(word, yes, no, learn(index.vectors(yes), index.vectors(no), background(index, (*yes, *no))),
                       index.model.sha256)
 
 
-def brought(index: ConceptIndex, query: TaughtQuery) -> TaughtWord:
+def brought(index: Searchable, query: TaughtQuery) -> TaughtWord:
     """What the asker of a query was taught. Raises ConceptIndexError for a classifier of other concepts."""
     if len(query.weights) != index.model.width:
         refuse(f"“{query.word}” was taught with another model: its classifier is {len(query.weights)} wide and this "
@@ -64,7 +39,7 @@ def brought(index: ConceptIndex, query: TaughtQuery) -> TaughtWord:
     return TaughtWord(query.word, query.yes, query.no, classifier, index.model.sha256)
 
 
-def background(index: ConceptIndex, marked: Iterable[int] = ()) -> np.ndarray:
+def background(index: Searchable, marked: Iterable[int] = ()) -> np.ndarray:
     """(b, C): concepts evenly from the whole index, without those that are marked."""
     ids = index.columns("id")["id"]
     ids = ids[~np.isin(ids, np.fromiter(marked, np.int64))]
@@ -87,17 +62,17 @@ class TaughtScores:
     """Of all concepts of one version of an index, in the order of their ids. Each classifier looks at all vectors once;
     of more than MOST_KEPT the longest unused are forgotten."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot, self._lock = snapshot, threading.Lock()
         self._kept: dict[tuple[bytes, float], np.ndarray] = {}
 
-    def of(self, index: ConceptIndex, classifier: Classifier) -> np.ndarray:
+    def of(self, classifier: Classifier) -> np.ndarray:
         """(n,) float32, not to be changed."""
         key = (classifier.weights.tobytes(), classifier.bias)
         with self._lock:
             found = self._kept.pop(key, None)
             if found is None:
-                found = classifier.scores(Pool(index, None).cosines(classifier.direction[None])[0])
+                found = classifier.scores(self._snapshot.cosines(classifier.direction[None], self._snapshot.ids)[0])
                 found.flags.writeable = False
             self._kept[key] = found
             while len(self._kept) > 1 and sum(scores.nbytes for scores in self._kept.values()) > MOST_KEPT:

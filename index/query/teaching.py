@@ -9,14 +9,13 @@ works. Then its logit is scaled on examples that were held out, because on its o
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from index.errors import ConceptIndexError
 from index.query import query_checks as check
+from index.taught_word import Classifier
 
 LEAST_YES, LEAST_NO = 3, 1
 MOST_EXAMPLES = 256  # of each kind
@@ -35,27 +34,6 @@ LEAST_FOUND, LEAST_NAMED = 0.2, 0.5
 PRIOR = 0.1
 # What is held out of a few examples says little of their spread; the background's counts as that of so many more.
 SPREAD_EXAMPLES = 5
-
-
-@dataclass(frozen=True)
-class Classifier:
-    """A concept of unit length has the score sigmoid(weights @ concept + bias), 0..1. weights: (C,) float32."""
-
-    weights: np.ndarray
-    bias: float
-
-    @cached_property
-    def length(self) -> float:
-        return float(np.linalg.norm(self.weights.astype(np.float64)))
-
-    @property
-    def direction(self) -> np.ndarray:
-        """(C,) unit length."""
-        return (self.weights.astype(np.float64) / self.length).astype(np.float32)
-
-    def scores(self, cosines: np.ndarray) -> np.ndarray:
-        """Cosines to `direction`, any shape -> scores."""
-        return (1 / (1 + np.exp(-np.clip(self.length * cosines + self.bias, -30, 30)))).astype(np.float32)
 
 
 def learn(yes: np.ndarray, no: np.ndarray, background: np.ndarray) -> Classifier:
@@ -87,8 +65,8 @@ def fit(yes: np.ndarray, no: np.ndarray, others: np.ndarray) -> tuple[np.ndarray
     share = NEGATIVE_SHARE if len(others) else 1.0
     weigh = np.concatenate([np.full(len(yes), 1.0), np.full(len(no), share * len(yes) / len(no)),
                             np.full(len(others), (1 - share) * len(yes) / max(len(others), 1))])
-    kinds = np.concatenate([np.ones(len(yes)), np.zeros(len(no) + len(others))])
-    fitted = LogisticRegression(C=STRENGTH, max_iter=300).fit(np.concatenate([yes, no, others]), kinds,
+    targets = np.concatenate([np.ones(len(yes)), np.zeros(len(no) + len(others))])
+    fitted = LogisticRegression(C=STRENGTH, max_iter=300).fit(np.concatenate([yes, no, others]), targets,
                                                              sample_weight=weigh)
     return fitted.coef_[0], float(fitted.intercept_[0])
 

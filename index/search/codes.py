@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from index.search.exact import Rows
+from index.search.vector_rows import VectorRows
 
 if TYPE_CHECKING:
     import faiss
@@ -33,7 +33,7 @@ def num_lists_for(num_rows: int) -> int:
     return max(1, min(round(4 * math.sqrt(num_rows)), num_rows // 4))
 
 
-def flat(rows: Rows, *, progress: Progress | None = None) -> faiss.Index:
+def flat(rows: VectorRows, *, progress: Progress | None = None) -> faiss.Index:
     """Every row's code, one after the other, in blocks that the processor scans a few at once; under the rows' ids."""
     import faiss
 
@@ -45,7 +45,7 @@ def flat(rows: Rows, *, progress: Progress | None = None) -> faiss.Index:
     return numbered
 
 
-def inverted(rows: Rows, *, seed: int = 0, progress: Progress | None = None) -> faiss.Index:
+def inverted(rows: VectorRows, *, seed: int = 0, progress: Progress | None = None) -> faiss.Index:
     """Codes in lists, each round a centre, under the rows' ids."""
     import faiss
 
@@ -61,7 +61,7 @@ def inverted(rows: Rows, *, seed: int = 0, progress: Progress | None = None) -> 
     return index
 
 
-def append(index: faiss.Index, rows: Rows, *, start: int, progress: Progress | None = None) -> None:
+def append(index: faiss.Index, rows: VectorRows, *, start: int, progress: Progress | None = None) -> None:
     """The rows from `start` on, into the lists that there are. index: an inverted one, in memory: FAISS aborts where it
     is mapped."""
     import faiss
@@ -92,7 +92,7 @@ def parts_of(index: faiss.Index) -> tuple[faiss.LinearTransform, faiss.IndexIVFR
     return faiss.downcast_VectorTransform(index.chain.at(0)), faiss.downcast_index(index.index)
 
 
-def centres_of(rows: Rows, count: int, *, seed: int) -> torch.Tensor:
+def centres_of(rows: VectorRows, count: int, *, seed: int) -> torch.Tensor:
     """Spherical k-means on a sample -> (count, D) float32 of unit length, on the rows' device."""
     import torch
 

@@ -1,6 +1,6 @@
 """MilvusVectors: the search of VectorIndex with the vectors in Milvus, for more of them than one machine's FAISS holds.
 
-    ConceptIndex.open(path, kind=Milvus("http://localhost:19530"))
+    ConceptIndex.open(path, searcher=Milvus("http://localhost:19530"))
 
 As with FAISS, Milvus only proposes: scores are the stored vectors' own. So what it lacks costs time and not hits (these
 rows are compared one by one), and what it has too much of is passed over. A path instead of an address is a Milvus Lite
@@ -23,8 +23,9 @@ from pathlib import Path
 import numpy as np
 
 from index.errors import ConceptIndexError
-from index.search.exact import Rows, ShardVectors, best_of, empty
-from index.search.segments import SegmentFile
+from index.search.vector_rows import VectorRows, best_of, empty
+from index.store.searcher import SegmentFile
+from index.store.shard_vectors import ShardVectors
 from model.checkpoints.files import write_whole
 
 FILE = "milvus.json"  # in an index's folder: the name of its collection
@@ -61,7 +62,7 @@ def name_collection(index_path: Path) -> str:
 
 
 class Milvus:
-    """A Milvus server, or a Lite file. What `ConceptIndex.open` takes as `kind`."""
+    """A Milvus server, or a Lite file. What `ConceptIndex.open` takes as `searcher`."""
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
@@ -136,7 +137,7 @@ class MilvusVectors:
                  live: np.ndarray | None = None) -> None:
         self.milvus, self.index_path, self.live = milvus, index_path, None if live is None or live.all() else live
         self.collection = collection_of(index_path)
-        self.rows = Rows(shards)
+        self.rows = VectorRows(shards)
 
     @property
     def tail(self) -> int:
@@ -271,8 +272,8 @@ class MilvusVectors:
                 return False
             schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
             schema.add_field("id", DataType.INT64, is_primary=True)
-            kind = DataType.FLOAT_VECTOR if self.milvus.is_lite else DataType.FLOAT16_VECTOR
-            schema.add_field("vector", kind, dim=width)
+            data_type = DataType.FLOAT_VECTOR if self.milvus.is_lite else DataType.FLOAT16_VECTOR
+            schema.add_field("vector", data_type, dim=width)
             client.create_collection(name, schema=schema, consistency_level="Strong")
             self._index()  # what is counted has to be loaded, and what is loaded indexed
         fields = {field["name"]: field for field in client.describe_collection(name)["fields"]}

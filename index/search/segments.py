@@ -1,17 +1,15 @@
 """Segments: the codes of all rows up to some id in one file, made again from the shards where it is missing or damaged.
 
-A segment only proposes rows; their scores are the stored vectors' own (`index.search.exact`). It speaks of ids, which
-are never given twice, so it stays of use when shards are written anew, and what was removed since is passed over.
+A segment only proposes rows; their scores are the stored vectors' own (`index.search.vector_rows`). It speaks of ids,
+which are never given twice, so it stays of use when shards are written anew, and what was removed since is passed over.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +19,8 @@ import numpy as np
 
 from index.errors import ConceptIndexError
 from index.search.codes import parts_of
-from index.search.exact import Rows
+from index.search.vector_rows import VectorRows
+from index.store.searcher import SEGMENT_NAME, SegmentFile
 from model.checkpoints.files import sha256_of
 
 if TYPE_CHECKING:
@@ -29,10 +28,9 @@ if TYPE_CHECKING:
 
 # Bits of a query's numbers. FAISS's default, all of them, takes 100 times as long and finds no more.
 QUERY_BITS = 4
-NAME = re.compile(r"(?P<kind>flat|ivf)-(?P<last_id>\d+)-(?P<sha256>[0-9a-f]{64})\.faiss")
 
 
-class Kind(Enum):
+class IndexType(Enum):
     """How vectors are searched: EXACT reads them all; FLAT every vector's one-bit code; IVF the codes in the
     lists whose centres lie nearest."""
 
@@ -41,28 +39,18 @@ class Kind(Enum):
     IVF = "ivf"
 
 
-def kind_for(num_rows: int) -> Kind:
+def index_type_for(num_rows: int) -> IndexType:
     """By what was measured: benchmarks/index.py."""
-    return Kind.EXACT if num_rows <= 50_000 else Kind.FLAT if num_rows <= 250_000 else Kind.IVF
-
-
-@dataclass(frozen=True)
-class SegmentFile:
-    """A segment as the catalogue names it: the file's name in its folder, sha256 and bytes, and the rows it holds."""
-
-    name: str
-    sha256: str
-    nbytes: int
-    num_rows: int
+    return IndexType.EXACT if num_rows <= 50_000 else IndexType.FLAT if num_rows <= 250_000 else IndexType.IVF
 
 
 class Segment:
     """A segment that is open. It covers the rows 0..num_rows, and holds num_removed besides, which are no more."""
 
-    def __init__(self, index: faiss.Index, kind: Kind, file: SegmentFile, num_rows: int):
-        self._index, self.kind, self.file, self.num_rows = index, kind, file, num_rows
+    def __init__(self, index: faiss.Index, index_type: IndexType, file: SegmentFile, num_rows: int):
+        self._index, self.index_type, self.file, self.num_rows = index, index_type, file, num_rows
         self.num_removed = file.num_rows - num_rows
-        self.num_lists = parts_of(index)[1].nlist if kind is Kind.IVF else 0
+        self.num_lists = parts_of(index)[1].nlist if index_type is IndexType.IVF else 0
 
     def propose(self, queries: np.ndarray, count: int, *, num_lists: int = 0, id_mask: np.ndarray | None = None
                 ) -> np.ndarray:
@@ -74,7 +62,7 @@ class Segment:
         import faiss
 
         parameters = None
-        if self.kind is Kind.IVF:
+        if self.index_type is IndexType.IVF:
             lists = faiss.IVFRaBitQSearchParameters()
             lists.nprobe, lists.qb = min(num_lists, self.num_lists), QUERY_BITS
             if id_mask is not None:
@@ -93,22 +81,23 @@ class Segment:
         return faiss.read_index(str(folder / self.file.name))
 
 
-def open_segment(folder: Path, rows: Rows, kinds: tuple[Kind, ...]) -> tuple[Segment | None, str | None]:
-    """The segment that covers the most of these rows, of equal ones that of the first kind; and why not, where a file
+def open_segment(folder: Path, rows: VectorRows, index_types: tuple[IndexType, ...]
+                 ) -> tuple[Segment | None, str | None]:
+    """The segment that covers the most of these rows, of equal ones that of the first type; and why not, where a file
     is damaged."""
     fits = []
     try:
         for file in folder.iterdir() if folder.is_dir() else ():
-            named = NAME.fullmatch(file.name)
-            if named and (kind := Kind(named["kind"])) in kinds and len(named["last_id"]) < 19:
+            named = SEGMENT_NAME.fullmatch(file.name)
+            if named and (index_type := IndexType(named["index_type"])) in index_types and len(named["last_id"]) < 19:
                 num_rows = rows.rows_up_to(int(named["last_id"]))
-                fits.append((-num_rows, kinds.index(kind), file.name, named["sha256"]))
+                fits.append((-num_rows, index_types.index(index_type), file.name, named["sha256"]))
     except OSError as error:
         return None, f"{folder} cannot be read ({error.strerror}); every vector is compared instead."
     fault = None
     for negative, place, name, sha256 in sorted(fits):
         try:
-            return _read(folder / name, kinds[place], sha256, rows, -negative), fault
+            return _read(folder / name, index_types[place], sha256, rows, -negative), fault
         except (OSError, RuntimeError, MemoryError, ValueError) as error:
             reason = (str(error).splitlines() or ["no reason given"])[0]
             fault = fault or (f"{folder / name} cannot be used ({reason}); vectors are compared without it until "
@@ -116,7 +105,7 @@ def open_segment(folder: Path, rows: Rows, kinds: tuple[Kind, ...]) -> tuple[Seg
     return None, fault
 
 
-def write_segment(folder: Path, index: faiss.Index, kind: Kind, last_id: int) -> SegmentFile:
+def write_segment(folder: Path, index: faiss.Index, index_type: IndexType, last_id: int) -> SegmentFile:
     """Aside, fsync, rename, as `model.checkpoints.files.write_whole`, without the bytes in memory.
 
     FAISS writes through Python's file, because its own ignores a full disk when it closes. Raises ConceptIndexError.
@@ -138,7 +127,7 @@ def write_segment(folder: Path, index: faiss.Index, kind: Kind, last_id: int) ->
             file.flush()
             os.fsync(file.fileno())
             nbytes = file.tell()
-        name = f"{kind.value}-{last_id}-{digest.hexdigest()}.faiss"
+        name = f"{index_type.value}-{last_id}-{digest.hexdigest()}.faiss"
         os.replace(partial, folder / name)
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
@@ -150,7 +139,7 @@ def write_segment(folder: Path, index: faiss.Index, kind: Kind, last_id: int) ->
     return SegmentFile(name, digest.hexdigest(), nbytes, index.ntotal)
 
 
-def _read(path: Path, kind: Kind, sha256: str, rows: Rows, num_rows: int) -> Segment:
+def _read(path: Path, index_type: IndexType, sha256: str, rows: VectorRows, num_rows: int) -> Segment:
     """Mapped where FAISS can. Raises RuntimeError, OSError, MemoryError or ValueError for a file that is not it."""
     import faiss
 
@@ -160,7 +149,7 @@ def _read(path: Path, kind: Kind, sha256: str, rows: Rows, num_rows: int) -> Seg
     index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
     if index.d != rows.width or index.ntotal < num_rows:
         raise ValueError(f"it holds {index.ntotal} vectors of {index.d} numbers, the shards {num_rows} of {rows.width}")
-    return Segment(index, kind, SegmentFile(path.name, sha256, stat.st_size, index.ntotal), num_rows)
+    return Segment(index, index_type, SegmentFile(path.name, sha256, stat.st_size, index.ntotal), num_rows)
 
 
 @lru_cache(maxsize=64)

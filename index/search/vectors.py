@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from index.search.codes import Progress, append, flat, inverted, num_lists_for, retain
-from index.search.exact import Rows, ShardVectors, best_of, empty, is_on_device
-from index.search.segments import Kind, Segment, SegmentFile, kind_for, open_segment, write_segment
-
-__all__ = ["SegmentFile", "ShardVectors", "VectorIndex"]
+from index.search.segments import IndexType, Segment, index_type_for, open_segment, write_segment
+from index.search.vector_rows import VectorRows, best_of, empty, is_on_device
+from index.store.searcher import SegmentFile
+from index.store.shard_vectors import ShardVectors
 
 # So many times k are proposed by the codes and ranked by their vectors; at least RANKED.
 RANKED_PER_HIT, RANKED = 5, 100
@@ -31,22 +31,24 @@ class VectorIndex:
     """The shards' vectors, searchable.
 
     folder: of the segments, `faiss/` of an index; it need not exist. live: (rows,) bool over all rows in the order of
-    the shards; None: all live. kind: of the search, "auto" (by size), "exact", "flat" or "ivf". device: of the search;
-    "auto": a GPU that has room for all vectors, which then compares every one.
+    the shards; None: all live. index_type: "auto" (by size), "exact", "flat" or "ivf". device: of the search; "auto": a
+    GPU that has room for all vectors, which then compares every one.
 
     tail: the rows that no segment covers, and that are compared one by one. fault: a sentence, where a segment is there
     and damaged.
     """
 
     def __init__(self, folder: Path, shards: Sequence[ShardVectors], *, live: np.ndarray | None = None,
-                 kind: str = "auto", device: str = "auto"):
+                 index_type: str = "auto", device: str = "auto"):
         self.folder, self.live = folder, None if live is None or live.all() else live
         num_rows = sum(len(shard.vectors) for shard in shards)
-        self.kind = kind_for(num_rows) if kind == "auto" else Kind(kind)
+        self.index_type = index_type_for(num_rows) if index_type == "auto" else IndexType(index_type)
         # An index that has grown goes on with the segment of its smaller days, until a build.
-        self._kinds = tuple(dict.fromkeys([self.kind, Kind.IVF, Kind.FLAT])) if kind == "auto" else (self.kind,)
-        wants_gpu = device == "auto" and kind == "auto" and self.kind is not Kind.EXACT
-        self.rows = Rows(shards, device=gpu_with_room(shards) if wants_gpu else "cpu" if device == "auto" else device)
+        usable = [self.index_type, IndexType.IVF, IndexType.FLAT] if index_type == "auto" else [self.index_type]
+        self._index_types = tuple(dict.fromkeys(usable))
+        wants_gpu = device == "auto" and index_type == "auto" and self.index_type is not IndexType.EXACT
+        on = gpu_with_room(shards) if wants_gpu else "cpu" if device == "auto" else device
+        self.rows = VectorRows(shards, device=on)
         self.segment: Segment | None = None
         self.fault: str | None = None
         self._take_up()
@@ -79,30 +81,31 @@ class VectorIndex:
         Lists are added to rather than made anew, until there should be twice as many of them, or half. Vectors that are
         in no shard any more leave it. progress: is told how many rows of how many are in.
         """
-        if self.kind is Kind.EXACT or not len(self.rows):
+        if self.index_type is IndexType.EXACT or not len(self.rows):
             return []
         old, rows = self.segment, self.rows
-        if old and old.kind is not self.kind:
+        if old and old.index_type is not self.index_type:
             old = None
         if old and self.tail <= SHORT_TAIL and not old.num_removed:
             return [old.file]
-        if old and self.kind is Kind.IVF and 0.5 <= old.num_lists / num_lists_for(len(rows)) <= 2:
+        if old and self.index_type is IndexType.IVF and 0.5 <= old.num_lists / num_lists_for(len(rows)) <= 2:
             index = old.read_whole(self.folder)
             if old.num_removed:
                 retain(index, rows.id_mask())
             append(index, rows, start=self._covered, progress=progress)
         else:
-            index = (flat if self.kind is Kind.FLAT else inverted)(rows, progress=progress)
-        file = write_segment(self.folder, index, self.kind, rows.num_ids - 1)
+            index = (flat if self.index_type is IndexType.FLAT else inverted)(rows, progress=progress)
+        file = write_segment(self.folder, index, self.index_type, rows.num_ids - 1)
         self._take_up()
         return [file]
 
     def _take_up(self) -> None:
         self.segment, self.fault = None, None
-        if self.kind is not Kind.EXACT and len(self.rows):
-            self.segment, self.fault = open_segment(self.folder, self.rows, self._kinds)
+        if self.index_type is not IndexType.EXACT and len(self.rows):
+            self.segment, self.fault = open_segment(self.folder, self.rows, self._index_types)
         self._covered = self.segment.num_rows if self.segment else 0
-        hides = self.segment and self.segment.kind is Kind.IVF and (self.live is not None or self.segment.num_removed)
+        is_inverted = self.segment and self.segment.index_type is IndexType.IVF
+        hides = is_inverted and (self.live is not None or self.segment.num_removed)
         self._live_ids = self.rows.id_mask(self.live) if hides else None
 
     def _compare(self, vectors: np.ndarray, k: int, mask: np.ndarray | None, passing: int
@@ -118,7 +121,7 @@ class VectorIndex:
         found = empty(len(vectors), k)
         if passing:
             wanted = min(max(RANKED, RANKED_PER_HIT * k), passing)
-            rank = self._rank_flat if self.segment.kind is Kind.FLAT else self._rank_lists
+            rank = self._rank_flat if self.segment.index_type is IndexType.FLAT else self._rank_lists
             found = rank(vectors, k, mask, wanted, passing / self.segment.file.num_rows)
         if not self.tail:
             return found

@@ -16,12 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from index.errors import ConceptIndexError
-from index.query.taught import TaughtWord
-from index.query.teaching import Classifier
 from index.records import ModelIdentity, Photo
 from index.store import places
 from index.store.places import Place, Root
 from index.store.thumbnails import ThumbnailPlace
+from index.taught_word import Classifier, TaughtWord
 from model.checkpoints.files import sha256_of, write_whole
 from model.operations.thresholds import ConceptThresholds
 

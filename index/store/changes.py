@@ -16,9 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from index.errors import ConceptIndexError
-from index.query.taught import TaughtWord
 from index.records import AddReport, EncodedPhoto, Photo
-from index.search.segments import NAME
 from index.store import thumbnails
 from index.store.catalogue import (
     Catalogue,
@@ -30,16 +28,18 @@ from index.store.catalogue import (
     Transaction,
     sync_folder,
 )
+from index.store.concept_table import FULL, ConceptTable, check, merge, split, table_of
 from index.store.places import Place, Root, key_of, new_root, place_of
-from index.store.rows import FULL, Rows, check, merge, rows_of, split
+from index.store.searcher import SEGMENT_NAME, MakeSearcher
 from index.store.shards import Shard, content_of, damaged, paths_of
-from index.store.snapshot import SEGMENTS, SearchKind, Snapshot, open_shards, vectors_of
+from index.store.snapshot import SEGMENTS, Snapshot, open_shards, vectors_of
+from index.taught_word import TaughtWord
 from model.checkpoints.files import sha256_of, write_whole
 from photos.sources.source import SourceFile
 
 FOLDERS = ("shards", "thumbnails", SEGMENTS)
 # What a writer calls its files there. Anything else is somebody else's, and stays.
-OURS = re.compile(rf"\d{{6,}}\.(npy|safetensors|jpegs)|\..+\.part|{NAME.pattern}")
+OURS = re.compile(rf"\d{{6,}}\.(npy|safetensors|jpegs)|\..+\.part|{SEGMENT_NAME.pattern}")
 # A shard of fewer concepts is small. So many small ones at the end become larger ones with the next addition: each
 # that is mapped keeps two files open.
 SMALL = FULL // 2
@@ -47,8 +47,8 @@ MOST_SMALL = 32
 # Thumbnails that lie in a smaller file are put into a larger one by a compaction.
 SMALL_PACK, FULL_PACK = 1 << 20, 64 << 20
 
-# Rows, and which of them and of their photos are kept.
-Part = tuple[Rows, np.ndarray, np.ndarray]
+# A table, and which of its concepts and of their photos are kept.
+Part = tuple[ConceptTable, np.ndarray, np.ndarray]
 
 
 def add(catalogue: Catalogue, snapshot: Snapshot, photos: Sequence[EncodedPhoto]) -> AddReport:
@@ -58,15 +58,15 @@ def add(catalogue: Catalogue, snapshot: Snapshot, photos: Sequence[EncodedPhoto]
     first = {encoded.photo.sha256: encoded for encoded in reversed(photos)}
     new = [encoded for encoded in photos if first[encoded.photo.sha256] is encoded
            and not catalogue.photos("sha256 = ?", (encoded.photo.sha256,), at=state.version)]
-    rows = rows_of(new, first_concept=state.next_concept, first_photo=state.next_photo, width=model.width,
-                   summary_width=model.summary_width)
-    report = AddReport(len(new), len(photos) - len(new), len(rows))
+    table = table_of(new, first_concept=state.next_concept, first_photo=state.next_photo, width=model.width,
+                     summary_width=model.summary_width)
+    report = AddReport(len(new), len(photos) - len(new), len(table))
     if not new:
         return report
     with _change(catalogue, contents) as change:
         tail = _small_tail(snapshot)
-        parts = [(change.sound(shard), *_all_of(shard.rows)) for shard in tail]
-        change.replace_shards(tail, [*parts, (rows, *_all_of(rows))])
+        parts = [(change.sound(shard), *_all_of(shard.table)) for shard in tail]
+        change.replace_shards(tail, [*parts, (table, *_all_of(table))])
         places = change.write_pack([encoded.thumbnail for encoded in new])
         concept = state.next_concept
         for photo, (encoded, place) in enumerate(zip(new, places, strict=True), start=state.next_photo):
@@ -78,7 +78,7 @@ def add(catalogue: Catalogue, snapshot: Snapshot, photos: Sequence[EncodedPhoto]
                                       if encoded.file and encoded.photo.sha256 in ids])
         change.pixels = [(ids[encoded.photo.sha256], encoded.pixels) for encoded in new if encoded.pixels]
         change.state = replace(change.state, next_concept=concept, next_photo=state.next_photo + len(new),
-                               num_concepts=state.num_concepts + len(rows), num_photos=state.num_photos + len(new))
+                               num_concepts=state.num_concepts + len(table), num_photos=state.num_photos + len(new))
     return report
 
 
@@ -110,7 +110,7 @@ def settle(catalogue: Catalogue, snapshot: Snapshot, *, removed: Iterable[int], 
         change.put_places(catalogue, files)
 
 
-def compact(catalogue: Catalogue, snapshot: Snapshot, kind: SearchKind) -> None:
+def compact(catalogue: Catalogue, snapshot: Snapshot, searcher: MakeSearcher) -> None:
     with _change(catalogue, snapshot.contents) as change:
         for run in _untidy_runs(snapshot):
             shards = [snapshot.shards[place] for place in run]
@@ -119,12 +119,12 @@ def compact(catalogue: Catalogue, snapshot: Snapshot, kind: SearchKind) -> None:
                 for place in run))
         _repack(catalogue, change)
         change.forget_removed = len(snapshot.contents.removed_photos) > 0
-        _write_segments(snapshot, change, kind)
+        _write_segments(snapshot, change, searcher)
 
 
-def segment(catalogue: Catalogue, snapshot: Snapshot, kind: SearchKind) -> None:
+def segment(catalogue: Catalogue, snapshot: Snapshot, searcher: MakeSearcher) -> None:
     with _change(catalogue, snapshot.contents) as change:
-        _write_segments(snapshot, change, kind)
+        _write_segments(snapshot, change, searcher)
 
 
 def teach(catalogue: Catalogue, snapshot: Snapshot, word: TaughtWord) -> None:
@@ -146,12 +146,12 @@ def spelt_as(word: str, snapshot: Snapshot) -> list[str]:
     return [taught.word for taught in snapshot.contents.taught if taught.word.casefold() == wanted]
 
 
-def restore_segments(catalogue: Catalogue, snapshot: Snapshot, kind: SearchKind) -> bool:
+def restore_segments(catalogue: Catalogue, snapshot: Snapshot, searcher: MakeSearcher) -> bool:
     """What FAISS made of the shards is made again where a file of it is missing or not what it was -> whether."""
     segments = [file for file in snapshot.contents.files if file.path.startswith(f"{SEGMENTS}/")]
     if all(is_sound(catalogue.folder, file) for file in segments):
         return False
-    segment(catalogue, snapshot, kind)
+    segment(catalogue, snapshot, searcher)
     return True
 
 
@@ -223,11 +223,11 @@ class _Change:
 
     def replace_shards(self, shards: Sequence[Shard], parts: Iterable[Part]) -> None:
         """What is kept of some neighbours, and comes behind them, takes their place."""
-        for rows in _pieces(parts):
+        for table in _pieces(parts):
             number = self.number()
-            for path, content in zip(paths_of(number), content_of(rows), strict=True):
+            for path, content in zip(paths_of(number), content_of(table), strict=True):
                 self.write(path, content)
-            self.shards.append(ShardEntry(number, int(rows.photo_ids[0]), len(rows.photo_ids), len(rows)))
+            self.shards.append(ShardEntry(number, int(table.photo_ids[0]), len(table.photo_ids), len(table)))
         self.dropped_shards += [shard.number for shard in shards]
         self.dropped_files += [path for shard in shards for path in paths_of(shard.number)]
 
@@ -264,10 +264,10 @@ class _Change:
         self.write(path, content)
         return places
 
-    def sound(self, shard: Shard) -> Rows:
-        """Its rows, which are about to be written again under a new hash."""
+    def sound(self, shard: Shard) -> ConceptTable:
+        """Its table, which is about to be written again under a new hash."""
         check_sound(self.folder, self.contents, *paths_of(shard.number))
-        return shard.rows
+        return shard.table
 
     def apply(self, transaction: Transaction) -> None:
         transaction.drop_files([*self.dropped_files, *(file.path for file in self.files)])
@@ -318,11 +318,11 @@ def _change(catalogue: Catalogue, contents: Contents) -> Iterator[_Change]:
             (folder / path).unlink(missing_ok=True)
 
 
-def _all_of(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    return np.ones(len(rows), bool), np.ones(len(rows.photo_ids), bool)
+def _all_of(table: ConceptTable) -> tuple[np.ndarray, np.ndarray]:
+    return np.ones(len(table), bool), np.ones(len(table.photo_ids), bool)
 
 
-def _pieces(parts: Iterable[Part]) -> Iterator[Rows]:
+def _pieces(parts: Iterable[Part]) -> Iterator[ConceptTable]:
     """Parts one after the other, cut anew into pieces that are as full as can be. Few are in memory at once."""
     waiting: list[Part] = []
     for part in parts:
@@ -360,7 +360,7 @@ def _untidy_runs(snapshot: Snapshot) -> Iterator[list[int]]:
 
 
 def _size(shard: Shard) -> int:
-    return max(len(shard), len(shard.rows.photo_ids))
+    return max(len(shard), len(shard.table.photo_ids))
 
 
 def _repack(catalogue: Catalogue, change: _Change) -> None:
@@ -382,13 +382,13 @@ def _repack(catalogue: Catalogue, change: _Change) -> None:
     change.dropped_files += [*untidy, *(files.keys() - live.keys())]
 
 
-def _write_segments(snapshot: Snapshot, change: _Change, kind: SearchKind) -> None:
+def _write_segments(snapshot: Snapshot, change: _Change, searcher: MakeSearcher) -> None:
     """What FAISS makes of the shards as they will be."""
     folder, contents = change.folder, change.contents
     entries = [entry for entry in contents.shards if entry.number not in change.dropped_shards] + change.shards
     shards = open_shards(folder, contents, sorted(entries, key=lambda entry: entry.first_photo), snapshot.shards)
     named = {file for file in contents.files if file.path.startswith(f"{SEGMENTS}/")}
-    segments = kind(folder / SEGMENTS, vectors_of(shards)).build()
+    segments = searcher(folder / SEGMENTS, vectors_of(shards)).build()
     needed = {FileEntry(f"{SEGMENTS}/{segment.name}", segment.nbytes, segment.sha256) for segment in segments}
     change.files += needed - named
     change.dropped_files += {file.path for file in named} - {file.path for file in needed}

@@ -7,12 +7,12 @@ import threading
 import numpy as np
 
 from index.store.catalogue import Catalogue
-from index.store.rows import CONCEPT_COLUMNS
+from index.store.concept_table import CONCEPT_COLUMNS
 from index.store.snapshot import Snapshot
 
 # The name of a column -> where it lies in the shards: the column there, and which of its numbers.
-PARTS = {"x": ("centroid", 0), "y": ("centroid", 1), "left": ("box", 0), "top": ("box", 1), "right": ("box", 2),
-         "bottom": ("box", 3)}
+COMPONENTS = {"x": ("centroid", 0), "y": ("centroid", 1), "left": ("box", 0), "top": ("box", 1), "right": ("box", 2),
+              "bottom": ("box", 3)}
 STORED = ("id", "photo", "token", "mass", "peak", "name_scores")
 
 
@@ -54,7 +54,7 @@ class Columns:
         """In the order of the alphabet."""
         with self._lock:
             if self._words is None:
-                self._words = tuple(sorted({word for shard in self._snapshot.shards for word in shard.rows.words}))
+                self._words = tuple(sorted({word for shard in self._snapshot.shards for word in shard.table.words}))
             return self._words
 
     def _read(self, name: str) -> np.ndarray:
@@ -70,17 +70,17 @@ class Columns:
         if name == "names":
             places = {word: place for place, word in enumerate(self.words)}
             # -1 stays the last one: none.
-            recoded = [np.array([*(places[word] for word in shard.rows.words), -1], np.int32)
+            recoded = [np.array([*(places[word] for word in shard.table.words), -1], np.int32)
                        for shard in self._snapshot.shards]
-            return self._live("names", [codes[shard.rows.columns["names"]] for codes, shard in
+            return self._live("names", [codes[shard.table.columns["names"]] for codes, shard in
                                         zip(recoded, self._snapshot.shards, strict=True)])
-        if name in PARTS:
-            column, part = PARTS[name]
-            return self._live(column, [shard.rows.columns[column] for shard in self._snapshot.shards])[:, part].copy()
+        if name in COMPONENTS:
+            column, part = COMPONENTS[name]
+            return self._live(column, [shard.table.columns[column] for shard in self._snapshot.shards])[:, part].copy()
         if name not in STORED:
-            raise ValueError(f"There is no column {name}; there are {', '.join((*STORED, *PARTS))}, names, label and "
-                             "source.")
-        return self._live(name, [shard.rows.columns[name] for shard in self._snapshot.shards])
+            raise ValueError(f"There is no column {name}; there are {', '.join((*STORED, *COMPONENTS))}, names, label "
+                             "and source.")
+        return self._live(name, [shard.table.columns[name] for shard in self._snapshot.shards])
 
     def _live(self, column: str, parts: list[np.ndarray]) -> np.ndarray:
         dtype, shape = CONCEPT_COLUMNS[column]

@@ -27,7 +27,7 @@ from index.errors import ConceptIndexError
 from index.store import thumbnails
 from index.store.catalogue import Catalogue, PhotoEntry
 from index.store.changes import check_sound
-from index.store.rows import NUM_NAMES, Rows, merge, split
+from index.store.concept_table import NUM_NAMES, ConceptTable, merge, split
 from index.store.shards import paths_of
 from index.store.snapshot import Snapshot
 from model.checkpoints.files import put
@@ -39,17 +39,18 @@ ROWS_AT_ONCE = 8192
 Tables = Iterator[pa.Table]
 
 
-def export(catalogue: Catalogue, snapshot: Snapshot, path: Path, *, kind: str, overwrite: bool = False) -> list[Path]:
-    """Writes both tables into a folder, which is made -> what was written. kind: "parquet" or "lance".
+def export(catalogue: Catalogue, snapshot: Snapshot, path: Path, *, file_format: str, overwrite: bool = False
+           ) -> list[Path]:
+    """Writes both tables into a folder, which is made -> what was written. file_format: "parquet" or "lance".
 
     Raises ConceptIndexError where they are there already, unless `overwrite`, where a file of the index is damaged,
     where the disk refuses, and for Lance where it is not installed.
     """
-    write = writer_of(kind)
+    write = writer_of(file_format)
     model = snapshot.contents.model
     tables = {"concepts": (concept_schema(model.width), concept_tables),
               "photos": (photo_schema(model.summary_width), photo_tables)}
-    targets = [path / f"{name}.{kind}" for name in tables]
+    targets = [path / f"{name}.{file_format}" for name in tables]
     if snapshot.folder.resolve() in (path.resolve(), *path.resolve().parents):
         raise ConceptIndexError(f"{path} is in the index's own folder, where only an index is kept; choose another "
                                 "folder.")
@@ -71,17 +72,17 @@ def export(catalogue: Catalogue, snapshot: Snapshot, path: Path, *, kind: str, o
     return targets
 
 
-def writer_of(kind: str) -> Callable[[Path, pa.Schema, Tables, bool], None]:
-    if kind == "parquet":
+def writer_of(file_format: str) -> Callable[[Path, pa.Schema, Tables, bool], None]:
+    if file_format == "parquet":
         return write_parquet
-    if kind == "lance":
+    if file_format == "lance":
         try:
             import lance  # noqa: F401
         except ImportError:
             raise ConceptIndexError("Lance is not installed; install it (pip install pylance), or export Parquet, "
                                     "which Lance reads too.") from None
         return write_lance
-    raise ConceptIndexError(f"There is no export to {kind}; choose parquet or lance.")
+    raise ConceptIndexError(f"There is no export to {file_format}; choose parquet or lance.")
 
 
 def write_parquet(target: Path, schema: pa.Schema, tables: Tables, overwrite: bool) -> None:
@@ -128,12 +129,12 @@ def photo_schema(width: int) -> pa.Schema:
 
 
 def concept_tables(catalogue: Catalogue, snapshot: Snapshot, schema: pa.Schema) -> Tables:
-    for rows, photos in sound_pieces(catalogue, snapshot):
-        columns = rows.columns
+    for table, photos in sound_pieces(catalogue, snapshot):
+        columns = table.columns
         of_photo = [photos[photo].photo for photo in columns["photo"].tolist()]
         boxes = dict(zip(("left", "top", "right", "bottom"), columns["box"].T, strict=True))
         rows_and_cols = columns["patch_grid"].T
-        named = [rows.names_of(row) for row in range(len(rows))]
+        named = [table.names_of(row) for row in range(len(table))]
         names = {}
         for place in range(NUM_NAMES):
             there = [found[place] if place < len(found) else (None, None) for found in named]
@@ -145,30 +146,30 @@ def concept_tables(catalogue: Catalogue, snapshot: Snapshot, schema: pa.Schema) 
             "label": [photo.label for photo in of_photo], "token": columns["token"], "mass": columns["mass"],
             "peak": columns["peak"], "x": columns["centroid"][:, 0], "y": columns["centroid"][:, 1], **boxes,
             "patch_rows": rows_and_cols[0], "patch_cols": rows_and_cols[1],
-            "mask": pa.ListArray.from_arrays(np.append(0, columns["mask_end"]).astype(np.int32), pa.array(rows.mask)),
-            **names, "vector": vectors_of(rows.vectors)}, schema=schema)
+            "mask": pa.ListArray.from_arrays(np.append(0, columns["mask_end"]).astype(np.int32), pa.array(table.mask)),
+            **names, "vector": vectors_of(table.vectors)}, schema=schema)
 
 
 def photo_tables(catalogue: Catalogue, snapshot: Snapshot, schema: pa.Schema) -> Tables:
-    for rows, photos in sound_pieces(catalogue, snapshot):
-        entries = [photos[photo] for photo in rows.photo_ids.tolist()]
+    for table, photos in sound_pieces(catalogue, snapshot):
+        entries = [photos[photo] for photo in table.photo_ids.tolist()]
         said = [entry.photo for entry in entries]
         pictures = [{"bytes": thumbnails.read(catalogue.folder, entry.thumbnail), "path": None} for entry in entries]
         yield pa.table({
-            "photo": rows.photo_ids, "source": [photo.source for photo in said],
+            "photo": table.photo_ids, "source": [photo.source for photo in said],
             "folder": [photo.folder for photo in said],
             "label": [photo.label for photo in said], "width": [photo.size[0] for photo in said],
             "height": [photo.size[1] for photo in said], "nbytes": [photo.nbytes for photo in said],
             "sha256": [photo.sha256 for photo in said], "num_concepts": [entry.num_concepts for entry in entries],
-            "summary": vectors_of(rows.summaries), "thumbnail": pictures}, schema=schema)
+            "summary": vectors_of(table.summaries), "thumbnail": pictures}, schema=schema)
 
 
-def sound_pieces(catalogue: Catalogue, snapshot: Snapshot) -> Iterator[tuple[Rows, dict[int, PhotoEntry]]]:
+def sound_pieces(catalogue: Catalogue, snapshot: Snapshot) -> Iterator[tuple[ConceptTable, dict[int, PhotoEntry]]]:
     """What is there and not removed, a few thousand concepts at a time, and their photos by their ids."""
     for place, shard in enumerate(snapshot.shards):
         check_sound(snapshot.folder, snapshot.contents, *paths_of(shard.number))
-        rows = merge([shard.rows], [snapshot.live_of(place)], [snapshot.live_photos_of(place)])
-        for piece in split(rows, full=ROWS_AT_ONCE):
+        table = merge([shard.table], [snapshot.live_of(place)], [snapshot.live_photos_of(place)])
+        for piece in split(table, full=ROWS_AT_ONCE):
             entries = catalogue.photos("id BETWEEN ? AND ?", (int(piece.photo_ids[0]), int(piece.photo_ids[-1])),
                                        at=snapshot.contents.state.version)
             yield piece, {entry.photo.id: entry for entry in entries}

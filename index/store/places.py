@@ -53,7 +53,7 @@ class Place:
         return (self.nbytes, self.mtime_ns) == (found.st_size, found.st_mtime_ns)
 
 
-class Standing(Enum):
+class FileState(Enum):
     """What has become of a file. HIDDEN: it may be there, and cannot be seen: for lack of rights, on a drive that is
     not there, behind a link to nothing."""
 
@@ -93,24 +93,24 @@ def size_of(root: Path, path: str) -> int | None:
         return None
 
 
-def standing(root: Path, path: str) -> Standing:
+def state_of(root: Path, path: str) -> FileState:
     """Of a file below a folder that itself can be read."""
     path = os.fspath(below(root, path).relative_to(root))
     try:
         if (root / path).is_file():
             with open(root / path, "rb", buffering=0):
-                return Standing.THERE
+                return FileState.THERE
     except OSError:
-        return Standing.HIDDEN
+        return FileState.HIDDEN
     within = root
     for part in Path(path).parts:
         within /= part
         try:
             within.lstat()
         except (FileNotFoundError, NotADirectoryError):
-            return Standing.GONE
+            return FileState.GONE
         except OSError:
-            return Standing.HIDDEN
+            return FileState.HIDDEN
         if within.is_symlink() and not within.exists():
-            return Standing.HIDDEN
-    return Standing.GONE  # something is there now that is no file
+            return FileState.HIDDEN
+    return FileState.GONE  # something is there now that is no file

@@ -17,37 +17,37 @@ import numpy as np
 
 from index.errors import ConceptIndexError
 from index.records import Concept
-from index.store.rows import CONCEPT_COLUMNS, Rows, sums_of
+from index.store.concept_table import CONCEPT_COLUMNS, ConceptTable, sums_of
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A shard on disk. rows: mapped. path: of the file beside the vectors."""
+    """A shard on disk. table: mapped. path: of the file beside the vectors."""
 
     number: int
     path: Path
-    rows: Rows
+    table: ConceptTable
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.table)
 
     @cached_property
     def gaps(self) -> bool:
         """Whether ids are missing between the first and the last: a compaction dropped some."""
-        ids = self.rows.ids
+        ids = self.table.ids
         return len(ids) > 0 and int(ids[-1]) - int(ids[0]) + 1 != len(ids)
 
     @cached_property
     def ids(self) -> np.ndarray:
         """(n,) int64, in memory: only where there are gaps does anything need them."""
-        return np.array(self.rows.ids)
+        return np.array(self.table.ids)
 
     def find(self, ids: np.ndarray) -> np.ndarray:
         """Ids -> rows, -1 where it is not here."""
         if not len(self):
             return np.full(len(ids), -1)
         if not self.gaps:
-            rows = ids - int(self.rows.ids[0])
+            rows = ids - int(self.table.ids[0])
             return np.where((rows >= 0) & (rows < len(self)), rows, -1)
         rows = np.minimum(np.searchsorted(self.ids, ids), len(self) - 1)
         return np.where(self.ids[rows] == ids, rows, -1)
@@ -55,25 +55,25 @@ class Shard:
     def concept(self, row: int) -> Concept:
         """Raises ConceptIndexError where the row, or its vector, is not what was written; so do the next two."""
         try:
-            if self.rows.crc_of(row) == int(self.rows.columns["crc"][row]):
-                return self.rows.concept(row)
+            if self.table.crc_of(row) == int(self.table.columns["crc"][row]):
+                return self.table.concept(row)
         except IndexError:  # a name beyond the shard's words
             pass
         raise damaged(self.path, f"row {row}, or its vector in {self.path.with_suffix('.npy').name}, has changed")
 
     def vectors(self, rows: np.ndarray) -> np.ndarray:
         """(n,) -> (n, C) float16."""
-        found = self.rows.vectors[rows]
-        changed = sums_of(found) != self.rows.columns["vector_sum"][rows]
+        found = self.table.vectors[rows]
+        changed = sums_of(found) != self.table.columns["vector_sum"][rows]
         if changed.any():
             raise damaged(self.path.with_suffix(".npy"), f"the vector of row {rows[changed.argmax()]} has changed")
         return found
 
     def summary(self, row: int) -> np.ndarray:
         """(D,) float16, of a photo. row: its place in the shard's photo_ids."""
-        if self.rows.summary_crc_of(row) != int(self.rows.summary_crcs[row]):
-            raise damaged(self.path, f"the summary of photo {self.rows.photo_ids[row]} has changed")
-        return self.rows.summaries[row]
+        if self.table.summary_crc_of(row) != int(self.table.summary_crcs[row]):
+            raise damaged(self.path, f"the summary of photo {self.table.photo_ids[row]} has changed")
+        return self.table.summaries[row]
 
 
 def open_shard(folder: Path, number: int, *, width: int, summary_width: int) -> Shard:
@@ -92,19 +92,19 @@ def open_shard(folder: Path, number: int, *, width: int, summary_width: int) -> 
     for name, (dtype, shape) in expected.items():
         if name not in tensors or tensors[name].dtype != np.dtype(dtype) or tensors[name].shape != shape:
             raise damaged(rest_path, f"its tensor {name} is not {dtype} {shape}")
-    return Shard(number, rest_path, Rows(vectors, {name: tensors[name] for name in CONCEPT_COLUMNS}, tensors["mask"],
-                                         words, tensors["photo_id"], tensors["summary"],
-                                         tensors["summary_crc"]))
+    columns = {name: tensors[name] for name in CONCEPT_COLUMNS}
+    return Shard(number, rest_path, ConceptTable(vectors, columns, tensors["mask"], words, tensors["photo_id"],
+                                                 tensors["summary"], tensors["summary_crc"]))
 
 
-def content_of(rows: Rows) -> tuple[bytes, bytes]:
+def content_of(table: ConceptTable) -> tuple[bytes, bytes]:
     """-> what the shard's .npy and its .safetensors hold."""
     from safetensors.numpy import save
 
-    tensors = {name: np.ascontiguousarray(column) for name, column in rows.columns.items()}
-    tensors |= {"mask": rows.mask, "photo_id": rows.photo_ids, "summary": rows.summaries,
-                "summary_crc": rows.summary_crcs}
-    return _npy(rows.vectors), save(tensors, metadata={"words": json.dumps(rows.words, ensure_ascii=False)})
+    tensors = {name: np.ascontiguousarray(column) for name, column in table.columns.items()}
+    tensors |= {"mask": table.mask, "photo_id": table.photo_ids, "summary": table.summaries,
+                "summary_crc": table.summary_crcs}
+    return _npy(table.vectors), save(tensors, metadata={"words": json.dumps(table.words, ensure_ascii=False)})
 
 
 def paths_of(number: int) -> tuple[str, str]:

@@ -23,7 +23,7 @@ from index.errors import ConceptIndexError
 from index.records import EncodedPhoto, ModelIdentity
 from index.store import thumbnails
 from index.store.catalogue import FileEntry
-from index.store.rows import FULL, Rows, check, merge, rows_of
+from index.store.concept_table import FULL, ConceptTable, check, merge, table_of
 from index.store.shards import content_of, open_shard, paths_of
 from index.store.thumbnails import ThumbnailPlace
 from model.checkpoints.files import write_whole
@@ -75,8 +75,8 @@ def write_part(index_path: Path, photos: Sequence[EncodedPhoto], model: ModelIde
     check(photos, width=model.width, summary_width=model.summary_width, num_tokens=model.num_tokens)
     folder, part = index_path / FOLDER, secrets.randbits(PART_BITS)
     (folder / PARTS).mkdir(parents=True, exist_ok=True)
-    rows = rows_of(photos, first_concept=0, first_photo=0, width=model.width, summary_width=model.summary_width)
-    for path, content in zip(paths_of(part), content_of(rows), strict=True):
+    table = table_of(photos, first_concept=0, first_photo=0, width=model.width, summary_width=model.summary_width)
+    for path, content in zip(paths_of(part), content_of(table), strict=True):
         write_whole(folder / path, content)
     pack, places = thumbnails.pack(f"{PARTS}/{part:06d}.jpegs", [encoded.thumbnail for encoded in photos])
     write_whole(folder / places[0].pack, pack)
@@ -114,8 +114,8 @@ def clear(index_path: Path) -> None:
 def planned(
     photos: Sequence[StagedPhoto], *, first_concept: int, first_photo: int, first_file: int, full: int = FULL
 ) -> Iterator[ShardPlan]:
-    """Shards that are as full as can be and cut no photo in two, as `index.store.rows.split` cuts them; two files
-    each."""
+    """Shards that are as full as can be and cut no photo in two, as `index.store.concept_table.split` cuts them; two
+    files each."""
     start = 0
     while start < len(photos):
         stop, concepts = start, 0
@@ -129,8 +129,8 @@ def planned(
 
 def write_shard(index_path: Path, plan: ShardPlan, model: ModelIdentity) -> MadeShard:
     """A shard and its thumbnails, from parts. Raises OSError, and ConceptIndexError where a part is damaged."""
-    rows = renumbered(gathered(index_path / FOLDER, plan.photos, model), plan)
-    contents = dict(zip(paths_of(plan.number), content_of(rows), strict=True))
+    table = renumbered(gathered(index_path / FOLDER, plan.photos, model), plan)
+    contents = dict(zip(paths_of(plan.number), content_of(table), strict=True))
     pictures = [thumbnails.read(index_path / FOLDER, photo.thumbnail) for photo in plan.photos]
     pack_path = f"thumbnails/{plan.pack_number:06d}.jpegs"
     contents[pack_path], places = thumbnails.pack(pack_path, pictures)
@@ -141,19 +141,19 @@ def write_shard(index_path: Path, plan: ShardPlan, model: ModelIdentity) -> Made
                            for path, content in contents.items()), tuple(places))
 
 
-def gathered(folder: Path, photos: Iterable[StagedPhoto], model: ModelIdentity) -> Rows:
+def gathered(folder: Path, photos: Iterable[StagedPhoto], model: ModelIdentity) -> ConceptTable:
     """The photos' rows in their order, numbered as in their parts."""
-    parts: list[Rows] = []
+    parts: list[ConceptTable] = []
     keep: list[np.ndarray] = []
     keep_photos: list[np.ndarray] = []
     for part, photo_rows in runs(photos):
         shard = open_shard(folder, part, width=model.width, summary_width=model.summary_width)
-        parts.append(shard.rows)
-        keep.append(np.isin(shard.rows.columns["photo"], photo_rows))
-        keep_photos.append(np.isin(shard.rows.photo_ids, photo_rows))
-        rows = shard.rows
-        if any(rows.crc_of(row) != int(rows.columns["crc"][row]) for row in np.flatnonzero(keep[-1])) \
-                or any(rows.summary_crc_of(row) != int(rows.summary_crcs[row]) for row in photo_rows):
+        parts.append(shard.table)
+        keep.append(np.isin(shard.table.columns["photo"], photo_rows))
+        keep_photos.append(np.isin(shard.table.photo_ids, photo_rows))
+        table = shard.table
+        if any(table.crc_of(row) != int(table.columns["crc"][row]) for row in np.flatnonzero(keep[-1])) \
+                or any(table.summary_crc_of(row) != int(table.summary_crcs[row]) for row in photo_rows):
             raise ConceptIndexError(f"{shard.path} is not what was written; remove {folder}, and run the same command "
                                     "again.")
     return merge(parts, keep, keep_photos)
@@ -166,12 +166,12 @@ def runs(photos: Iterable[StagedPhoto]) -> Iterator[tuple[int, list[int]]]:
         yield run[0].part, [photo.row for photo in run]
 
 
-def renumbered(rows: Rows, plan: ShardPlan) -> Rows:
+def renumbered(table: ConceptTable, plan: ShardPlan) -> ConceptTable:
     """The same rows with the ids that the plan gives them."""
     photo_ids = plan.first_photo + np.arange(len(plan.photos), dtype=np.int64)
-    rows.columns["id"] = plan.first_concept + np.arange(len(rows), dtype=np.int64)
-    rows.columns["photo"] = np.repeat(photo_ids, [photo.num_concepts for photo in plan.photos])
-    rows = replace(rows, photo_ids=photo_ids, summary_crcs=np.zeros(len(photo_ids), "<u4"))
-    rows.columns["crc"] = np.array([rows.crc_of(row) for row in range(len(rows))], "<u4")
-    rows.summary_crcs[:] = [rows.summary_crc_of(row) for row in range(len(photo_ids))]
-    return rows
+    table.columns["id"] = plan.first_concept + np.arange(len(table), dtype=np.int64)
+    table.columns["photo"] = np.repeat(photo_ids, [photo.num_concepts for photo in plan.photos])
+    table = replace(table, photo_ids=photo_ids, summary_crcs=np.zeros(len(photo_ids), "<u4"))
+    table.columns["crc"] = np.array([table.crc_of(row) for row in range(len(table))], "<u4")
+    table.summary_crcs[:] = [table.summary_crc_of(row) for row in range(len(photo_ids))]
+    return table

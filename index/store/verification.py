@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from index.atlas import atlas
 from index.errors import ConceptIndexError
+from index.store.atlas_file import FILE, unsealed
 from index.store.catalogue import Catalogue
 from index.store.changes import is_sound
 from index.store.snapshot import SEGMENTS, open_snapshot
@@ -25,9 +25,12 @@ def faults(catalogue: Catalogue) -> list[str]:
             cure = (f"make it again: python -m index compact {catalogue.folder}" if file.path.startswith(f"{SEGMENTS}/")
                     else "copy it back from a backup, or build the index again")
             found.append(f"{path} is {'damaged' if path.exists() else 'missing'}; {cure}.")
-    if (catalogue.folder / atlas.FILE).exists() and atlas.load(catalogue.folder / atlas.FILE) is None:
-        found.append(f"{catalogue.folder / atlas.FILE} is damaged, or of another format; draw the map again: "
-                     f"python -m index.atlas {catalogue.folder}")
+    atlas = catalogue.folder / FILE
+    try:
+        if atlas.exists():
+            unsealed(atlas.read_bytes())
+    except (OSError, ValueError):
+        found.append(f"{atlas} is damaged; draw the map again: python -m index.atlas {catalogue.folder}")
     if not found:
         try:
             open_snapshot(catalogue)

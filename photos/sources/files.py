@@ -10,23 +10,9 @@ from pathlib import Path
 from photos.limits import LOCAL, Limits
 from photos.sources.filenames import readable, tails
 from photos.sources.report import NOTHING, Report
-from photos.sources.source import BadPhoto, Source, SourceFile, SourcePhoto
+from photos.sources.source import BadPhoto, ListedPhoto, Source, SourcePhoto
 
 PHOTOS_A_PIECE = 64
-
-
-@dataclass(frozen=True)
-class ListedPhoto:
-    """A photo that was found and not opened. path: where it is; source, label: as SourcePhoto's; below: its path in the
-    folder that was named, readable."""
-
-    path: Path
-    source: str
-    label: str | None = None
-    below: str | None = None
-
-    def read(self, root: Path, *, limits: Limits = LOCAL) -> SourcePhoto | BadPhoto:
-        return read_file(self.path, self.source, self.label, root=root, below=self.below, limits=limits)
 
 
 @dataclass(frozen=True)
@@ -87,7 +73,7 @@ class Files:
             return [some(range(start, min(start + PHOTOS_A_PIECE, len(self))))
                     for start in range(0, len(self), PHOTOS_A_PIECE)]
 
-        return Source(self.name, len(self), read, cut, self.left_out, roots, self if self.is_folder else None)
+        return Source(self.name, len(self), read, cut, self.left_out, roots, self.listed if self.is_folder else None)
 
     def listed(self, numbers: range | None = None) -> tuple[ListedPhoto, ...]:
         """Of all, or of some."""
@@ -113,22 +99,3 @@ def size_of(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return -1
-
-
-def read_file(
-    path: Path, source: str, label: str | None = None, *, root: Path | None = None, below: str | None = None,
-    limits: Limits = LOCAL,
-) -> SourcePhoto | BadPhoto:
-    """root, below: of a folder's photo, the folder and the path in it."""
-    try:
-        if not path.is_file():
-            return BadPhoto(source, "It is not a regular file; name a photo." if path.exists() else
-                            "It is a link to nothing; remove it, or bring what it named back." if path.is_symlink() else
-                            "It does not exist; check the name and the folder.")
-        found = path.stat()
-        if found.st_size > limits.max_bytes:  # judged before it is read: it may be a film
-            return BadPhoto(source, f"It is larger than {limits.max_bytes // 2**20} MB; save a smaller copy.")
-        file = SourceFile(root, below, found.st_size, found.st_mtime_ns) if root and below else None
-        return SourcePhoto(path.read_bytes(), source, label, file, limits)
-    except OSError as error:
-        return BadPhoto(source, f"It cannot be read ({error.strerror}); check its permissions.")

@@ -10,7 +10,7 @@ from photos.sources.columns import is_list, picture_column, undecoded
 from photos.sources.errors import SourceError
 from photos.sources.labels import label_column
 from photos.sources.report import NOTHING
-from photos.sources.rows import Rows, Stream, loaded, row_photos
+from photos.sources.rows import PhotoRows, Stream, loaded, row_photos
 from photos.sources.source import BadPhoto, Source, SourcePhoto
 from photos.text import printable
 
@@ -36,11 +36,11 @@ class HubTable:
     def found(self, table) -> str:
         return picture_column(self.name, table.features or {}, self.column)
 
-    def by_number(self) -> Rows:
+    def by_number(self) -> PhotoRows:
         table = self.table(streaming=False)
         if not len(table):
             raise SourceError(f"{self.name} holds no rows; name another split.")
-        return Rows(table, self.found(table))
+        return PhotoRows(table, self.found(table))
 
     def stream(self) -> Stream:
         table = self.table(streaming=True)

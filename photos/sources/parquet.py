@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from photos.sources.cells import is_photo
@@ -12,7 +13,7 @@ from photos.sources.columns import element, holds_images, holds_text, is_list, p
 from photos.sources.errors import SourceError
 from photos.sources.labels import label_column
 from photos.sources.report import NOTHING, Report
-from photos.sources.rows import Places, Rows, Stream, first_line, loaded, row_photos
+from photos.sources.rows import PathFolders, PhotoRows, Stream, first_line, loaded, row_photos
 from photos.sources.source import BadPhoto, Source, SourcePhoto
 from photos.text import printable
 
@@ -89,13 +90,17 @@ class ParquetTables:
     def has_paths(self) -> bool:
         return holds_text(element(self.features[self.picture_column]))
 
-    def by_number(self) -> Rows:
+    def by_number(self) -> PhotoRows:
         """By number: `datasets` keeps a copy of the table that can be read so."""
         _ = self.counts, self.picture_column  # what is wrong with the files is said first
         table = self.table(self.paths, streaming=False)
         firsts = tuple(sum(self.counts[:place]) for place in range(len(self.paths)))
-        return Rows(table, self.picture_column, left_out=self.left_out,
-                    places=Places(firsts, tuple(self.folders_of(path) for path in self.paths)))
+        return PhotoRows(table, self.picture_column, left_out=self.left_out,
+                         places=PathFolders(firsts, tuple(self.folders_of(path) for path in self.paths)))
+
+    def cells(self) -> ParquetCells:
+        """For what is more than photos, as masks are: any column's cells, by their rows."""
+        return ParquetCells(self.paths)
 
     def stream(self) -> Stream:
         _ = self.counts, self.picture_column
@@ -133,6 +138,52 @@ class ParquetTables:
         if self.has_paths:  # looked for beside the file that names them
             whole = replace(whole, read=lambda: (photo for piece in cut() for photo in piece))
         return replace(whole, cut=cut, left_out=self.left_out)
+
+
+class ParquetCells:
+    """Cells of Parquet files by their row, counted through all files; one row group of a column in memory at a time,
+    and nothing copied."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        from pyarrow import ArrowException
+        from pyarrow.parquet import ParquetFile
+
+        self._paths, self._files = paths, []
+        groups, starts = [], [0]
+        for number, path in enumerate(paths):
+            try:
+                self._files.append(ParquetFile(path))
+            except (ArrowException, OSError) as error:
+                raise unreadable(path, error) from error
+            told = self._files[number].metadata
+            for group in range(told.num_row_groups):
+                groups.append((number, group))
+                starts.append(starts[-1] + told.row_group(group).num_rows)
+        self._groups, self._starts = groups, starts
+        self._group = lru_cache(maxsize=2)(self._read)
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def cell(self, row: int, column: str) -> object:
+        """Raises SourceError where the file has changed since, or is damaged there."""
+        place = bisect_right(self._starts, row) - 1
+        return self._group(place, column)[row - self._starts[place]].as_py()
+
+    def path_of(self, row: int) -> Path:
+        return self._paths[self._groups[bisect_right(self._starts, row) - 1][0]]
+
+    def column(self, name: str) -> list:
+        return [value for place in range(len(self._groups)) for value in self._read(place, name).to_pylist()]
+
+    def _read(self, place: int, column: str):
+        from pyarrow import ArrowException
+
+        number, group = self._groups[place]
+        try:
+            return self._files[number].read_row_group(group, columns=[column])[column]
+        except (ArrowException, OSError) as error:
+            raise unreadable(self._paths[number], error) from error
 
 
 def unreadable(path: Path, error: BaseException) -> SourceError:

@@ -1,4 +1,4 @@
-"""Rows: the photos of a table, by number or as they come."""
+"""PhotoRows: the photos of a table, by number or as they come."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from photos.sources.source import BadPhoto, SourcePhoto
 
 
 @dataclass(frozen=True)
-class Places:
+class PathFolders:
     """Where the paths in a table's rows are looked for. firsts: the first row of each of its files, from 0; folders: of
     each file."""
 
@@ -29,11 +29,11 @@ class Places:
         return self.folders[bisect_right(self.firsts, row) - 1] if self.firsts else ()
 
 
-class Rows:
+class PhotoRows:
     """The photos of a `datasets` table that is at hand, by number: one a row, or as many as its list holds."""
 
-    def __init__(self, table, column: str, *, left_out: Report = NOTHING, places: Places | None = None) -> None:
-        self.column, self.left_out, self.places = column, left_out, places or Places()
+    def __init__(self, table, column: str, *, left_out: Report = NOTHING, places: PathFolders | None = None) -> None:
+        self.column, self.left_out, self.places = column, left_out, places or PathFolders()
         table = undecoded(table, column)
         self.fingerprint = table._fingerprint
         self.table = table.select_columns([column])  # other columns of a row would be read too

@@ -13,7 +13,7 @@ from photos.sources.errors import SourceError
 from photos.sources.filenames import readable
 from photos.sources.labels import label_column
 from photos.sources.report import NOTHING, Report
-from photos.sources.rows import Places, Rows, Stream, first_line, row_photos
+from photos.sources.rows import PathFolders, PhotoRows, Stream, first_line, row_photos
 from photos.sources.source import BadPhoto, Source, SourcePhoto
 from photos.sources.splits import ALL, chosen
 from photos.text import printable
@@ -66,8 +66,9 @@ class SavedTable:
 
         return picture_column(name, table.features, self.column, is_photo=first_is_photo)
 
-    def by_number(self) -> Rows:
-        return Rows(self.opened[1], self.picture_column, left_out=self.left_out, places=Places((0,), (self.folders,)))
+    def by_number(self) -> PhotoRows:
+        return PhotoRows(self.opened[1], self.picture_column, left_out=self.left_out,
+                         places=PathFolders((0,), (self.folders,)))
 
     def stream(self) -> Stream:
         return Stream(self.opened[1].to_iterable_dataset(), self.picture_column, folders=self.folders,

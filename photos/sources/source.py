@@ -7,13 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from photos.limits import LOCAL, Limits
 from photos.sources.report import NOTHING, Report
-
-if TYPE_CHECKING:
-    from photos.sources.files import Files, ListedPhoto
 
 
 @dataclass(frozen=True)
@@ -53,12 +49,26 @@ class BadPhoto:
 
 
 @dataclass(frozen=True)
+class ListedPhoto:
+    """A photo that was found and not opened. path: where it is; source, label: as SourcePhoto's; below: its path in the
+    folder that was named, readable."""
+
+    path: Path
+    source: str
+    label: str | None = None
+    below: str | None = None
+
+    def read(self, root: Path, *, limits: Limits = LOCAL) -> SourcePhoto | BadPhoto:
+        return read_file(self.path, self.source, self.label, root=root, below=self.below, limits=limits)
+
+
+@dataclass(frozen=True)
 class Source:
     """Photos that can be gone through again and again, the same each time.
 
     name: for people; num_photos: None where only going through them tells. cut: the same photos in the same order as
     several sources, which several machines can read at once. left_out: what was found there that is no photo. roots:
-    the folders that were named, absolute. files: of one folder, its `photos.sources.files.Files`.
+    the folders that were named, absolute. listing: lists the photos of one folder.
     """
 
     name: str
@@ -67,13 +77,13 @@ class Source:
     cut: Callable[[], list[Source]] | None = field(default=None, repr=False)
     left_out: Report = field(default=NOTHING, repr=False)
     roots: tuple[Path, ...] = ()
-    files: Files | None = field(default=None, repr=False)
+    listing: Callable[[], tuple[ListedPhoto, ...]] | None = field(default=None, repr=False)
     limits: Limits = LOCAL
 
     @cached_property
     def listed(self) -> tuple[ListedPhoto, ...]:
         """Of one folder, its photos in order, none of them opened."""
-        return self.files.listed() if self.files is not None else ()
+        return self.listing() if self.listing is not None else ()
 
     def __iter__(self) -> Iterator[SourcePhoto | BadPhoto]:
         return self.read()
@@ -107,3 +117,22 @@ def joined(sources: Iterable[Source]) -> Source:
                   lambda: [piece for source in sources for piece in source.pieces],
                   sum((source.left_out for source in sources), NOTHING),
                   tuple(root for source in sources for root in source.roots))
+
+
+def read_file(
+    path: Path, source: str, label: str | None = None, *, root: Path | None = None, below: str | None = None,
+    limits: Limits = LOCAL,
+) -> SourcePhoto | BadPhoto:
+    """root, below: of a folder's photo, the folder and the path in it."""
+    try:
+        if not path.is_file():
+            return BadPhoto(source, "It is not a regular file; name a photo." if path.exists() else
+                            "It is a link to nothing; remove it, or bring what it named back." if path.is_symlink() else
+                            "It does not exist; check the name and the folder.")
+        found = path.stat()
+        if found.st_size > limits.max_bytes:  # judged before it is read: it may be a film
+            return BadPhoto(source, f"It is larger than {limits.max_bytes // 2**20} MB; save a smaller copy.")
+        file = SourceFile(root, below, found.st_size, found.st_mtime_ns) if root and below else None
+        return SourcePhoto(path.read_bytes(), source, label, file, limits)
+    except OSError as error:
+        return BadPhoto(source, f"It cannot be read ({error.strerror}); check its permissions.")

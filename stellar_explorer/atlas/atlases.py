@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from index.atlas.atlas import FILE, load
+from index.atlas.atlas import load
+from index.store.atlas_file import FILE
 from model.caches import can_write, private_folder
 from stellar_explorer.analysis import GoneError
 from stellar_explorer.atlas.package import MOST_POINTS, AtlasPackage, atlas_package, concept_facts, concept_table
@@ -135,7 +136,7 @@ class Atlases:
             atlas = load(self._file(index))
             is_new = package is None or atlas is not None and atlas.version != package.atlas.version
             if atlas is not None and atlas.model == index.model.sha256 and is_new:
-                package = atlas_package(index, atlas)
+                package = atlas_package(index, atlas, name)
         if package is not None:
             self._packages[name] = package  # behind the others: the first is the one that was not asked for longest
             while len(self._packages) > MOST_KEPT:
@@ -175,7 +176,7 @@ class Atlases:
 
 def make_apart(index: ConceptIndex, file: Path, report: Report) -> None:
     """In a process of its own: UMAP would hold this one's interpreter for a minute, and keep half a gigabyte."""
-    command = [sys.executable, "-m", "index.atlas.atlas", str(index.path), "--out", str(file), "--overwrite"]
+    command = [sys.executable, "-m", "index.atlas", str(index.path), "--out", str(file), "--overwrite"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8",
                           errors="replace", stdin=subprocess.DEVNULL) as process:
         if hasattr(os, "setpriority"):  # visitors come first

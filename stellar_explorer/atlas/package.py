@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stellar_explorer.explore.package import pack
-from stellar_explorer.retrieve.package import names_facts
+from stellar_explorer.retrieve.package import names_facts, thumbnail_address
 from stellar_explorer.views.palette import COLOURS
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ MOST_VALUES = 2_000
 LEAST_CHANGE = 6
 # Bounds of the shares of the photo that mass is coloured by.
 MASSES = (0.01, 0.02, 0.05, 0.1, 0.2)
+# A cluster is called by a name that so large a share of its concepts have, and without a sign of doubt from MOSTLY on.
+LEAST_NAMED, MOSTLY = 0.08, 0.5
 ROW = re.compile(r"(.+) row \d+")
 
 
@@ -41,10 +43,11 @@ class AtlasPackage:
     atlas: Atlas
 
 
-def atlas_package(index: ConceptIndex, atlas: Atlas) -> AtlasPackage:
+def atlas_package(index: ConceptIndex, atlas: Atlas, name: str) -> AtlasPackage:
     """Codes count in the manifest's lists, the most frequent value first; NONE where there is no value.
 
-    The atlas may be of a version before: what was removed since is left out, what came is not there yet.
+    name: the collection's, in addresses. The atlas may be of a version before: what was removed since is left out, what
+    came is not there yet.
     """
     there = index.columns("id")["id"]
     rows = np.searchsorted(there, atlas.ids).clip(0, max(len(there) - 1, 0))
@@ -54,7 +57,7 @@ def atlas_package(index: ConceptIndex, atlas: Atlas) -> AtlasPackage:
     columns = {name: values[rows[shown]] for name, values in index.columns(
         "photo", "token", "mass", "left", "top", "right", "bottom", "label", "source", "names", "name_scores").items()}
     labels, label = _ranked(columns["label"], index.labels)
-    names, name = _ranked(*_first_names(columns, index.words))
+    names, name_of = _ranked(*_first_names(columns, index.words))
     groups, group_of = source_groups(index.sources)
     sources, source = _ranked(np.where(columns["source"] >= 0, group_of[columns["source"]], -1)
                               if len(group_of) else columns["source"], groups)
@@ -65,7 +68,7 @@ def atlas_package(index: ConceptIndex, atlas: Atlas) -> AtlasPackage:
         "photo": columns["photo"].astype(np.float64),
         "mass": columns["mass"].astype(np.float32),
         "cluster": atlas.cluster[shown].astype(np.uint16),
-        "label": label, "source": source, "name": name,
+        "label": label, "source": source, "name": name_of,
         "box": np.rint(box * 255).clip(0, 255).astype(np.uint8),
         "token": columns["token"].astype(np.uint16),
     })
@@ -74,7 +77,7 @@ def atlas_package(index: ConceptIndex, atlas: Atlas) -> AtlasPackage:
         "version": atlas.version, "model": index.model.name, "num_points": len(shown), "num_concepts": len(atlas.ids),
         "num_photos": index.num_photos, "num_mapped": int(atlas.mapped.sum()), "arrays": layout, "bytes": len(data),
         "palette": list(COLOURS), "masses": list(MASSES), "labels": labels, "sources": sources, "names": names,
-        "clusters": _clusters(atlas.clusters),
+        "clusters": _clusters(index, atlas.clusters, name),
     }
     return AtlasPackage(key, manifest, data, atlas)
 
@@ -193,10 +196,45 @@ def _ranked(codes: np.ndarray, words: Sequence[str]) -> tuple[list[str], np.ndar
     return [words[code] for code in order], place[codes]
 
 
-def _clusters(clusters: Sequence[Cluster]) -> list[dict[str, Any]]:
-    return [{"count": cluster.count, "num_photos": cluster.num_photos, "mass": round(cluster.mass, 4),
+def _clusters(index: ConceptIndex, clusters: Sequence[Cluster], name: str) -> list[dict[str, Any]]:
+    """label: see `cluster_label`; crop: what draws its typical concept, None where all that were typical are gone."""
+    there = set(index.columns("id")["id"][np.isin(index.columns("id")["id"], [
+        concept for cluster in clusters for concept in cluster.typical])].tolist())
+    firsts = [next((concept for concept in cluster.typical if concept in there), None) for cluster in clusters]
+    crops = dict(zip([concept for concept in firsts if concept is not None],
+                     index.concepts([concept for concept in firsts if concept is not None]), strict=True))
+    return [{"label": cluster_label(cluster, number),
+             "crop": None if first is None else _crop(index.photo(crops[first].photo), crops[first], name),
+             "count": cluster.count, "num_photos": cluster.num_photos, "mass": round(cluster.mass, 4),
              "place": _rounded(cluster.place), "place_map": list(cluster.place_map),
              "position": _rounded(cluster.position), "typical": list(cluster.typical),
              "names": [list(name) for name in cluster.names], "together": [list(other) for other in cluster.together],
              "colour": colour}
-            for cluster, colour in zip(clusters, cluster_colours(clusters), strict=True)]
+            for number, (cluster, colour, first) in enumerate(
+                zip(clusters, cluster_colours(clusters), firsts, strict=True), start=1)]
+
+
+def cluster_label(cluster: Cluster, number: int) -> str:
+    """Never empty: of the names that many of its concepts have the one that says most of them ("turtle" of a fifth says
+    more than "animal" of a quarter), with a sign of doubt where these are not most or not sure themselves; "unnamed"
+    and its number where hardly any has a name."""
+    from index.names.taxonomy import taxonomy
+
+    tree = taxonomy()
+
+    def told(named: tuple[str, float]) -> float:
+        places = tree.named(named[0].removesuffix("?"))
+        return named[1] * max((float(tree.information[place]) for place in places), default=1.0)
+
+    common = [named for named in cluster.names if named[1] >= LEAST_NAMED]
+    if not common:
+        return f"unnamed {number}"
+    word, share = max(common, key=told)
+    return word if share >= MOSTLY else f"{word.removesuffix('?')}?"
+
+
+def _crop(photo: Photo, concept: Concept, name: str) -> dict[str, Any]:
+    """The photo's small picture, and where on it the concept is."""
+    return {"concept": concept.id, "photo": photo.id, "token": concept.token, "width": photo.size[0],
+            "height": photo.size[1], "box": _rounded(concept.box), "grid": list(concept.patch_grid),
+            "mask": list(map(int, concept.mask)), "thumbnail": thumbnail_address(name, photo)}

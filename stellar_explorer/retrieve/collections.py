@@ -8,7 +8,7 @@ import re
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock, RLock, Thread, Timer, main_thread
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from index.concept_index import ConceptIndex
     from index.query.queries import PhotoResult
     from index.records import ModelIdentity
+    from model.operations.thresholds import ConceptThresholds
     from stellar_explorer.retrieve.queries import Asked
 
 EXAMPLES = "examples"
@@ -66,7 +67,7 @@ class CollectionFacts:
     identity: str = ""
 
 
-class Shelf:
+class Entry:
     """A place in the list: an index, or why there is none yet."""
 
     def __init__(self, name: str, title: str, path: Path | None = None) -> None:
@@ -93,13 +94,14 @@ class Collections:
     ) -> None:
         self._explorer, self._root, self._cache = explorer, root, cache
         self.shares_photos = shares_photos
-        self._shelves: dict[str, Shelf] = {}
+        self._entries: dict[str, Entry] = {}
         self._own: dict[str, OwnPhotos] = {}
         self._lock, self._starting = RLock(), Lock()
         self._hashes: dict[str, str] = {}
+        self._thresholds: dict[str, ConceptThresholds] = {}
         self._is_started, self._looked, self._sweeper = False, -LOOK_SECONDS, None
         self._is_closed, self._maker = False, None
-        self._examples = Shelf(EXAMPLES, "Example photos")
+        self._examples = Entry(EXAMPLES, "Example photos")
 
     def start(self) -> None:
         """Build, or open, the collection of the examples in the background; a second call does nothing."""
@@ -116,8 +118,8 @@ class Collections:
         self.start()
         self._look()
         with self._lock:
-            shelves = [self._examples, *self._shelves.values()]
-        found = [self._facts(shelf) for shelf in shelves]
+            entries = [self._examples, *self._entries.values()]
+        found = [self._facts(entry) for entry in entries]
         own = SHARED if self.shares_photos else own
         with self._lock:
             photos = self._own.get(own) if own else None
@@ -131,7 +133,7 @@ class Collections:
         self.get(name)
         with self._lock:
             photos = self._own.get(name)
-        return self._own_facts(name, photos) if photos is not None else self._facts(self._shelf(name))
+        return self._own_facts(name, photos) if photos is not None else self._facts(self._entry(name))
 
     def get(self, name: str) -> ConceptIndex:
         """ValueError, one sentence, for what is not offered, not ready, or made with a model that the page has not."""
@@ -143,13 +145,13 @@ class Collections:
         if name.startswith(OWN):
             raise GoneError("Your photos are no longer on the server; drop them again.")
         self.start()
-        shelf = self._shelf(name)
-        if shelf.state == "building":
-            raise ValueError(f"{shelf.title} is being prepared; wait a moment.")
-        if shelf.state == "failed":
-            raise ValueError(shelf.message)
-        shelf.index.refresh()
-        return shelf.index
+        entry = self._entry(name)
+        if entry.state == "building":
+            raise ValueError(f"{entry.title} is being prepared; wait a moment.")
+        if entry.state == "failed":
+            raise ValueError(entry.message)
+        entry.index.refresh()
+        return entry.index
 
     def search(
         self, name: str, query: Any, *, k: int = 60, least_score: float = -1.0, where: Any = None, fold: bool = False
@@ -167,7 +169,27 @@ class Collections:
         index = self.get(name)
         asked = self.asked(name)
         found = asked.query(query)
-        return run(index, found, k=k, least_score=least_score, where=asked.where(where), fold=fold)
+        return run(index, found, k=k, least_score=least_score, where=asked.where(where), fold=fold,
+                   thresholds=self.thresholds(name))
+
+    def thresholds(self, name: str) -> ConceptThresholds:
+        """Those that the index keeps; of one that was made before its model's matches were measured, the model's."""
+        kept = self.get(name).model.thresholds
+        if kept.match is not None:
+            return kept
+        measured = self._thresholds.get(name)
+        if measured is None:  # without the lock: a whole file is read
+            measured = self._thresholds[name] = self._measured(self.facts(name).model)
+        return replace(kept, match=measured.match, match_photo=measured.match_photo)
+
+    @staticmethod
+    def _measured(model: str | None) -> ConceptThresholds:
+        from model.operations.thresholds import ConceptThresholds, thresholds_of
+
+        try:
+            return ConceptThresholds() if model is None else thresholds_of(model)
+        except (ValueError, OSError):  # what is beside the model cannot be read: then nothing was measured
+            return ConceptThresholds()
 
     def asked(self, name: str) -> Asked:
         """What reads a question to a collection."""
@@ -284,18 +306,18 @@ class Collections:
     @cached_property
     def identity(self) -> ModelIdentity:
         """Of the collections that are made here: by the Explorer's first model."""
-        from index.build.building import identity_of
+        from index.build.models import identity_of
 
         model = self._explorer.models[0]
         return identity_of(model, self._explorer.stellar(model), self._hash(model), resolution=RESOLUTION)
 
     def _make_examples(self) -> None:
-        shelf, num_photos = self._examples, len(examples())
+        entry, num_photos = self._examples, len(examples())
 
         def on_photo() -> None:
             if self._is_closed:
                 raise SystemExit  # of this thread alone; the next start makes them anew
-            shelf.progress = min(1.0, shelf.progress + 1 / num_photos)
+            entry.progress = min(1.0, entry.progress + 1 / num_photos)
 
         try:
             model = self._explorer.models[0]
@@ -303,18 +325,18 @@ class Collections:
             try:
                 index = example_collection(stellar, identity, self._cache or cache_folder(), on_photo=on_photo)
             except OSError:  # a home that cannot be written to: then for this run alone
-                shelf.progress = 0.0
+                entry.progress = 0.0
                 self._temporary = tempfile.TemporaryDirectory(prefix="stellar-", ignore_cleanup_errors=True)
                 index = example_collection(stellar, identity, Path(self._temporary.name), on_photo=on_photo)
-            shelf.model, shelf.progress = model, 1.0
-            shelf.index = index
+            entry.model, entry.progress = model, 1.0
+            entry.index = index
         except (ValueError, OSError) as error:
-            shelf.message = f"The example photos could not be prepared: {error}"
+            entry.message = f"The example photos could not be prepared: {error}"
         except Exception:  # a thread of ours that ends must not leave visitors waiting
             if self._is_closed or not main_thread().is_alive():
                 return  # the server ends, and its pools take no work any more; the next start makes them anew
             logging.getLogger(__name__).exception("the example collection")
-            shelf.message = "The example photos could not be prepared; the server's log says why."
+            entry.message = "The example photos could not be prepared; the server's log says why."
 
     def _look(self) -> None:
         """Indexes that came into the folder, or left it."""
@@ -329,34 +351,34 @@ class Collections:
                 paths = sorted(path for path in self._root.iterdir() if (path / FILE).is_file())
             except OSError:
                 paths = []
-            known = {shelf.path: shelf for shelf in self._shelves.values()}
-            shelves: dict[str, Shelf] = {}
+            known = {entry.path: entry for entry in self._entries.values()}
+            entries: dict[str, Entry] = {}
             for path in paths:
-                shelf = known.get(path) or Shelf(free_name(path.name, [EXAMPLES, *shelves]), printable(path.name), path)
-                shelves[shelf.name] = shelf
-                self._open(shelf)
-            self._shelves, self._looked = shelves, time.monotonic()
+                entry = known.get(path) or Entry(free_name(path.name, [EXAMPLES, *entries]), printable(path.name), path)
+                entries[entry.name] = entry
+                self._open(entry)
+            self._entries, self._looked = entries, time.monotonic()
 
-    def _open(self, shelf: Shelf) -> None:
+    def _open(self, entry: Entry) -> None:
         """A damaged one is tried again at the next look: somebody may have mended it."""
-        if shelf.index is not None:
+        if entry.index is not None:
             return
         from index.concept_index import ConceptIndex
 
         try:
-            index = ConceptIndex.open(shelf.path)
+            index = ConceptIndex.open(entry.path)
         except (ValueError, OSError) as error:
-            shelf.message = self.without_folders(str(error), shelf)
+            entry.message = self.without_folders(str(error), entry)
             return
-        shelf.model = self._model_of(index)
-        if shelf.model is None:
+        entry.model = self._model_of(index)
+        if entry.model is None:
             made_with = printable(index.model.name)
             index.close()
-            shelf.message = (f"{shelf.title} was made with {made_with} (weights {index.model.sha256[:8]}), which this "
+            entry.message = (f"{entry.title} was made with {made_with} (weights {index.model.sha256[:8]}), which this "
                              f"page does not offer; start it with --model {made_with}, or build the collection again: "
                              "python -m index build PHOTOS --out FOLDER.")
             return
-        shelf.message, shelf.index = "", index
+        entry.message, entry.index = "", index
 
     def _model_of(self, index: ConceptIndex) -> str | None:
         """The Explorer's name for the weights that an index was made with."""
@@ -384,21 +406,21 @@ class Collections:
         with self._lock:
             return self._hashes.setdefault(model, found)
 
-    def _shelf(self, name: str) -> Shelf:
+    def _entry(self, name: str) -> Entry:
         if name == EXAMPLES:
             return self._examples
         self._look()
         with self._lock:
-            shelf = self._shelves.get(name)
-        if shelf is None:
+            entry = self._entries.get(name)
+        if entry is None:
             raise GoneError(f"There is no collection {printable(str(name))}; choose one that is offered.")
-        return shelf
+        return entry
 
-    def without_folders(self, sentence: str, *more: Shelf) -> str:
+    def without_folders(self, sentence: str, *more: Entry) -> str:
         """A visitor learns a collection's title, not where it lies on the server."""
         with self._lock:
-            shelves = [self._examples, *self._shelves.values(), *more]
-            places = [(shelf.index.path if shelf.index else shelf.path, shelf.title) for shelf in shelves]
+            entries = [self._examples, *self._entries.values(), *more]
+            places = [(entry.index.path if entry.index else entry.path, entry.title) for entry in entries]
             places += [(photos.index.path, "your photos") for photos in self._own.values()]
         if self._root is not None:
             places.append((self._root, "the folder of collections"))
@@ -407,9 +429,9 @@ class Collections:
             sentence = sentence.replace(str(path), title) if path else sentence
         return sentence
 
-    def _facts(self, shelf: Shelf) -> CollectionFacts:
-        return facts_of(shelf.name, shelf.title, shelf.index, shelf.model, state=shelf.state, progress=shelf.progress,
-                        message=shelf.message)
+    def _facts(self, entry: Entry) -> CollectionFacts:
+        return facts_of(entry.name, entry.title, entry.index, entry.model, state=entry.state, progress=entry.progress,
+                        message=entry.message)
 
     def _own_facts(self, name: str, photos: OwnPhotos) -> CollectionFacts:
         title = "Shared photos" if name == SHARED else "Your photos"

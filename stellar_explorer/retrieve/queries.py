@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from index.store import rle
+from index.query.sets import covered, mass_in_box
 from stellar_explorer.analysis import Analysis, Explorer, display_name
 from stellar_explorer.server.request import numbers, text, whole
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from index.concept_index import ConceptIndex
     from index.query.filters import Filter
     from index.query.query import Query
-    from index.records import Concept
 
 MOST_LEVELS = 24  # of JSON; the index counts the levels of the query itself
 MOST_VALUES = 64  # of one filter
@@ -114,14 +113,15 @@ class Asked:
         photo = whole_number(said.get("photo"))
         concepts = index.concepts_of(photo)
         box = numbers(said.get("box"), 4, "The box") if said["kind"] == "box" else None
-        masses = [mass_of_mask(concept, box) if box else concept.mass for concept in concepts]
-        held = [(concept.id, mass) for concept, mass in zip(concepts, masses, strict=True) if mass > 0]
+        masses = [mass_in_box(concept, box) if box else concept.mass for concept in concepts]
+        held = [(concept, mass) for concept, mass in zip(concepts, masses, strict=True) if mass > 0]
         if not held:
             raise ValueError("Nothing lies in this box; draw a larger one.")
         self._remember_copy(index, photo)
         return {"kind": said["kind"], **({"box": list(box)} if box else {}),
-                "vectors": [packed(vector) for vector in index.vectors([concept_id for concept_id, _ in held])],
-                "masses": [mass for _, mass in held]}
+                "vectors": [packed(vector) for vector in index.vectors([concept.id for concept, _ in held])],
+                "masses": [mass for _, mass in held],
+                "tokens": [concept.token for concept, _ in held]}
 
     def _remember_copy(self, index: ConceptIndex, photo: int) -> None:
         """The same bytes may lie in this index too."""
@@ -148,7 +148,7 @@ class Asked:
                     "others": [packed(vectors[other]) for other in heavy if other != token]}
         if kind == "photo":
             return {"kind": "photo", "vectors": [packed(vectors[token]) for token in heavy],
-                    "masses": [float(analysis.mass[token]) for token in heavy]}
+                    "masses": [float(analysis.mass[token]) for token in heavy], "tokens": heavy}
         if kind == "box":
             box = numbers(said.get("box"), 4, "The box")
             inside = mass_inside(analysis, box)
@@ -156,7 +156,7 @@ class Asked:
             if not held:
                 raise ValueError("Nothing lies in this box; draw a larger one.")
             return {"kind": "box", "box": list(box), "vectors": [packed(vectors[token]) for token in held],
-                    "masses": [float(inside[token]) for token in held]}
+                    "masses": [float(inside[token]) for token in held], "tokens": held}
         raise ValueError("Of a study one asks for a concept, a box or the photo.")
 
 
@@ -165,24 +165,8 @@ def mass_inside(analysis: Analysis, box: tuple[float, ...]) -> np.ndarray:
     counting by how much of it is inside."""
     rows, cols = analysis.patch_grid
     left, top, right, bottom = box
-
-    def covered(cells: int, start: float, end: float) -> np.ndarray:
-        edges = np.arange(cells + 1) / cells
-        return np.clip(np.minimum(edges[1:], end) - np.maximum(edges[:-1], start), 0, None) * cells
-
     weights = np.outer(covered(rows, top, bottom), covered(cols, left, right)).ravel()
     return weights @ analysis.localization / len(analysis.localization)
-
-
-def mass_of_mask(concept: Concept, box: tuple[float, ...]) -> float:
-    """What of a concept's mass lies in a box, if it is spread evenly over its mask: an index keeps no localization."""
-    mask = rle.decode(concept.mask, concept.patch_grid)
-    rows, cols = mask.shape
-    y, x = np.nonzero(mask)
-    left, top, right, bottom = box
-    inside = ((x + 0.5) / cols >= left) & ((x + 0.5) / cols <= right) & ((y + 0.5) / rows >= top)
-    inside &= (y + 0.5) / rows <= bottom
-    return concept.mass * float(inside.mean()) if len(inside) else 0.0
 
 
 def whole_number(value: Any) -> int:

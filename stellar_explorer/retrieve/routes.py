@@ -23,7 +23,6 @@ from stellar_explorer.retrieve.package import (
     photo_facts,
     results_facts,
     vocabulary,
-    word_advice,
 )
 from stellar_explorer.server import answers
 from stellar_explorer.server.admission import Kind
@@ -47,8 +46,7 @@ def collections_routes(explorer: Explorer, collections: Collections) -> list[Rou
         check_fields(asked, (), ("query", "k", "least_score", "where", "fold"), "A search")
         query = asked.pop("query", None)
         found = collections.search(name, query, **asked)
-        return {**results_facts(collections, name, found),
-                "advice": None if found else word_advice(collections.get(name), query)}
+        return results_facts(collections, name, query, found)
 
     def photos(request: Request, body: bytes) -> Any:
         name = request.path_params["name"]

@@ -16,13 +16,14 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from index.atlas import atlas as atlas_module
-from index.atlas.atlas import FILE, atlas_of
+from index.atlas.atlas import atlas_of
 from index.atlas.map import _main_directions
 from index.names.hedging import is_certain, shown
 from index.records import EncodedPhoto
+from index.store.atlas_file import FILE
 from stellar_explorer.atlas import atlases as atlases_module
 from stellar_explorer.atlas.atlases import MOST_ASKED, Atlases, make_apart
-from stellar_explorer.atlas.package import NONE, atlas_package, cluster_colours, source_groups
+from stellar_explorer.atlas.package import NONE, atlas_package, cluster_colours, cluster_label, source_groups
 from stellar_explorer.atlas.routes import MOST_BYTES, atlas_routes, ids_of
 from tests.fakes.atlas import FakeCollections, FakeIndex, atlas_photo
 from tests.fakes.index import FAKE_MODEL
@@ -150,9 +151,38 @@ def test_an_old_file_is_shown_without_what_was_removed(index):
     atlas = atlas_of(index)
     index.add([atlas_photo(50)])
     index.remove([0, 5])
-    package = atlas_package(index, atlas)
+    package = atlas_package(index, atlas, "fake")
     ids = arrays_of(package.manifest, package.data)["id"].astype(int)
     assert set(ids) == set(atlas.ids.tolist()) & set(index.columns("id")["id"].tolist()) and len(ids) == 72
+
+
+def test_each_cluster_has_a_label_and_a_crop_of_its_typical_concept(index):
+    atlas = atlas_of(index)
+    [gone] = {concept.photo for concept in index.concepts([atlas.clusters[0].typical[0]])}
+    index.remove([gone])
+    told = atlas_package(index, atlas, "fake").manifest["clusters"]
+    assert len({cluster["crop"]["concept"] for cluster in told}) == len(told) and all(one["label"] for one in told)
+    there = set(index.columns("id")["id"].tolist())
+    for cluster, one in zip(atlas.clusters, told, strict=True):
+        crop = one["crop"]
+        assert crop["concept"] == next(concept for concept in cluster.typical if concept in there)
+        [concept] = index.concepts([crop["concept"]])
+        photo = index.photo(concept.photo)
+        assert crop["photo"] == photo.id != gone and [crop["width"], crop["height"]] == list(photo.size)
+        assert crop["box"] == pytest.approx(concept.box, abs=1e-4)
+        assert sum(crop["mask"]) == crop["grid"][0] * crop["grid"][1]
+        assert crop["thumbnail"] == f"stellar/collections/fake/thumbnails/{photo.id}.jpg?v={photo.sha256[:12]}"
+    index.remove(range(20))
+    index.add([atlas_photo(50)])
+    assert {one["crop"] for one in atlas_package(index, atlas, "fake").manifest["clusters"]} == {None}
+
+
+@pytest.mark.parametrize(("names", "label"), [
+    ((("dog", 0.7), ("cat", 0.1)), "dog"), ((("dog", 0.3),), "dog?"), ((("dog?", 0.7),), "dog?"),
+    ((("dog?", 0.3),), "dog?"), ((("dog", 0.02),), "unnamed 3"), ((), "unnamed 3"),
+    ((("animal", 0.25), ("turtle", 0.2)), "turtle?"), ((("animal", 0.6), ("turtle", 0.02)), "animal")])
+def test_a_cluster_is_called_by_what_is_certain_enough(index, names, label):
+    assert cluster_label(replace(atlas_of(index).clusters[0], names=names), 3) == label
 
 
 def test_a_failure_is_told_and_tried_again_later(index, monkeypatch):
@@ -195,7 +225,7 @@ def test_a_folder_that_is_only_read_has_its_map_in_the_cache(index, tmp_path, mo
 
 def test_a_large_collection_shows_every_so_manieth(index, monkeypatch):
     monkeypatch.setattr("stellar_explorer.atlas.package.MOST_POINTS", 30)
-    package = atlas_package(index, atlas_of(index))
+    package = atlas_package(index, atlas_of(index), "fake")
     assert package.manifest["num_points"] == 30 and package.manifest["num_concepts"] == 80
     assert package.manifest["arrays"]["id"]["shape"] == [30]
 
@@ -322,6 +352,6 @@ def test_the_vendored_bundle_has_its_licences_beside_it():
 
 
 def test_manifests_are_json_without_numbers_that_json_lacks(index):
-    package = atlas_package(index, atlas_of(index))
+    package = atlas_package(index, atlas_of(index), "fake")
     assert json.loads(json.dumps(package.manifest, allow_nan=False)) == package.manifest
     assert FAKE_MODEL.name == package.manifest["model"]

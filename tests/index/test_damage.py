@@ -120,7 +120,7 @@ def test_a_vector_that_has_changed_is_no_hit_in_silence(path, distance, bit):
     """Far off or hardly moved, found by whatever filter, it is refused."""
     with ConceptIndex.open(path) as index:
         shard = index._snapshot.shards[0]
-        concept = int(shard.rows.ids[-1])
+        concept = int(shard.table.ids[-1])
     file = shard.path.with_suffix(".npy")
     flip(file, file.stat().st_size - 1 - distance, bit)
     with ConceptIndex.open(path) as index:
@@ -135,7 +135,7 @@ def test_a_vector_that_has_changed_is_no_hit_in_silence(path, distance, bit):
 def test_a_summary_that_has_changed_is_no_hit_in_silence(path):
     with ConceptIndex.open(path) as index:
         shard = index._snapshot.shards[0]
-        summary = shard.rows.summaries[3].tobytes()
+        summary = shard.table.summaries[3].tobytes()
     flip(shard.path, shard.path.read_bytes().index(summary) + 5, 3)
     with ConceptIndex.open(path) as index:
         with pytest.raises(ConceptIndexError, match="the summary of photo 3 has changed"):
@@ -173,8 +173,8 @@ def test_a_damaged_catalogue_is_not_written_to(path):
 @pytest.mark.parametrize("spoil", [lambda file: flip(file, 300), lambda file: file.unlink(),
                                    lambda file: file.write_bytes(b"")])
 def test_what_faiss_made_is_made_again_by_the_next_writer(tmp_path, spoil):
-    path, flat = tmp_path / "index", partial(VectorIndex, kind="flat")
-    with ConceptIndex.create(path, model=FAKE_MODEL, kind=flat) as index:
+    path, flat = tmp_path / "index", partial(VectorIndex, index_type="flat")
+    with ConceptIndex.create(path, model=FAKE_MODEL, searcher=flat) as index:
         index.add([fake_encoded(seed, num_concepts=16) for seed in range(40)])
         index.compact()
         queries = index.vectors(range(0, 640, 40))
@@ -182,13 +182,13 @@ def test_what_faiss_made_is_made_again_by_the_next_writer(tmp_path, spoil):
         assert index.verify() == []
     [file] = (path / "faiss").iterdir()
     spoil(file)
-    with ConceptIndex.open(path, kind=flat) as reader:
+    with ConceptIndex.open(path, searcher=flat) as reader:
         assert [[hit.concept.id for hit in hits] for hits in reader.search(queries, k=5)] == right
         [fault] = reader.verify()
         assert str(file) in fault and "python -m index compact" in fault
-    with ConceptIndex.open(path, writer=True, kind=flat) as index:
+    with ConceptIndex.open(path, writer=True, searcher=flat) as index:
         assert index.verify() == [] and len(list((path / "faiss").iterdir())) == 1
-        assert index._snapshot.vector_index(flat).tail == 0
+        assert index._snapshot.searcher(flat).tail == 0
 
 
 def test_a_map_that_cannot_be_read_is_named(path):

@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks.retrieval import same_token_hits
-from index.build.building import build, identity_of, load, model_of
+from index.build.building import build
+from index.build.models import identity_of, load, model_of
 from index.concept_index import ConceptIndex
 from index.errors import ConceptIndexError
 from model.checkpoints import identity
@@ -165,7 +166,7 @@ def test_a_new_decoder_leaves_an_index_valid_and_other_concepts_do_not(weights, 
 
 def test_thresholds_lie_beside_their_weights_and_go_into_an_index(weights, photos, tmp_path):
     assert thresholds_of(weights) == ConceptThresholds()
-    measured = ConceptThresholds(has=0.6, alike=0.4, nearly=0.95, chance=0.3)
+    measured = ConceptThresholds(has=0.6, alike=0.4, nearly=0.95, chance=0.3, match=0.7, match_photo=0.5)
     assert save(measured, weights) == beside(weights) == tmp_path / "tiny.thresholds.json"
     assert thresholds_of(weights) == measured
     stellar, sha256 = load(str(weights))
@@ -183,6 +184,14 @@ def test_a_file_of_thresholds_that_cannot_be_read_is_a_sentence(content, weights
     beside(weights).write_text(content)
     with pytest.raises(ThresholdsError, match=r"tiny\.thresholds\.json cannot be read .*benchmarks\.thresholds"):
         thresholds_of(weights)
+
+
+def test_thresholds_from_before_matches_were_measured_are_read(weights):
+    save(ConceptThresholds(has=0.6), weights)
+    assert "match" not in beside(weights).read_text() and thresholds_of(weights).match is None
+    assert ConceptThresholds.from_json(ConceptThresholds(has=0.6).to_json()) == ConceptThresholds(has=0.6)
+    with pytest.raises(ValueError, match="has must be a number"):
+        ConceptThresholds(has=None)
 
 
 def test_thresholds_of_other_weights_are_refused(weights):

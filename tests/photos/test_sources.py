@@ -7,6 +7,8 @@ import tarfile
 
 import datasets
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -15,6 +17,7 @@ from photos.sources import files as files_module
 from photos.sources.errors import SourceError
 from photos.sources.files import files
 from photos.sources.open import find_photos, open_source
+from photos.sources.parquet import ParquetCells, ParquetTables
 from photos.sources.report import Reason
 from photos.sources.source import BadPhoto, SourcePhoto, joined
 
@@ -142,6 +145,21 @@ def test_parquet_gives_the_files_as_they_were_stored_with_the_names_of_their_cla
     assert [photo.data for photo in source] == stored
     assert [photo.label for photo in source] == ["dog", "cat", None]
     assert [photo.source for photo in source] == [f"pets.parquet row {number}" for number in range(3)]
+
+
+def test_cells_of_parquet_by_their_rows_through_all_files(tmp_path):
+    for number, rows in enumerate(([0, 1, 2, 3, 4], [5], [6, 7])):
+        pq.write_table(pa.table({"mask": [bytes([row]) for row in rows], "row": rows}), tmp_path / f"{number}.parquet",
+                       row_group_size=2)
+    paths = sorted(tmp_path.iterdir())
+    cells = ParquetTables("masks", tuple(paths)).cells()
+    assert len(cells) == 8 and cells.column("row") == list(range(8))
+    for row in (7, 0, 4, 5, 3, 6, 2, 1):
+        assert cells.cell(row, "mask") == bytes([row]) and cells.cell(row, "row") == row
+        assert cells.path_of(row) == paths[0 if row < 5 else 1 if row < 6 else 2]
+    paths[1].write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(SourceError, match=r"1\.parquet cannot be read as Parquet"):
+        ParquetCells(paths)
 
 
 def test_a_folder_of_parquet_is_one_source_and_its_columns_can_be_named(tmp_path):

@@ -6,14 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from index.query.sets import mass_in_box
 from index.records import ModelIdentity
+from model.operations.thresholds import ConceptThresholds, save
 from stellar_explorer.analysis import Explorer, GoneError
 from stellar_explorer.examples import examples
 from stellar_explorer.retrieve import example_collection as of_examples
 from stellar_explorer.retrieve.collections import EXAMPLES, OWN, SHARED, Collections, free_name
 from stellar_explorer.retrieve.own_photos import OwnPhotos
 from stellar_explorer.retrieve.package import vocabulary
-from stellar_explorer.retrieve.queries import MOST_LEVELS, Asked, mass_inside, mass_of_mask
+from stellar_explorer.retrieve.queries import MOST_LEVELS, Asked, mass_inside
 from tests.fakes.collections import make_index, photo_bytes, tiny_explorer
 
 SESSION = "a-session-nobody-guesses"
@@ -302,9 +304,9 @@ def test_the_masses_in_a_box_are_shares_of_the_photo(asked, study):
 
 def test_a_mask_in_a_box(looking, asked):
     concept = looking.get("mine").concepts([0])[0]
-    assert mass_of_mask(concept, (0, 0, 1, 1)) == pytest.approx(concept.mass)
+    assert mass_in_box(concept, (0, 0, 1, 1)) == pytest.approx(concept.mass)
     left, top, _, _ = concept.box
-    assert mass_of_mask(concept, (0, 0, left, top)) == 0
+    assert mass_in_box(concept, (0, 0, left, top)) == 0
 
 
 def test_a_question_may_be_about_a_photo_of_another_collection(looking, asked, identity, tmp_path):
@@ -374,3 +376,15 @@ def test_a_folder_is_left_behind_by_nobody(explorer, identity):
     assert photos.index.photo(0).source and photos.picture(99) is None
     photos.close()
     assert not folder.exists()
+
+
+def test_an_index_from_before_matches_were_measured_has_those_of_its_model(tmp_path):
+    explorer = tiny_explorer(tmp_path)
+    looking = Collections(explorer, root=tmp_path / "root", cache=tmp_path / "cache")
+    (tmp_path / "root").mkdir()
+    make_index(tmp_path / "root" / "old", looking.identity)
+    looking._is_started = True
+    save(ConceptThresholds(has=0.2, match=0.6, match_photo=0.4), explorer.models[0])
+    found = looking.thresholds("old")
+    assert (found.match, found.match_photo) == (0.6, 0.4) and found.has == looking.get("old").model.thresholds.has
+    looking.close()

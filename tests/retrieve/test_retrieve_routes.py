@@ -1,6 +1,7 @@
 """The Retrieve tab's own addresses, asked directly: what they give, what they refuse, and whose photos they show."""
 
 import io
+from dataclasses import replace
 from urllib.parse import quote
 
 import numpy as np
@@ -119,9 +120,42 @@ def test_words_and_labels(client):
     told = client.get(f"{BASE}/mine/words.json").json()
     assert {word for word, _ in told["words"]} <= {"cat", "dog", "grass", "sky", "wheel", "window", "animal", "mammal"}
     assert sorted(told["labels"]) == [["cat", 3], ["dog", 3]]
+    offered = {one["word"]: one for one in told["suggestions"]}
+    assert offered["animal"]["kind"] == "category" and offered["dog"]["kind"] == "name"
+    for word, one in offered.items():
+        assert one["photos"] == len(search(client, "mine", {"kind": "name", "word": word})["results"])
 
 
 # Searching
+
+
+def test_results_say_which_are_matches_and_that_there_is_none(client, collections, monkeypatch):
+    query = {"kind": "concept", "concept": 6}
+    found = search(client, "mine", query)
+    assert found["matches"] == 6 and not found["is_measured"] and found["advice"] is None
+    measured = replace(collections.get("mine").model.thresholds, match=0.6, match_photo=0.4)
+    monkeypatch.setattr(collections, "_thresholds", {"mine": measured})
+    found = search(client, "mine", query)
+    assert all(result["is_match"] == (result["score"] >= 0.6) for result in found["results"])
+    assert found["matches"] == sum(result["is_match"] for result in found["results"]) < 6 and found["is_measured"]
+    weaker = search(client, "mine", query, where={"not_this": True})
+    assert weaker["matches"] == 0 and weaker["advice"].startswith("No match") and "5 photos below" in weaker["advice"]
+    nothing = search(client, "mine", query, where={"labels": ["whale"]})
+    assert nothing["results"] == [] and nothing["matches"] == 0 and nothing["advice"].startswith("Nothing")
+
+
+def test_a_whole_photo_says_which_concepts_are_alike_in_both(client, collections):
+    found = search(client, "mine", {"kind": "photo", "photo": 2})
+    best = found["results"][0]
+    own = {hit["token"] for hit in best["hits"]}
+    assert best["photo"] == 2 and {pair["query_token"] for pair in best["matched"]} == own
+    for result in found["results"]:
+        shown = {hit["token"]: hit for hit in result["hits"]}
+        for pair in result["matched"]:
+            assert pair["cosine"] == shown[pair["token"]]["score"] and shown[pair["token"]]["mask"]
+            assert pair["cosine"] >= collections.get("mine").model.thresholds.has
+    by_one = search(client, "mine", {"kind": "concept", "concept": 6})
+    assert all(result["matched"] == [] for result in by_one["results"])
 
 
 def test_a_concept_finds_itself_first_and_hits_carry_what_is_drawn(client, collections):

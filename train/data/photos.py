@@ -29,7 +29,7 @@ from photos.sources.errors import SourceError
 from photos.sources.files import Files
 from photos.sources.open import find_photos
 from photos.sources.report import Report
-from photos.sources.rows import Rows, Stream
+from photos.sources.rows import PhotoRows, Stream
 from photos.sources.tars import Tars
 from train.config import DataConfig, TrainConfig
 from train.data import shared_memory
@@ -46,7 +46,7 @@ class Photos:
     """Photos by number, decoded: of a folder, a list, tar files or a table. `stored`: where their files are, as
     `photos.sources` found them. A folder's are in the order of their paths."""
 
-    def __init__(self, stored: Files | Tars | Rows, *, limits: Limits = LOCAL) -> None:
+    def __init__(self, stored: Files | Tars | PhotoRows, *, limits: Limits = LOCAL) -> None:
         self.stored, self.limits = stored, limits
 
     def __len__(self) -> int:

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import io
-import json
-from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image
 from torch import Tensor
 
 from photos.decoding import open_photo
 from photos.fitting import pixels_of
 from photos.limits import LOCAL
+from photos.sources.cells import cells_of, content_of
+from photos.sources.columns import holds_bytes, is_image, picture_column
+from photos.sources.errors import SourceError
+from photos.sources.labels import label_column, label_text
+from photos.sources.parquet import ParquetCells, ParquetTables
 from train.evaluators.photo_set import PhotoSet
 
-IMAGES, LABELS, MASKS = ("image", "img"), ("label", "labels", "class"), ("annotation", "mask", "segmentation")
+MASKS = ("annotation", "mask", "segmentation")
 ROW = "row "
 BACKGROUND, UNLABELLED = 0, 255  # of a mask's values: neither is an object
 
@@ -39,37 +39,12 @@ class Area:
         return np.asarray(found.resize((side, side), Image.Resampling.NEAREST)).astype(bool)
 
 
-class Rows:
-    """Cells of some columns of Parquet files, one row group in memory at a time."""
-
-    def __init__(self, files: list[Path]) -> None:
-        self.files = [pq.ParquetFile(file) for file in files]
-        groups = [(number, group, file.metadata.row_group(group).num_rows)
-                  for number, file in enumerate(self.files) for group in range(file.metadata.num_row_groups)]
-        self.groups = [(number, group) for number, group, _ in groups]
-        self.starts = np.cumsum([0, *(count for *_, count in groups)]).tolist()
-        self.group = lru_cache(maxsize=2)(self._group)
-
-    def __len__(self) -> int:
-        return self.starts[-1]
-
-    def cell(self, row: int, column: str) -> object:
-        place = bisect_right(self.starts, row) - 1
-        return self.group(place, column)[row - self.starts[place]].as_py()
-
-    def _group(self, place: int, column: str) -> pa.ChunkedArray:
-        file, group = self.groups[place]
-        return self.files[file].read_row_group(group, columns=[column])[column]
-
-    def column(self, name: str) -> list:
-        return [value for file in self.files for value in file.read(columns=[name])[name].to_pylist()]
-
-
 @dataclass
 class ParquetPhotos(PhotoSet):
-    """rows: of the files; image, mask: names of their columns. A photo's path is its file and its row."""
+    """tables, cells: of the files; image, mask: names of their columns. A photo's path is its file and its row."""
 
-    rows: Rows | None = None
+    tables: ParquetTables | None = None
+    cells: ParquetCells | None = None
     image: str = ""
     mask: str | None = None
     _shown: dict[int, np.ndarray] = field(default_factory=dict)
@@ -78,34 +53,29 @@ class ParquetPhotos(PhotoSet):
     def open(cls, place: str | Path, *, limit: int | None = None) -> ParquetPhotos:
         """A file, or a folder of them in the order of their names. Raises ValueError, one sentence."""
         place = Path(place)
-        files = parquet_files(place)
+        tables = ParquetTables(str(place), tuple(parquet_files(place)), root=place if place.is_dir() else place.parent)
+        features, cells = tables.features, tables.cells()
+        mask = next((name for name in MASKS if holds_pictures(features.get(name))), None)
+        rest = {name: kind for name, kind in features.items() if name not in MASKS}
         try:
-            rows = Rows(files)
-            schema = rows.files[0].schema_arrow
-            image = column_of(schema, IMAGES, holds_bytes)
-            if image is None:
-                raise ValueError(f"{place} has no column of photos (it has {', '.join(schema.names)}); it must be "
-                                 f"called {' or '.join(IMAGES)} and hold the bytes of files")
-            label = column_of(schema, LABELS, lambda kind: pa.types.is_integer(kind) or pa.types.is_string(kind))
-            found = rows.column(label) if label else []
-        except (pa.ArrowException, OSError) as error:
-            raise ValueError(f"{place} cannot be read as Parquet ({str(error).splitlines()[0]}); fetch it again") \
-                from error
-        photos = cls(place, [place / f"{ROW}{row}" for row in range(len(rows))], rows=rows, image=image,
-                     mask=column_of(schema, MASKS, holds_bytes))
-        photos.label_by(found, names_of_classes(schema, label))
+            image = picture_column(tables.name, rest, None, is_photo=tables.first_is_photo)
+        except SourceError as error:
+            raise ValueError(f"{place} has no column of photos (it has {', '.join(features)}); one must hold the bytes "
+                             "of files, or their paths") from error
+        label = label_column(tables.name, features, None)
+        found = [label_text(features[label], value) for value in cells.column(label)] if label else []
+        photos = cls(place, [place / f"{ROW}{row}" for row in range(len(cells))], tables=tables, cells=cells,
+                     image=image, mask=mask)
+        photos.label_by(found)
         if limit is None or limit >= len(photos):
             return photos
-        paths = photos._spread(limit)
-        part = cls(place, paths, rows=rows, image=image, mask=photos.mask)
-        part.label_by([found[part.row(index)] for index in range(len(part))] if found else [],
-                      names_of_classes(schema, label))
+        part = cls(place, photos._spread(limit), tables=tables, cells=cells, image=image, mask=mask)
+        part.label_by([found[part.row(index)] for index in range(len(part))] if found else [])
         return part
 
-    def label_by(self, found: list, names: list[str] | None) -> None:
+    def label_by(self, found: list[str | None]) -> None:
         """Two classes or more, each photo of one; else there are none."""
-        told = [str(value) if not isinstance(value, int) or names is None or not 0 <= value < len(names)
-                else names[value] for value in found if value is not None]
+        told = [label for label in found if label is not None]
         classes = sorted(set(told))
         whole = len(told) == len(self.paths) and len(classes) > 1
         number = {name: index for index, name in enumerate(classes)}
@@ -119,10 +89,16 @@ class ParquetPhotos(PhotoSet):
     def read(self, index: int) -> Tensor | None:
         self.progress(1)
         try:
-            return pixels_of(open_photo(bytes_of(self.rows.cell(self.row(index), self.image)), limits=LOCAL))
-        except (ValueError, pa.ArrowException, OSError) as error:
+            return pixels_of(open_photo(self.content_of(index, self.image), limits=LOCAL))
+        except (ValueError, OSError) as error:
             self.skipped[self.paths[index]] = str(error)
             return None
+
+    def content_of(self, index: int, column: str) -> bytes:
+        """ValueError where the cell holds none."""
+        row = self.row(index)
+        first = next(iter(cells_of(self.cells.cell(row, column))), None)
+        return content_of(first, self.tables.folders_of(self.cells.path_of(row)))
 
     @property
     def has_outlines(self) -> bool:
@@ -140,7 +116,7 @@ class ParquetPhotos(PhotoSet):
             if index not in self._shown:
                 self._shown.clear()  # the classes of one photo are asked for one after the other
                 try:
-                    with Image.open(io.BytesIO(bytes_of(self.rows.cell(self.row(index), self.mask)))) as mask:
+                    with Image.open(io.BytesIO(self.content_of(index, self.mask))) as mask:
                         found = np.asarray(mask)
                 except (OSError, ValueError, Image.DecompressionBombError) as error:
                     raise ValueError(f"{self.paths[index]}: its {self.mask} cannot be read as a mask") from error
@@ -166,27 +142,5 @@ def parquet_files(place: Path) -> list[Path]:
     return found
 
 
-def column_of(schema: pa.Schema, names: tuple[str, ...], fits: Callable[[pa.DataType], bool]) -> str | None:
-    return next((name for name in names if name in schema.names and fits(schema.field(name).type)), None)
-
-
-def holds_bytes(kind: pa.DataType) -> bool:
-    """As `datasets` stores a photo (bytes and path), or the bytes alone."""
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or (
-        pa.types.is_struct(kind) and "bytes" in [part.name for part in kind])
-
-
-def bytes_of(cell: object) -> bytes:
-    content = cell.get("bytes") if isinstance(cell, dict) else cell
-    if not content:
-        raise ValueError("its cell has no bytes")
-    return content
-
-
-def names_of_classes(schema: pa.Schema, label: str | None) -> list[str] | None:
-    """Which `datasets` writes beside the table."""
-    try:
-        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        return list(features[label]["names"])
-    except (KeyError, TypeError, ValueError):
-        return None
+def holds_pictures(kind: object) -> bool:
+    return is_image(kind) or holds_bytes(kind)

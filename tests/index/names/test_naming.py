@@ -22,7 +22,7 @@ from model.stellar import Stellar
 from photos.decoding import open_photo
 from photos.fitting import fit
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
 DESCRIPTIONS = [f"word {number}, other word {number}" for number in range(1000)]
 
 

@@ -1,17 +1,17 @@
-"""Rows: the vectors of many shards as one run of rows, scored exactly, on the processor or resident on a GPU."""
+"""VectorRows: the vectors of many shards as one run of rows, scored exactly, on the processor or resident on a GPU."""
 
 from __future__ import annotations
 
 import warnings
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from index.errors import ConceptIndexError
+from index.store.shard_vectors import ShardVectors, sound
 
 if TYPE_CHECKING:
     import torch
@@ -21,25 +21,9 @@ CACHED_BLOCK = 1024
 # Rows and queries whose scores are ranked at once: 64 MB.
 SPAN = 65536
 QUERIES = 256
-# Products of unit vectors in float16 stay below; what lies above, or is no number, was changed on the disk.
-LARGEST = 1.01
 
 
-@dataclass(frozen=True)
-class ShardVectors:
-    """The vectors of one shard. vectors: (n, D) float16, unit length, mapped. ids: (n,) int64, rising, where a
-    compaction left gaps; None: row r has the id first_id + r."""
-
-    first_id: int
-    vectors: np.ndarray
-    ids: np.ndarray | None = None
-
-    @property
-    def last_id(self) -> int:
-        return int(self.ids[-1]) if self.ids is not None else self.first_id + len(self.vectors) - 1
-
-
-class Rows:
+class VectorRows:
     """All shards, one after the other: row numbers count through them. Nothing is read until it is searched.
 
     The shards' ids rise from one to the next, so the order of rows is the order of ids. On a GPU the vectors are copied
@@ -237,14 +221,6 @@ def best_of(found: Sequence[tuple[np.ndarray, np.ndarray]], k: int) -> tuple[np.
     for column, given in zip(best, (scores, rows), strict=True):
         column[:, : order.shape[1]] = np.take_along_axis(given, order, 1)
     return best
-
-
-def sound(scores: np.ndarray) -> np.ndarray:
-    """Raises ConceptIndexError for scores that vectors of unit length cannot have."""
-    if (scores <= LARGEST).all():
-        return np.minimum(scores, 1)
-    raise ConceptIndexError("A stored vector is not of unit length: a shard is damaged; `python -m index verify` names "
-                            "it.")
 
 
 _copies: dict[tuple[int, str], torch.Tensor] = {}

@@ -10,7 +10,7 @@ from index.names import taxonomy as taxonomy_file
 from index.names.hedging import CERTAIN, GUESS, LIKELY, MOST_NAMES, hedged, is_certain, node_sums, shown
 from index.names.taxonomy import read_taxonomy, singulars, taxonomy
 from index.names.wordnet import main
-from index.query.words import counted, matching
+from index.query.words import counted, names_meant
 
 TREE = taxonomy()
 
@@ -89,22 +89,23 @@ def test_what_is_doubtful_and_says_little_is_no_name():
     ("horses", "sorrel"), ("plane", "airliner"), ("bikes", "moped"), ("flowers", "daisy"), ("buildings", "castle"),
     ("dog?", "beagle"), ("sports_car", "sports car"), ("geese", "goose"), ("people", "groom")])
 def test_a_word_finds_what_lies_under_it(word, holds):
-    assert holds in TREE.classes_under(TREE.find(word)) and matching(word, [holds]) == [0]
+    assert holds in TREE.classes_under(TREE.find(word)) and names_meant(word, [holds]) == [0]
 
 
 def test_a_word_means_its_usual_sense_and_nothing_else():
     assert [TREE.names[place] for place in TREE.find("toy")] != ["toy dog"]
     assert not {"sports car", "convertible"} & set(TREE.classes_under(TREE.find("machine")))
-    assert matching("horse", ["horse cart", "horse", "sorrel", "zebra"]) == [1, 2]
-    assert matching("cat", ["polecat", "tabby", "cat", "animal"]) == [1, 2]
+    assert names_meant("horse", ["horse cart", "horse", "sorrel", "zebra"]) == [1, 2]
+    assert names_meant("cat", ["polecat", "tabby", "cat", "animal"]) == [1, 2]
     assert not TREE.find("wood")
     assert TREE.find("") == TREE.find("   ") == TREE.find("xyzzy") == TREE.find("x" * 10_000) == []
 
 
 def test_words_that_lie_in_no_tree_are_found_by_their_letters():
-    assert matching("ant", ["army ant", "elephantine"]) == [0] and matching("phant", ["army ant", "elephantine"]) == [1]
-    assert matching("dog", ["my dog Rex", "beagle", "hotdog"]) == [0, 1]
-    assert matching("<b>.*", ["beagle"]) == []
+    assert names_meant("ant", ["army ant", "elephantine"]) == [0]
+    assert names_meant("phant", ["army ant", "elephantine"]) == [1]
+    assert names_meant("dog", ["my dog Rex", "beagle", "hotdog"]) == [0, 1]
+    assert names_meant("<b>.*", ["beagle"]) == []
 
 
 def test_plurals_are_tried_in_turn():
@@ -122,7 +123,7 @@ def test_kinds_are_counted_with_all_that_lies_under_them():
 def test_every_shown_name_is_one_kinds_alone_and_finds_itself():
     names = [TREE.names[place] for place in np.flatnonzero(TREE.shown)]
     assert len(set(names)) == len(names)
-    assert all(matching(name, [name]) == [0] for name in names)
+    assert all(names_meant(name, [name]) == [0] for name in names)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}", b'{"nodes": [1], "classes": []}'])

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from index.atlas import atlas as atlas_module
-from index.atlas.atlas import FILE, atlas_of, load, main
+from index.atlas.__main__ import main
+from index.atlas.atlas import atlas_of, load
 from index.atlas.clusters import (
     LEAST_TOGETHER,
     MOST_CLUSTERS,
@@ -22,6 +23,7 @@ from index.atlas.distinct import common_of, distinct
 from index.atlas.map import _main_directions, lay_out, nearest, place
 from index.concept_index import ConceptIndex
 from index.errors import ConceptIndexError
+from index.store.atlas_file import FILE
 from tests.fakes.atlas import CENTRES, FakeIndex, atlas_photo, kinds_of
 from tests.fakes.index import FAKE_MODEL
 

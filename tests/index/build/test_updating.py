@@ -25,12 +25,12 @@ from index.build.building import build
 from index.build.updating import OF_FILES, Fate, UpdateReport, opened, update
 from index.concept_index import ConceptIndex
 from index.errors import ConceptIndexError
-from index.store.places import Standing, standing
+from index.store.places import FileState, state_of
 from model.stellar import Stellar
 from photos.sources.open import open_source, open_sources
 from tests.weights import write_tiny
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -302,9 +302,9 @@ def test_what_may_not_be_read_is_not_gone(photos, out, weights):
 def test_standings(tmp_path):
     write(tmp_path / "a" / "1.bmp", b"x")
     (tmp_path / "link").symlink_to("nowhere")
-    assert standing(tmp_path, "a/1.bmp") is Standing.THERE
-    assert [standing(tmp_path, path) for path in ("a/2.bmp", "b/1.bmp", "a/1.bmp/2.bmp", "a")] == [Standing.GONE] * 4
-    assert [standing(tmp_path, path) for path in ("link", "link/1.bmp")] == [Standing.HIDDEN] * 2
+    assert state_of(tmp_path, "a/1.bmp") is FileState.THERE
+    assert [state_of(tmp_path, path) for path in ("a/2.bmp", "b/1.bmp", "a/1.bmp/2.bmp", "a")] == [FileState.GONE] * 4
+    assert [state_of(tmp_path, path) for path in ("link", "link/1.bmp")] == [FileState.HIDDEN] * 2
 
 
 def test_a_file_that_is_no_photo_any_more(photos, out, weights):

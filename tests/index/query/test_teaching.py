@@ -9,12 +9,13 @@ import pytest
 from index.concept_index import ConceptIndex
 from index.errors import ConceptIndexError
 from index.query.filters import Filter
-from index.query.pool import Pool
 from index.query.queries import run
 from index.query.query import Query
 from index.query.query_language import Layout, NameQuery, Not, TaughtQuery
 from index.query.taught import named_by, teach
-from index.query.teaching import LEAST_FOUND, MOST_LETTERS, Classifier, checked_word, learn
+from index.query.teaching import LEAST_FOUND, MOST_LETTERS, checked_word, learn
+from index.store.snapshot import Snapshot
+from index.taught_word import Classifier
 from tests.fakes.index import FAKE_MODEL, fake_encoded
 
 WIDTH, TOKENS = FAKE_MODEL.width, 4
@@ -206,9 +207,9 @@ def test_it_goes_with_not_filters_and_layouts(index):
 def test_all_vectors_are_looked_at_once_a_version(index, monkeypatch):
     index.teach("ball", YES, NO)
     looks = []
-    cosines = Pool.cosines
-    monkeypatch.setattr(Pool, "cosines", lambda pool, vectors, rows=None: looks.append(
-        len(vectors) * len(pool if rows is None else rows)) or cosines(pool, vectors, rows))
+    cosines = Snapshot.cosines
+    monkeypatch.setattr(Snapshot, "cosines", lambda snapshot, vectors, ids: looks.append(
+        len(vectors) * len(ids)) or cosines(snapshot, vectors, ids))
     for _ in range(5):
         found(index, NameQuery("ball"))
     assert sum(looks) == index.num_concepts

@@ -8,8 +8,8 @@ from index.concept_index import ConceptIndex
 from index.errors import ConceptIndexError
 from index.query.filters import Filter
 from index.search import milvus_vectors
-from index.search.exact import ShardVectors
 from index.search.milvus_vectors import FILE, Milvus, MilvusVectors, collection_of
+from index.search.vector_rows import ShardVectors
 from index.search.vectors import VectorIndex
 from tests.fakes.index import FAKE_MODEL, fake_encoded
 
@@ -59,7 +59,8 @@ def asked(milvus, monkeypatch):
 
 
 def assert_exact(found: MilvusVectors, *, live: np.ndarray | None = None, allowed: np.ndarray | None = None) -> None:
-    wanted = VectorIndex("nowhere", found.rows.shards, live=live, kind="exact").search(QUERIES, k=K, allowed=allowed)
+    wanted = VectorIndex("nowhere", found.rows.shards, live=live, index_type="exact").search(
+        QUERIES, k=K, allowed=allowed)
     scores, ids = found.search(QUERIES, k=K, allowed=allowed)
     assert np.array_equal(ids, wanted[1]) and np.allclose(scores, wanted[0], atol=1e-6)
 
@@ -157,7 +158,7 @@ def test_an_index_that_is_kept_in_milvus_answers_as_one_that_is_not(tmp_path, se
         index.add(photos[:50])
         index.compact()
     with Milvus(server) as kept:
-        with ConceptIndex.open(tmp_path / "index", writer=True, kind=kept) as index:
+        with ConceptIndex.open(tmp_path / "index", writer=True, searcher=kept) as index:
             index.compact()
             index.add(photos[50:])
             index.remove([3, 7])

@@ -15,10 +15,10 @@ import pytest
 from index.concept_index import ConceptIndex
 from index.errors import ConceptIndexError
 from index.records import EncodedPhoto
-from index.store import changes, rows
+from index.store import changes, concept_table
 from tests.fakes.index import FAKE_MODEL, fake_encoded
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
 
 
 @pytest.fixture
@@ -30,9 +30,9 @@ def index(tmp_path):
 @pytest.fixture
 def small_shards(monkeypatch):
     """As if shards were full with 16 concepts, so that a few photos are a large index."""
-    for place in (rows, changes):
+    for place in (concept_table, changes):
         monkeypatch.setattr(place, "FULL", 16)
-    monkeypatch.setattr(rows.split, "__kwdefaults__", {"full": 16})
+    monkeypatch.setattr(concept_table.split, "__kwdefaults__", {"full": 16})
     monkeypatch.setattr(changes, "SMALL", 8)
     monkeypatch.setattr(changes, "MOST_SMALL", 4)
 

@@ -1,4 +1,4 @@
-"""Rows: concepts with all that is stored of them, as columns; made of photos, cut, and merged."""
+"""ConceptTable: concepts with all that is stored of them, as columns; made of photos, cut, and merged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FULL = 65_536
 NUM_NAMES = 3
 
 # Of each concept. mask_end: where its run lengths end in "mask"; names: places in the shard's words, -1 for none;
-# vector_sum: of the vector's halves of bits (`sums_of`); crc: of all that a concept is (`Rows.crc_of`).
+# vector_sum: of the vector's halves of bits (`sums_of`); crc: of all that a concept is (`ConceptTable.crc_of`).
 CONCEPT_COLUMNS = {
     "id": ("<i8", ()), "photo": ("<i8", ()), "token": ("<u2", ()), "mass": ("<f4", ()), "peak": ("<f4", ()),
     "centroid": ("<f4", (2,)), "box": ("<f4", (4,)), "patch_grid": ("<u2", (2,)), "names": ("<i4", (NUM_NAMES,)),
@@ -26,7 +26,7 @@ PORTABLE = ("id", "photo", "token", "mass", "peak", "centroid", "box", "patch_gr
 
 
 @dataclass(frozen=True)
-class Rows:
+class ConceptTable:
     """Concepts with all that is stored of them, in the order of their ids.
 
     vectors: (n, C) float16. columns: CONCEPT_COLUMNS. mask: the run lengths of all, one behind the other, uint16.
@@ -85,9 +85,9 @@ def sums_of(vectors: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(vectors).view("<u2").sum(axis=1, dtype=np.uint32)
 
 
-def rows_of(photos: Sequence[EncodedPhoto], *, first_concept: int, first_photo: int, width: int, summary_width: int
-            ) -> Rows:
-    """New photos -> rows, with ids given in their order."""
+def table_of(photos: Sequence[EncodedPhoto], *, first_concept: int, first_photo: int, width: int, summary_width: int
+             ) -> ConceptTable:
+    """New photos -> a table, with ids given in their order."""
     counts = [len(photo.concepts) for photo in photos]
     concepts = [concept for photo in photos for concept in photo.concepts]
     photo_ids = np.arange(first_photo, first_photo + len(photos), dtype=np.int64)
@@ -105,7 +105,7 @@ def rows_of(photos: Sequence[EncodedPhoto], *, first_concept: int, first_photo: 
     }
     for name in ("token", "mass", "peak", "centroid", "box", "patch_grid"):
         columns[name] = [getattr(concept, name) for concept in concepts]
-    rows = Rows(
+    table = ConceptTable(
         vectors=_stacked([photo.vectors for photo in photos], width),
         columns={name: np.asarray(columns[name], dtype).reshape(-1, *shape)
                  for name, (dtype, shape) in CONCEPT_COLUMNS.items()},
@@ -113,13 +113,13 @@ def rows_of(photos: Sequence[EncodedPhoto], *, first_concept: int, first_photo: 
         words=tuple(words), photo_ids=photo_ids,
         summaries=_stacked([photo.summary[None] for photo in photos], summary_width),
         summary_crcs=np.zeros(len(photos), "<u4"))
-    rows.columns["vector_sum"][:] = sums_of(rows.vectors)
-    rows.columns["crc"][:] = [rows.crc_of(row) for row in range(len(rows))]
-    rows.summary_crcs[:] = [rows.summary_crc_of(row) for row in range(len(photos))]
-    return rows
+    table.columns["vector_sum"][:] = sums_of(table.vectors)
+    table.columns["crc"][:] = [table.crc_of(row) for row in range(len(table))]
+    table.summary_crcs[:] = [table.summary_crc_of(row) for row in range(len(photos))]
+    return table
 
 
-def merge(parts: Sequence[Rows], keep: Sequence[np.ndarray], keep_photos: Sequence[np.ndarray]) -> Rows:
+def merge(parts: Sequence[ConceptTable], keep: Sequence[np.ndarray], keep_photos: Sequence[np.ndarray]) -> ConceptTable:
     """One after the other, of each the rows and photos that are kept (bool masks)."""
     words = {word: code for code, word in enumerate(dict.fromkeys(word for part in parts for word in part.words))}
     columns = {name: np.concatenate([part.columns[name][kept] for part, kept in zip(parts, keep, strict=True)])
@@ -133,22 +133,22 @@ def merge(parts: Sequence[Rows], keep: Sequence[np.ndarray], keep_photos: Sequen
         names.append(recoded[part.columns["names"][kept]])
     columns["mask_end"] = np.cumsum(np.concatenate(lengths)).astype("<u4")
     columns["names"] = np.concatenate(names).astype("<i4")
-    return Rows(np.concatenate([part.vectors[kept] for part, kept in zip(parts, keep, strict=True)]), columns,
+    return ConceptTable(np.concatenate([part.vectors[kept] for part, kept in zip(parts, keep, strict=True)]), columns,
                 np.concatenate(masks), tuple(words),
                 np.concatenate([part.photo_ids[kept] for part, kept in zip(parts, keep_photos, strict=True)]),
                 np.concatenate([part.summaries[kept] for part, kept in zip(parts, keep_photos, strict=True)]),
                 np.concatenate([part.summary_crcs[kept] for part, kept in zip(parts, keep_photos, strict=True)]))
 
 
-def split(rows: Rows, *, full: int = FULL) -> Iterator[Rows]:
+def split(table: ConceptTable, *, full: int = FULL) -> Iterator[ConceptTable]:
     """Pieces of at most `full` concepts and photos, none of which cuts a photo in two."""
-    firsts = np.searchsorted(rows.columns["photo"], rows.photo_ids)
-    firsts = np.append(firsts, len(rows))
+    firsts = np.searchsorted(table.columns["photo"], table.photo_ids)
+    firsts = np.append(firsts, len(table))
     start = 0
-    while start < len(rows.photo_ids):
+    while start < len(table.photo_ids):
         stop = int(np.searchsorted(firsts, firsts[start] + full, side="right")) - 1
-        stop = min(max(stop, start + 1), start + full, len(rows.photo_ids))
-        yield _slice(rows, slice(firsts[start], firsts[stop]), slice(start, stop))
+        stop = min(max(stop, start + 1), start + full, len(table.photo_ids))
+        yield _slice(table, slice(firsts[start], firsts[stop]), slice(start, stop))
         start = stop
 
 
@@ -188,14 +188,14 @@ def _fault(encoded: EncodedPhoto, width: int, summary_width: int, num_tokens: in
     return None
 
 
-def _slice(rows: Rows, concepts: slice, photos: slice) -> Rows:
-    columns = {name: column[concepts] for name, column in rows.columns.items()}
-    start = int(rows.columns["mask_end"][concepts.start - 1]) if concepts.start else 0
+def _slice(table: ConceptTable, concepts: slice, photos: slice) -> ConceptTable:
+    columns = {name: column[concepts] for name, column in table.columns.items()}
+    start = int(table.columns["mask_end"][concepts.start - 1]) if concepts.start else 0
     columns["mask_end"] = columns["mask_end"] - np.uint32(start)
     stop = start + (int(columns["mask_end"][-1]) if len(columns["mask_end"]) else 0)
-    return replace(rows, vectors=rows.vectors[concepts], columns=columns, mask=rows.mask[start:stop],
-                   photo_ids=rows.photo_ids[photos], summaries=rows.summaries[photos],
-                   summary_crcs=rows.summary_crcs[photos])
+    return replace(table, vectors=table.vectors[concepts], columns=columns, mask=table.mask[start:stop],
+                   photo_ids=table.photo_ids[photos], summaries=table.summaries[photos],
+                   summary_crcs=table.summary_crcs[photos])
 
 
 def _stacked(vectors: Sequence[np.ndarray], width: int) -> np.ndarray:

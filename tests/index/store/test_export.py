@@ -112,12 +112,12 @@ def test_damage_is_not_exported(tmp_path):
 
 def test_a_kind_that_there_is_not_is_named(index, tmp_path):
     with pytest.raises(ConceptIndexError, match="no export to csv; choose parquet or lance"):
-        index.export(tmp_path, kind="csv")
+        index.export(tmp_path, file_format="csv")
 
 
 def test_lance_gives_the_same_tables(index, tables, tmp_path):
     lance = pytest.importorskip("lance", reason="Lance is not installed (pip install pylance)")
-    concepts, photos = index.export(tmp_path / "lance", kind="lance")
+    concepts, photos = index.export(tmp_path / "lance", file_format="lance")
     for found, name in ((concepts, "concepts"), (photos, "photos")):
         expected = parquet.read_table(tables / f"{name}.parquet")
         assert lance.dataset(str(found)).to_table().to_pylist() == expected.to_pylist()
@@ -126,4 +126,4 @@ def test_lance_gives_the_same_tables(index, tables, tmp_path):
 def test_without_lance_that_is_said(index, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "lance", None)
     with pytest.raises(ConceptIndexError, match="Lance is not installed; install it"):
-        index.export(tmp_path, kind="lance")
+        index.export(tmp_path, file_format="lance")

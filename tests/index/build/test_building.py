@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from index.build import building
-from index.build.building import add_photos, build, model_of
+from index.build.building import add_photos, build
+from index.build.models import model_of
 from index.errors import ConceptIndexError
 from index.records import AddReport
 from model.config import StellarConfig

@@ -11,8 +11,8 @@ import pytest
 
 from index.errors import ConceptIndexError
 from index.store import thumbnails
+from index.store.concept_table import check, merge, split, table_of
 from index.store.lock import WriterLock
-from index.store.rows import check, merge, rows_of, split
 from index.store.shards import content_of, open_shard, paths_of
 from tests.fakes.index import FAKE_MODEL, fake_encoded
 
@@ -22,7 +22,7 @@ WIDTHS = {"width": WIDTH, "summary_width": FAKE_MODEL.summary_width}
 
 def some_rows(count: int = 5, *, first_concept: int = 100, first_photo: int = 7):
     photos = [fake_encoded(seed) for seed in range(count)]
-    return photos, rows_of(photos, first_concept=first_concept, first_photo=first_photo, **WIDTHS)
+    return photos, table_of(photos, first_concept=first_concept, first_photo=first_photo, **WIDTHS)
 
 
 def written(folder, rows, number: int = 3):
@@ -44,10 +44,10 @@ def test_a_shard_gives_back_what_was_encoded(tmp_path):
             assert found.mass == pytest.approx(concept.mass, rel=1e-3)
             assert found.box == pytest.approx(concept.box, abs=1e-3)
             assert [word for word, _ in found.names] == [word for word, _ in concept.names]
-            np.testing.assert_allclose(shard.rows.vectors[row], vector, atol=1e-3)
+            np.testing.assert_allclose(shard.table.vectors[row], vector, atol=1e-3)
             row += 1
     assert row == len(shard)
-    np.testing.assert_allclose(shard.rows.summaries, [encoded.summary for encoded in photos], atol=1e-3)
+    np.testing.assert_allclose(shard.table.summaries, [encoded.summary for encoded in photos], atol=1e-3)
 
 
 def test_ids_are_found_by_their_rows_with_and_without_gaps(tmp_path):

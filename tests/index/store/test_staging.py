@@ -7,7 +7,7 @@ import pytest
 
 from index.errors import ConceptIndexError
 from index.store import staging
-from index.store.rows import rows_of, split
+from index.store.concept_table import split, table_of
 from index.store.shards import open_shard
 from index.store.staging import gathered, planned, staged_photos, write_part, write_shard
 from index.store.thumbnails import read
@@ -28,7 +28,7 @@ def staged(tmp_path):
 
 @pytest.mark.parametrize("full", [1, 7, 8, 1000])
 def test_shards_from_parts_are_those_that_the_photos_make_at_once(tmp_path, staged, full):
-    wanted = list(split(rows_of(PHOTOS, first_concept=100, first_photo=50, **WIDTHS), full=full))
+    wanted = list(split(table_of(PHOTOS, first_concept=100, first_photo=50, **WIDTHS), full=full))
     plans = list(planned(staged, first_concept=100, first_photo=50, first_file=9, full=full))
     assert len(plans) == len(wanted)
     numbers = [number for plan in plans for number in (plan.number, plan.pack_number)]
@@ -38,11 +38,11 @@ def test_shards_from_parts_are_those_that_the_photos_make_at_once(tmp_path, stag
         shard = write_shard(tmp_path, plan, FAKE_MODEL)
         made = open_shard(tmp_path, plan.number, **WIDTHS)
         assert [made.concept(row) for row in range(len(made))] == [rows.concept(row) for row in range(len(rows))]
-        assert np.array_equal(made.rows.vectors, rows.vectors) and np.array_equal(made.rows.summaries, rows.summaries)
-        assert np.array_equal(made.rows.photo_ids, rows.photo_ids)
+        assert np.array_equal(made.table.vectors, rows.vectors) and np.array_equal(made.table.summaries, rows.summaries)
+        assert np.array_equal(made.table.photo_ids, rows.photo_ids)
         for name in ("vector_sum", "crc"):
-            assert np.array_equal(made.rows.columns[name], rows.columns[name])
-        assert np.array_equal(made.rows.summary_crcs, rows.summary_crcs)
+            assert np.array_equal(made.table.columns[name], rows.columns[name])
+        assert np.array_equal(made.table.summary_crcs, rows.summary_crcs)
         assert {file.path for file in shard.files} == {file.path for file in shard.files
                                                        if (tmp_path / file.path).stat().st_size == file.nbytes}
         pictures += [read(tmp_path, place) for place in shard.places]

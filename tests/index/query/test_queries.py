@@ -17,7 +17,7 @@ from index.query import layout, queries, words
 from index.query.feedback import moved
 from index.query.filters import Filter
 from index.query.folding import folded, picture
-from index.query.parts import Plan
+from index.query.plan import Plan
 from index.query.queries import Query, run
 from index.query.query_language import (
     And,
@@ -60,8 +60,8 @@ def index(tmp_path_factory):
 
 
 @pytest.fixture(params=["every concept", "the nearest"])
-def sight(request, monkeypatch):
-    """Both ways to look: at all of a small pool, and as at a large one, from a few of the nearest and then deeper."""
+def depth(request, monkeypatch):
+    """Both ways to look: at all of few candidates, and as at many, from a few of the nearest and then deeper."""
     if request.param == "the nearest":
         monkeypatch.setattr(queries, "MOST_COMPARED", 0)
         monkeypatch.setattr(queries, "FIRST_SEEN", 8)
@@ -203,7 +203,7 @@ def some_query(generator: np.random.Generator, index: ConceptIndex, levels: int 
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_any_query_finds_what_plain_loops_find(index, sight, seed):
+def test_any_query_finds_what_plain_loops_find(index, depth, seed):
     generator = np.random.default_rng(seed)
     query = some_query(generator, index)
     where = Filter(mass=(0.1, 1.0)) if seed % 3 == 0 else None
@@ -220,7 +220,7 @@ def test_a_query_survives_json(index, seed):
     assert Query.from_json(json.loads(json.dumps(query.to_json()))) == query
 
 
-def test_a_filter_is_as_an_index_of_only_what_passes(index, tmp_path, sight):
+def test_a_filter_is_as_an_index_of_only_what_passes(index, tmp_path, depth):
     where = Filter(labels=("indoor",), mass=(0.05, 0.9))
     kept = {}
     for photo in index.photos(limit=1000):
@@ -476,11 +476,11 @@ def test_a_given_vector_is_mutual_by_its_photos_other_vectors(index):
 
 def test_a_word_is_found_whole_where_there_is_such_a_name_and_else_as_letters():
     names = ("army ant", "elephant", "Eskimo dog", "bloodhound", "jack-o'-lantern", "C++")
-    assert words.matching("ant", names) == [0]
-    assert sorted(words.matching("DOG", names)) == [2, 3]  # what lies under it too, by the tree
-    assert words.matching("hound", names) == [3]
-    assert words.matching("jack", names) == [4] and words.matching("c++", names) == [5]
-    assert words.matching("zebra", names) == [] and words.matching(".*", names) == []
+    assert words.names_meant("ant", names) == [0]
+    assert sorted(words.names_meant("DOG", names)) == [2, 3]  # what lies under it too, by the tree
+    assert words.names_meant("hound", names) == [3]
+    assert words.names_meant("jack", names) == [4] and words.names_meant("c++", names) == [5]
+    assert words.names_meant("zebra", names) == [] and words.names_meant(".*", names) == []
 
 
 def test_a_word_finds_named_concepts_by_their_best_name(index):
@@ -583,11 +583,11 @@ def test_what_is_read_of_two_versions_is_thrown_away(tmp_path, monkeypatch):
     with ConceptIndex.create(path, model=FAKE_MODEL) as writer:
         writer.add([fake_encoded(seed) for seed in range(6)])
         with ConceptIndex.open(path) as reader:
-            def plan(pool, query):
+            def plan(candidates, query, thresholds):
                 if writer.num_photos == 6:  # what another thread may do at any moment
                     writer.remove([0, 2])
                     reader.refresh()
-                return Plan(pool, query)
+                return Plan(candidates, query, thresholds)
 
             monkeypatch.setattr(queries, "Plan", plan)
             query = Or((ConceptQuery(vector=tuple(np.ones(WIDTH))), NameQuery("dog")))

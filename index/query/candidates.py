@@ -1,32 +1,24 @@
-"""Pool: the concepts that a query may find, photo by photo, and their cosines."""
+"""Candidates: the concepts that a query may find, photo by photo, and their cosines."""
 
 from __future__ import annotations
 
-import warnings
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from index.query.filters import Filter
+from index.query.searchable import Searchable
 from index.query.teaching import LEAST_FOUND
-from index.search.exact import sound
-
-if TYPE_CHECKING:
-    from index.concept_index import ConceptIndex
-    from index.query.filters import Filter
-    from index.query.taught import TaughtWord
-
-BLOCK = 512  # rows whose float32 copy stays in the processor's cache
+from index.taught_word import TaughtWord
 
 
-class Pool:
+class Candidates:
     """What passes the filter, in the order of ids, so that a photo's concepts lie together: a filter is the same as an
     index of only what passes. Rows and places count in here: ids (n,) are the rows', photos (P,) the places', and the
     rows of place p are starts[p] to starts[p + 1]."""
 
-    def __init__(self, index: ConceptIndex, where: Filter | None) -> None:
+    def __init__(self, index: Searchable, where: Filter | None) -> None:
         self.index = index
-        self._shards = index._snapshot.shards
         self._columns: dict[str, np.ndarray] = {}
         self._kept: np.ndarray | None = None
         if where is not None:
@@ -45,7 +37,7 @@ class Pool:
         return np.repeat(np.arange(len(self.photos)), np.diff(self.starts))
 
     def column(self, name: str) -> np.ndarray:
-        """(n, ...), as ConceptIndex.columns has it."""
+        """(n, ...), as the index has it."""
         if name not in self._columns:
             column = self.index.columns(name)[name]
             self._columns[name] = column if self._kept is None else column[self._kept]
@@ -69,38 +61,8 @@ class Pool:
         return np.maximum.reduceat(values, self.starts[:-1], axis=-1) if len(self) else values
 
     def cosines(self, vectors: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-        """(V, D), (r,) -> (V, r) float32, of all rows without any. Their sums are not checked here as they are where a
-        concept is looked up: a damaged vector can hide a concept, but not show a wrong one."""
-        import torch
-
-        if not len(vectors):
-            return np.empty((0, len(self if rows is None else rows)), np.float32)
-        ids = self.ids if rows is None else self.ids[rows]
-        order = None if rows is None else np.argsort(ids)
-        ids = ids if order is None else ids[order]
-        found = torch.empty(len(vectors), len(ids))
-        asked = torch.from_numpy(vectors)
-        done = 0
-        for shard in self._shards:
-            end = int(np.searchsorted(ids, shard.rows.ids[-1], "right")) if len(shard) else done
-            if end == done:
-                continue
-            here = shard.find(ids[done:end])
-            with warnings.catch_warnings():
-                # torch has no tensors that cannot be written. These are mapped for reading and nothing here writes.
-                warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-                stored = torch.from_numpy(shard.rows.vectors)
-            for start in range(0, len(here), BLOCK):
-                some = here[start : start + BLOCK]
-                run = int(some[-1]) - int(some[0]) + 1
-                block = stored[some[0] : some[0] + run] if run == len(some) else stored[torch.from_numpy(some)]
-                # This way round: two to eight vectors take a quarter of the time that block @ asked.T takes.
-                found[:, done + start : done + start + len(some)] = asked @ block.float().T
-            done = end
-        scores = np.maximum(sound(found.numpy()), -1)
-        if order is not None:
-            scores[:, order] = scores.copy()
-        return scores
+        """(V, D), (r,) -> (V, r) float32, of all rows without any."""
+        return self.index.cosines(vectors, self.ids if rows is None else self.ids[rows])
 
     def nearest(self, vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """(V, D) -> (V, k) cosines, the best first, and rows, by the index's own search; -inf and -1 where there are
