@@ -1,68 +1,102 @@
 /** QueryPhoto: the photo that is asked about, whether it was analysed just now or lies in a collection. */
 
 import { isInside, openGrid, patchAt, tokensByMass } from "../drawing/factorization.js";
-import { ask } from "../shared/requests.js";
 import { nameOf } from "../shared/names.js";
-import { Gone, fetchPackage, fetchPhoto, sentenceOf } from "../shared/package.js";
+import { fetchJson, fetchPicture, fetchStudy } from "../shared/server.js";
 import { gridOfMasks } from "./masks.js";
 
-export async function fetchJson(address, options) {
-  let response;
-  try {
-    response = await ask(address, options);
-  } catch {
-    throw new Error("The server does not answer; is it still running?");
-  }
-  if (response.status === 404) throw new Gone(await response.text());
-  if (!response.ok) throw new Error(await sentenceOf(response));
-  return response.json();
+/** TODO remove when Reconstruct asks shared/server.js. */
+export { fetchJson } from "../shared/server.js";
+
+/**
+ * @typedef {import("./question/references.js").Source} Source
+ * @typedef {{model: string | null, resolution: number, name: string, identity: string}} Facts
+ */
+
+/** @param {string} collection @param {string} rest */
+export const collectionAddress = (collection, rest) => `stellar/collections/${encodeURIComponent(collection)}/${rest}`;
+
+/** Where the middle of an unnamed concept is. @param {number[] | undefined} centroid */
+function placeOf(centroid) {
+  if (!centroid) return "";
+  const [x, y] = centroid.map((at) => (at < 0.36 ? 0 : at > 0.64 ? 2 : 1));
+  return [["top", "", "bottom"][y], ["left", "", "right"][x]].filter(Boolean).join(" ") || "centre";
 }
 
-const address = (collection, rest) => `stellar/collections/${encodeURIComponent(collection)}/${rest}`;
-export const collectionAddress = address;
+/** What an unnamed concept is called: what it is in its photo, or where. @param {any} concept */
+export function unnamed({ label, centroid }) {
+  const where = placeOf(centroid);
+  return label ?? (where ? `part at the ${where}` : "part");
+}
+
+/** Of a mask in run lengths. @param {number[]} mask */
+function shareOf(mask) {
+  const inside = mask.reduce((sum, length, turn) => sum + (turn % 2) * length, 0);
+  return inside / Math.max(1, mask.reduce((sum, length) => sum + length, 0));
+}
 
 let made = 0;
 
 export class QueryPhoto {
-  /** asked: {example} | {photo: token} | {file: File}; analysed as the collection's model sees photos. */
-  static async analysed(collection, asked) {
-    const isFile = Boolean(asked.file);
-    const manifest = await fetchJson(address(collection, "study"), {
-      method: "POST", body: isFile ? asked.file : JSON.stringify(asked),
-      headers: { "Content-Type": isFile ? "application/octet-stream" : "application/json" },
-    });
-    if (isFile) manifest.photo.name = asked.file.name || manifest.photo.name;
-    const [image, { arrays }] = await Promise.all([fetchPhoto(manifest.photo), fetchPackage(manifest.analysis)]);
-    return Object.assign(QueryPhoto.ofStudy({ ...manifest, image, arrays }), { asked });
-  }
-
-  /** study: {photo, analysis, image, arrays}, as the stage has it. */
-  static ofStudy({ photo, analysis, image, arrays }) {
-    const source = { kind: "study", study: analysis.token, example: photo.example };
+  /** As the collection's model sees photos. @param {Source} source @param {Facts} facts */
+  static async analysed(source, { model, resolution }) {
+    const { name, ...asked } = /** @type {any} */ (source);
+    const study = await fetchStudy(asked, { model: /** @type {string} */ (model), resolution, name });
+    const { photo, analysis, image, arrays } = study;
     return new QueryPhoto({
-      source, image, grid: openGrid(analysis, arrays), title: photo.name, alt: photo.alt || photo.name,
-      concepts: analysis.concepts, palette: analysis.palette, order: tokensByMass(analysis.concepts),
-      photoToken: photo.token, model: analysis.model,
+      source: { kind: "study", study: analysis.token }, image, grid: openGrid(analysis, arrays),
+      title: name || photo.name, alt: photo.alt || photo.name, concepts: analysis.concepts, palette: analysis.palette,
+      order: tokensByMass(analysis.concepts),
     });
   }
 
-  static async indexed(collection, photo) {
-    const facts = await fetchJson(address(collection, `photos/${photo}.json`));
-    const image = await fetchPhoto({ address: facts.picture });
+  /** @param {string} collection @param {number} id */
+  static async indexed(collection, id) {
+    const facts = await fetchJson(collectionAddress(collection, `photos/${id}.json`));
+    const image = await fetchPicture({ address: facts.picture });
+    /** @type {any[]} */
     const concepts = [];
-    for (const concept of facts.concepts) concepts[concept.token] = concept;
+    for (const concept of facts.concepts) concepts[concept.token] = { ...concept, share: shareOf(concept.mask) };
+    const order = facts.concepts.map((/** @type {any} */ one) => one.token);
     return new QueryPhoto({
-      source: { kind: "indexed", collection, photo }, image, grid: gridOfMasks(facts.concepts, facts.num_tokens),
-      title: facts.title, alt: facts.alt || facts.title, concepts, palette: facts.palette,
-      order: facts.concepts.map(({ token }) => token).sort((a, b) => concepts[b].mass - concepts[a].mass || a - b),
-      names: concepts.map(({ names }) => names), taught: concepts.map(({ taught }) => taught),
+      source: { kind: "indexed", collection, photo: id }, image,
+      grid: gridOfMasks(facts.concepts, facts.num_tokens), title: facts.title, alt: facts.alt || facts.title, concepts,
+      palette: facts.palette, names: concepts.map(({ names }) => names), taught: concepts.map(({ taught }) => taught),
+      order: order.sort((/** @type {number} */ a, /** @type {number} */ b) => concepts[b].mass - concepts[a].mass
+        || a - b),
     });
   }
 
+  /** @param {any} parts */
   constructor(parts) {
     made += 1;
-    Object.assign(this, { key: `query/${made}`, smooth: true, names: [], taught: [], tokens: parts.order, ...parts });
-    this.analysis = { concepts: this.concepts, palette: this.palette, num_tokens: this.grid.numTokens };
+    const { source, image, grid, title, alt, concepts, palette, order, names = [], taught = [] } = parts;
+    /** What the query language and the session call it. @type {any} */
+    this.source = source;
+    /** @type {HTMLImageElement} */
+    this.image = image;
+    this.grid = grid;
+    /** @type {string} */
+    this.title = title;
+    /** @type {string} */
+    this.alt = alt;
+    /** @type {any[]} */
+    this.concepts = concepts;
+    /** @type {string[]} */
+    this.palette = palette;
+    /** Tokens by falling mass. @type {number[]} */
+    this.order = order;
+    /** @type {any[]} */
+    this.names = names;
+    /** @type {any[]} */
+    this.taught = taught;
+    // What `Chips` and `LayerCanvas` call a scene.
+    this.key = `query/${made}`;
+    /** How often its concepts were given names. */
+    this.version = 0;
+    this.smooth = true;
+    this.tokens = order;
+    this.analysis = { concepts, palette, num_tokens: grid.numTokens };
   }
 
   /** The words suggested for an analysed photo's concepts come after its pictures. */
@@ -75,54 +109,57 @@ export class QueryPhoto {
     return this.image.naturalWidth / this.image.naturalHeight;
   }
 
+  /** @param {any} token */
   has(token) {
     return Number.isInteger(token) && this.order.includes(token);
   }
 
-  /** The concept under a place in 0..1, or null. */
+  /** The concept under a place in 0..1, or null. @param {number} u @param {number} v */
   conceptAt(u, v) {
     const token = this.grid.strongest[patchAt(this.grid, u, v).patch];
     return this.has(token) ? token : null;
   }
 
-  /** A taught word comes before the model's own. */
+  /**
+   * A taught word comes before the model's own; null where there is none.
+   * @param {number} token @returns {string | null}
+   */
   word(token) {
     return nameOf(this.names[token], this.taught[token]);
   }
 
-  /** Whether a concept, as retrieve_query.js has it, is one of this photo. */
-  holds(one) {
-    const { kind, study, collection, photo } = this.source;
-    return one?.kind === kind && (one.what ?? "concept") === "concept" && (kind === "study" ? one.study === study : one.collection === collection && one.photo === photo);
-  }
-
+  /** @param {number} token */
   label(token) {
-    return this.word(token) ?? `concept ${token}`;
+    return this.word(token) ?? unnamed(this.concepts[token]);
   }
 
-  /** What retrieve_query.js calls a concept, with a picture of it. */
+  /** What query.js calls a concept, with a picture of it. @param {number} token */
   concept(token) {
     const id = this.source.kind === "indexed" ? { concept: this.concepts[token].concept } : {};
     const of = this.word(token) ? null : this.title;
     return { ...this.source, ...id, token, label: this.label(token), of, picture: this.picture(token) };
   }
 
-  /** A token's concept; where it has none, the heaviest, but where one is in the photo not what is round it. */
-  conceptOrForemost(token) {
-    return this.concept(this.has(token) ? token : this.order.find((one) => isInside(this.grid, one)) ?? this.order[0]);
+  /** The heaviest that is in the photo and not what is round it. */
+  get foremost() {
+    return this.order.find((one) => isInside(this.grid, one)) ?? this.order[0];
   }
 
   whole() {
     return { ...this.source, what: "photo", label: `what is in ${this.title}`, picture: this.picture(null) };
   }
 
+  /** @param {number[]} box */
   boxed(box) {
     const centroid = [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2];
-    return { ...this.source, what: "box", box, label: `what is in a box of ${this.title}`, picture: { ...this.picture(null), centroid } };
+    return { ...this.source, what: "box", box, label: `what is in a box of ${this.title}`,
+      picture: { ...this.picture(null), centroid } };
   }
 
+  /** @param {number | null} token */
   picture(token) {
     const { image, grid } = this;
-    return { image, grid, token, centroid: token === null ? null : this.concepts[token].centroid, colour: this.palette[token ?? 0] };
+    return { image, grid, token, centroid: token === null ? null : this.concepts[token].centroid,
+      colour: this.palette[token ?? 0] };
   }
 }
