@@ -808,10 +808,10 @@ function deliver(blob, name) {
 }
 
 /** TODO: the page as it was, in the new frame. */
-export function mount({ root }) {
+export function mount({ root, session }) {
   root.removeAttribute("data-mounted");
   const [edit, equivariance] = ["data-edit", "data-equivariance"].map((name) => make("div", { [name]: "", class: `stellar-stage stellar-${name.slice(5)}` }));
   root.replaceChildren(edit, equivariance);
   mountEdit({ element: edit });
-  mountEquivariance({ element: equivariance });
+  mountEquivariance({ root: equivariance, session });
 }

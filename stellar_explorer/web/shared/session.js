@@ -56,7 +56,7 @@ export class Session {
     this.page = page;
     /** @type {Set<Subscriber>} */
     this.subscribers = new Set();
-    /** @type {Map<string, ViewAddress>} */
+    /** By name, and in which tab. @type {Map<string, ViewAddress & {tab: string}>} */
     this.addresses = new Map();
     /** The visitor's own photos, the newest first. @type {OwnPhoto[]} */
     this.photos = this.stored();
@@ -137,17 +137,19 @@ export class Session {
   // ---- the address ----
 
   /**
-   * A tab that has come tells how its view stands in an address; -> the view that the page was opened with.
-   * @param {string} tab
+   * A tab that has come, or a part of one, tells how its view stands in an address; -> the view that the page was opened
+   * with.
+   * @param {string} name
    * @param {ViewAddress} address
+   * @param {{tab?: string}} [options]  of a part, the tab that it is in
    */
-  register(tab, address) {
-    this.addresses.set(tab, address);
-    if (!(tab in this.state.views)) {
+  register(name, address, { tab = name } = {}) {
+    this.addresses.set(name, { ...address, tab });
+    if (!(name in this.state.views)) {
       const view = address.read(this.query);
-      if (view && Object.keys(view).length) this.state = Object.freeze({ ...this.state, views: { ...this.state.views, [tab]: view } });
+      if (view && Object.keys(view).length) this.state = Object.freeze({ ...this.state, views: { ...this.state.views, [name]: view } });
     }
-    return this.view(tab);
+    return this.view(name);
   }
 
   /** Parameters of no tab of ours stay; of ours, those of the open tab that differ from the default. @param {SessionState} state */
@@ -165,7 +167,7 @@ export class Session {
       collection: collection?.startsWith("own-") ? null : collection,
     };
     for (const { names } of this.addresses.values()) for (const one of names) said[one] ??= null;
-    Object.assign(said, this.addresses.get(tab)?.write(state));
+    for (const part of this.addresses.values()) if (part.tab === tab) Object.assign(said, part.write(state));
     for (const [name, value] of Object.entries(said)) {
       if (value === undefined || value === null || value === "") address.searchParams.delete(name);
       else address.searchParams.set(name, String(value));
