@@ -33,11 +33,13 @@ class Visitor:
         self.context = browser.new_context(viewport={"width": width, "height": 900}, **options)
         self.page = page = self.context.new_page()
         page.set_default_timeout(PATIENCE)
-        self.problems, self.asked = [], []
+        self.problems, self.asked, self.answered = [], [], []
         page.on("console", lambda message: message.type == "error" and self.problems.append(message.text))
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("request", lambda request: request.url.endswith("/stellar/equivariance")
                 and self.asked.append(json.loads(request.post_data)))
+        for event in ("requestfinished", "requestfailed"):
+            page.on(event, lambda request: request.url.endswith("/stellar/equivariance") and self.answered.append(request))
         page.goto(f"{url}?tab=edit{query}")
         page.wait_for_selector(ROOT, state="attached")
 
@@ -52,12 +54,11 @@ class Visitor:
     def settle(self, change, amount, peer="own"):
         """Until that step is shown and nothing more is asked."""
         self.page.wait_for_selector(f'{ROOT}[data-state="ready"][data-shown="{change}/{amount}/{peer}"]')
-        known = len(self.asked)
-        while True:
-            self.page.wait_for_timeout(500)
-            if len(self.asked) == known:
-                return
+        quiet = 0
+        while quiet < 2:  # an answer is followed by the next question at once
             known = len(self.asked)
+            self.page.wait_for_timeout(250)
+            quiet = quiet + 1 if len(self.asked) == known == len(self.answered) else 0
 
     def drag(self, amount):
         self.page.evaluate("""([root, amount]) => {

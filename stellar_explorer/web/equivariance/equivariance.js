@@ -5,7 +5,7 @@
  */
 
 import { make } from "../shared/elements.js";
-import { fetchJson, fetchPicture, posting, uploadPhoto } from "../shared/server.js";
+import { Refused, fetchJson, fetchPicture, posting, uploadPhoto } from "../shared/server.js";
 import { askedOf, isSamePhoto } from "../shared/session.js";
 import { Tab } from "../shared/tab.js";
 import { equivarianceAddress } from "./address.js";
@@ -196,7 +196,7 @@ class Equivariance extends Tab {
     if (this.asking.askedKeyOf(wanted) !== this.asking.askedKeyOf(this.wanted)) return;
     this.fail(error);
     this.root.removeAttribute("data-waiting");
-    const isUnheardOf = wanted.peer !== null && !this.asking.firstPeers.has(wanted.model);
+    const isUnheardOf = error instanceof Refused && wanted.peer !== null && !this.asking.firstPeers.has(wanted.model);
     if (isUnheardOf) this.session.changeView(NAME, { peer: undefined }); // a link's, and not offered here
   }
 

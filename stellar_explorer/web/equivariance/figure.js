@@ -2,10 +2,10 @@
 
 import { write } from "../shared/elements.js";
 import { linesOf, namesOf, peerOf } from "./answers.js";
-import { layout } from "./layout.js";
+import { POINT, layout } from "./layout.js";
 import { WHICH, sceneOf } from "./maps.js";
 import { amountInWords } from "./steps.js";
-import { wordsOfMap } from "./words.js";
+import { sharesOf, wordsOfMap } from "./words.js";
 
 /** @typedef {import("./answers.js").Answer} Answer @typedef {import("./steps.js").Step} Step */
 /** @typedef {import("../drawing/layers.js").Scene} Scene @typedef {import("./motion.js").Motion} Motion */
@@ -65,24 +65,26 @@ export class Figure {
     const { rows, peer: peers } = this.parts;
     const { label, note } = peerOf(answer);
     const [own, peer] = answer.subjects;
-    const how = matchMedia("(hover: none)").matches ? "Tap" : "Point at";
     const line = peers.element.querySelector("p");
     const hint = peer.clustered ? "A model without concepts, for comparison." : "Another STELLAR, for comparison.";
     if (line) write(line, hint);
     write(rows[0].title, `${answer.label}, a STELLAR`);
-    write(rows[0].note, `${own.num_tokens} concepts. ${how} one to see it alone in every map.`);
+    write(rows[0].note, `${own.num_tokens} concepts. ${POINT} one to see it alone in every map.`);
     write(rows[1].title, label);
     write(rows[1].note, peer.clustered ? `${note} Drawn in the colour of the concept it is matched to.` : note);
   }
 
   /** The numbers. @param {Answer} answer @param {string[] | null} words */
   tell(answer, words) {
-    const { subjects, subjects: [own, peer] } = answer;
+    const { subjects, subjects: [, peer] } = answer;
     const [ownMaps, peerMaps] = this.scenesOf(answer);
-    const ownWords = words ?? wordsOfMap(ownMaps.before.grid, own.weight);
-    const peerWords = peer.clustered ? ownWords : wordsOfMap(peerMaps.before.grid, peer.weight);
+    const ownWords = words ?? wordsOfMap(ownMaps.before.grid);
+    const told = [
+      { words: ownWords, shares: sharesOf(ownMaps.before.grid) },
+      { words: peer.clustered ? ownWords : wordsOfMap(peerMaps.before.grid), shares: sharesOf(peerMaps.before.grid) },
+    ];
     const plainNames = [answer.label, peerOf(answer).label];
-    this.parts.numbers.update({ subjects, names: namesOf(answer), plainNames, tokenWords: [ownWords, peerWords] });
+    this.parts.numbers.update({ subjects, names: namesOf(answer), plainNames, told });
   }
 
   /**

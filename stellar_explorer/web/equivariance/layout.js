@@ -13,6 +13,8 @@ import { Numbers } from "./numbers.js";
  *   words: (amount: number) => string, tokens: [TokenEvents, TokenEvents], resize: () => void}} Events
  */
 
+const isTouch = matchMedia("(hover: none)").matches;
+export const POINT = isTouch ? "Tap" : "Point at";
 export const TITLE = "What moves, what stays";
 const INTRODUCTION = "When a photo moves, the same things are in other places: the positions of a model's concepts "
   + "should move along, and their appearance should stay. Move the photo and watch both, beside a model that has no "
@@ -24,6 +26,7 @@ const MEASURED = [
   ["How it is measured",
     "The photo is encoded before and after, at 224 px. The two sets of tokens are matched one to one so that the "
     + "sum of the cosine similarities of their semantics S is largest; which token went to which place is not used. "
+    + "Weighted by share is weighted by a token's mean of L, before and after. "
     + "The split is of the change of Z at the same places of the grid: dZ = dL S + L dS + dL dS; a part's "
     + "percentage is its projection on dZ, so the three add up to 100 % and one may lie below 0."],
   ["What is predicted",
@@ -73,8 +76,8 @@ export function layout(changes, on) {
     options: changes.map(({ name, label, hint }) => ({ value: name, label, hint })),
   });
   const amount = slider({
-    name: "amount", label: "How far", hint: "Drag, or use the arrow keys.", min: 0, max: 1, step: 1, words: on.words,
-    onchange: on.amount,
+    name: "amount", label: "How far", hint: isTouch ? "Drag." : "Drag, or use the arrow keys.", min: 0, max: 1, step: 1,
+    words: on.words, onchange: on.amount,
   });
   const peer = choice({ name: "peer", label: "Beside", hint: " ", options: [], onchange: on.peer });
   const photo = new MovingPhoto(on.resize);

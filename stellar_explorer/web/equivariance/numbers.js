@@ -41,11 +41,12 @@ export class Numbers {
 
   /**
    * All of the model first, then of its peer. names: with what stands for concepts; plainNames: without.
-   * @param {{subjects: Subject[], names: string[], plainNames: string[], tokenWords: string[][]}} told
+   * @param {{subjects: Subject[], names: string[], plainNames: string[], told: import("./words.js").Told[]}}
+   *   numbers
    */
-  update({ subjects, names, plainNames, tokenWords }) {
+  update({ subjects, names, plainNames, told }) {
     subjects.forEach((subject, place) => {
-      this.stays[place].update(subject, names[place], tokenWords[place]);
+      this.stays[place].update(subject, names[place], told[place]);
       this.splits[place].update(subject, names[place]);
     });
     this.predicted.update(subjects, plainNames);

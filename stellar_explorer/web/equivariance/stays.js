@@ -5,19 +5,20 @@ import { similarityInWords } from "./answers.js";
 import { tokenInWords } from "./words.js";
 
 /** @typedef {import("./answers.js").Subject} Subject @typedef {import("./maps.js").TokenEvents} TokenEvents */
+/** @typedef {import("./words.js").Told} Told */
 
 /** Bars stand in rows of no more, so that each is wide enough to be pressed. */
 const MOST_COLUMNS = { wide: 16, narrow: 8 };
-const LEAST_WEIGHT = 0.01;
+const LEAST_SHARE = 0.01;
 
 /** The tokens with the largest share first. @param {number[]} weight */
 export function heaviestFirst(weight) {
   return weight.map((_, token) => token).sort((a, b) => weight[b] - weight[a] || a - b);
 }
 
-/** The smallest similarity of the tokens that are more than a speck. @param {Subject} subject */
-export function leastOf({ cosine, weight }) {
-  return Math.min(1, ...cosine.filter((_, token) => weight[token] > LEAST_WEIGHT));
+/** The smallest similarity of the tokens that are more than a speck. @param {Subject} subject @param {Told} told */
+export function leastOf({ cosine }, { shares }) {
+  return Math.min(1, ...cosine.filter((_, token) => shares[token] > LEAST_SHARE));
 }
 
 export class Stays {
@@ -26,8 +27,8 @@ export class Stays {
     this.on = on;
     /** @type {Subject | null} */
     this.subject = null;
-    /** @type {string[]} */
-    this.tokenWords = [];
+    /** @type {Told} */
+    this.told = { words: [], shares: [] };
     /** @type {number | null} */
     this.lit = null;
     this.order = "";
@@ -42,17 +43,17 @@ export class Stays {
         make("span", {}, this.value, make("span", { class: "hint" }, " weighted by share"))), this.bars, this.words);
   }
 
-  /** @param {Subject} subject @param {string} name @param {string[]} tokenWords */
-  update(subject, name, tokenWords) {
+  /** @param {Subject} subject @param {string} name @param {Told} told */
+  update(subject, name, told) {
     this.subject = subject;
-    this.tokenWords = tokenWords;
+    this.told = told;
     write(this.name, name);
     write(this.value, similarityInWords(subject.cosine_by_mass));
     this.bars.setAttribute("aria-label", `Similarity of each concept of ${name} before and after`);
     const order = heaviestFirst(subject.weight);
     if (order.join() !== this.order) this.build(order);
     for (const [token, { button, fill, tick }] of this.byToken) {
-      const words = tokenInWords(subject, token, tokenWords);
+      const words = tokenInWords(subject, token, told);
       fill.style.height = `${Math.max(0, subject.cosine[token]) * 100}%`;
       tick.style.bottom = `${Math.max(0, subject.nearest[token]) * 100}%`;
       button.style.setProperty("--concept", subject.palette[token]);
@@ -94,7 +95,7 @@ export class Stays {
       button.toggleAttribute("data-dim", token !== null && own !== token);
       button.setAttribute("aria-pressed", String(own === token));
     }
-    write(this.words, token !== null ? tokenInWords(subject, token, this.tokenWords)
-      : `Lowest among those of more than 1 % of the photo: ${similarityInWords(leastOf(subject))}`);
+    write(this.words, token !== null ? tokenInWords(subject, token, this.told)
+      : `Lowest among those of more than 1 % of the photo: ${similarityInWords(leastOf(subject, this.told))}`);
   }
 }

@@ -20,10 +20,10 @@ export function centroidOf(grid, token) {
   return all ? [x / all / grid.cols, y / all / grid.rows] : [0.5, 0.5];
 }
 
-/** Words of a map alone. @param {Grid} grid @param {number[]} weight the tokens' shares */
-export function wordsOfMap(grid, weight) {
-  return conceptWords(weight.map((mass, token) =>
-    ({ mass, share: maskShare(grid, token), centroid: centroidOf(grid, token) })));
+/** Words of a map alone. @param {Grid} grid */
+export function wordsOfMap(grid) {
+  return conceptWords(sharesOf(grid).map((share, token) =>
+    ({ mass: share, share, centroid: centroidOf(grid, token) })));
 }
 
 /**
@@ -39,13 +39,23 @@ export async function fetchWords(asked, { model, resolutions, name }) {
   return conceptWords(analysis.concepts, named?.names);
 }
 
+/**
+ * What is told of a map's tokens: words, and shares of the photo, which are of the patches that light up.
+ * @typedef {{words: string[], shares: number[]}} Told
+ */
+
+/** @param {Grid} grid @returns {number[]} */
+export function sharesOf(grid) {
+  return Array.from({ length: grid.numTokens }, (_, token) => maskShare(grid, token));
+}
+
 /** @param {string} words */
 const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);
 
-/** One concept, or cluster, of a subject. @param {Subject} subject @param {number} token @param {string[]} words */
-export function tokenInWords(subject, token, words) {
+/** One concept, or cluster, of a subject. @param {Subject} subject @param {number} token @param {Told} told */
+export function tokenInWords(subject, token, { words, shares }) {
   const word = words[token] ?? "a concept";
   const who = subject.clustered ? `Cluster matched to ${word}` : capital(word);
   return `${who}: similarity ${similarityInWords(subject.cosine[token])}, to its most similar other `
-    + `${similarityInWords(subject.nearest[token])}, ${percentInWords(subject.weight[token])} of the photo`;
+    + `${similarityInWords(subject.nearest[token])}, ${percentInWords(shares[token])} of the photo`;
 }

@@ -147,7 +147,10 @@ export class Session {
     this.addresses.set(name, { ...address, tab });
     if (!(name in this.state.views)) {
       const view = address.read(this.query);
-      if (view && Object.keys(view).length) this.state = Object.freeze({ ...this.state, views: { ...this.state.views, [name]: view } });
+      if (view && Object.keys(view).length) {
+        this.state = Object.freeze({ ...this.state, views: { ...this.state.views, [name]: view } });
+        this.history.replace(this.state); // so that Back comes to it
+      }
     }
     return this.view(name);
   }

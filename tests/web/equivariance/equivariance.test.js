@@ -13,7 +13,7 @@ const { Asking } = await from("equivariance/asking");
 const { Lit } = await from("equivariance/lit");
 const { heaviestFirst, leastOf } = await from("equivariance/stays");
 const { amountInWords, nextAmount, stepOf, usualAmount, viewOf } = await from("equivariance/steps");
-const { centroidOf, tokenInWords, wordsOfMap } = await from("equivariance/words");
+const { centroidOf, sharesOf, tokenInWords, wordsOfMap } = await from("equivariance/words");
 const { Session } = await from("shared/session");
 
 const steps = (least, most, step) => Array.from({ length: (most - least) / step + 1 }, (_, at) => least + step * at);
@@ -72,7 +72,8 @@ test("a part's view is in the address while its tab is open, and read where a li
     default: { model: "nano", resolution: 448, example: "dog" }, resolutions: [224, 448],
     models: [{ name: "nano", available: true }], examples: [{ id: "dog" }],
   };
-  const session = new Session(settings, install(new FakeWindow({ href: "?tab=edit&change=turn&amount=-10" })));
+  const window = install(new FakeWindow({ href: "?tab=edit&change=turn&amount=-10" }));
+  const session = new Session(settings, window);
   const said = () => new URL(session.link()).search;
   assert.deepEqual(session.register("equivariance", equivarianceAddress, { tab: "edit" }),
     { change: "turn", amount: -10 });
@@ -81,10 +82,11 @@ test("a part's view is in the address while its tab is open, and read where a li
   assert.equal(said(), "?tab=edit&change=turn&amount=20&peer=own");
   session.change({ tab: "models" });
   assert.equal(said(), "?tab=models");
-  session.change({ tab: "edit" });
+  window.history.back();
+  await settled();
+  assert.deepEqual(session.view("equivariance"), { change: "turn", amount: 20, peer: "own" });
   session.changeView("equivariance", { change: undefined, amount: undefined, peer: undefined });
   assert.equal(said(), "?tab=edit");
-  await settled();
 });
 
 // ---- what is asked for ----
@@ -205,18 +207,19 @@ test("concepts are told by word, never by number", () => {
   const codes = Uint8Array.from([255, 255, 0, 0, 0, 0, 255, 255]);
   const grid = { rows: 2, cols: 2, numPatches: 4, numTokens: 2, codes, peak: Float32Array.from([1, 1]) };
   assert.deepEqual(centroidOf(grid, 0), [0.5, 0.25]);
-  const words = wordsOfMap(grid, [0.5, 0.5]);
+  const words = wordsOfMap(grid);
   assert.equal(new Set(words).size, 2);
   const own = subject();
-  assert.equal(tokenInWords(own, 0, ["dog"]),
-    "Dog: similarity 0.90, to its most similar other 0.10, 20 % of the photo");
-  assert.match(tokenInWords(subject({ clustered: true }), 0, ["dog"]), /^Cluster matched to dog: /);
-  assert.doesNotMatch(tokenInWords(own, 2, []), /\b2\b/);
+  const told = { words: ["dog"], shares: sharesOf(grid) };
+  assert.equal(tokenInWords(own, 0, told),
+    "Dog: similarity 0.90, to its most similar other 0.10, 50 % of the photo");
+  assert.match(tokenInWords(subject({ clustered: true }), 0, told), /^Cluster matched to dog: /);
+  assert.doesNotMatch(tokenInWords(own, 2, { words: [], shares: [0, 0, 0.5] }), /\b2\b/);
 });
 
 test("bars stand by share, and a speck is not the least", () => {
   assert.deepEqual(heaviestFirst([0.2, 0.5, 0.2]), [1, 0, 2]);
-  assert.equal(leastOf(subject()), 0.7);
+  assert.equal(leastOf(subject(), { words: [], shares: [0.2, 0.005, 0.8] }), 0.7);
 });
 
 test("a curve has what is known, and the start's own line once there is a curve", () => {
