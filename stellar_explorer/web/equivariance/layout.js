@@ -76,8 +76,8 @@ export function layout(changes, on) {
     options: changes.map(({ name, label, hint }) => ({ value: name, label, hint })),
   });
   const amount = slider({
-    name: "amount", label: "How far", hint: isTouch ? "Drag." : "Drag, or use the arrow keys.", min: 0, max: 1, step: 1,
-    words: on.words, onchange: on.amount,
+    name: "amount", label: "How far", min: 0, max: 1, step: 1,
+    hint: isTouch ? "Drag to move the photo." : "Drag, or use the arrow keys.", words: on.words, onchange: on.amount,
   });
   const peer = choice({ name: "peer", label: "Beside", hint: " ", options: [], onchange: on.peer });
   const photo = new MovingPhoto(on.resize);
