@@ -39,7 +39,8 @@ class Visitor:
         page.on("request", lambda request: request.url.endswith("/stellar/equivariance")
                 and self.asked.append(json.loads(request.post_data)))
         for event in ("requestfinished", "requestfailed"):
-            page.on(event, lambda request: request.url.endswith("/stellar/equivariance") and self.answered.append(request))
+            page.on(event, lambda request: request.url.endswith("/stellar/equivariance")
+                    and self.answered.append(request))
         page.goto(f"{url}?tab=edit{query}")
         page.wait_for_selector(ROOT, state="attached")
 
