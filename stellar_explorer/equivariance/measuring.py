@@ -239,7 +239,7 @@ def subject_facts(before: Factorization, after: Factorization, motion: Tensor) -
     features, features_after = before.patch_features[0], after.patch_features[0]
     moved_features, _ = move_patches(features, before.patch_grid, motion)
     low_rank, low_rank_after = before.low_rank[0], after.low_rank[0]
-    foretold = {
+    predicted = {
         "localization": predicted_share(found.localization, found.predicted, found.changed_localization, found.visible),
         "low_rank": predicted_share(low_rank, found.predicted @ found.semantics, low_rank_after, found.visible),
         "patch_features": predicted_share(features, moved_features, features_after, found.visible),
@@ -254,7 +254,7 @@ def subject_facts(before: Factorization, after: Factorization, motion: Tensor) -
         "shares": [rounded(value) for value in found.partition.shares()],
         "norms": [rounded(value) for value in found.partition.relative_norms()],
         "localization_cosine": rounded(found.localization_cosine), "resting_cosine": rounded(found.resting_cosine),
-        "foreseen": {name: rounded(value) for name, value in foretold.items()},
+        "predicted": {name: rounded(value) for name, value in predicted.items()},
         "visible": rounded(found.visible.float().mean().item()),
         "maps": dict(maps_of(found)),
     }
@@ -271,7 +271,7 @@ def nearest_other(found: Comparison) -> np.ndarray:
 
 def maps_of(found: Comparison) -> Iterator[tuple[str, Any]]:
     """Localization in 255ths of each token's largest share anywhere in the three."""
-    maps = {"before": found.localization, "foretold": found.predicted, "found": found.changed_localization}
+    maps = {"before": found.localization, "predicted": found.predicted, "found": found.changed_localization}
     peak = np.maximum(np.max([values.numpy().max(axis=0) for values in maps.values()], axis=0), 1e-12)
     for name, values in maps.items():
         codes = np.rint(255 * values.numpy() / peak).clip(0, 255).astype(np.uint8).T

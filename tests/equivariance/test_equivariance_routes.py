@@ -58,10 +58,10 @@ def test_the_photo_moves_as_its_motion_says(change):
         after = changed(photo, image, change, amount)
         places = F.affine_grid(change.motion(tuple(image.shape[1:]), amount)[None],
                                                  [1, *image.shape], align_corners=False)
-        foretold = F.grid_sample(image[None], places, align_corners=False)[0]
+        predicted = F.grid_sample(image[None], places, align_corners=False)[0]
         inside = places[0].abs().amax(dim=2) < 0.95
         assert after.shape == image.shape and inside.float().mean() > 0.2
-        assert (foretold - after)[:, inside].abs().max() < 0.03, amount
+        assert (predicted - after)[:, inside].abs().max() < 0.03, amount
 
 
 def test_directions_are_as_they_are_called():
@@ -86,9 +86,9 @@ def test_no_change_changes_nothing(client):
             assert subject["cosine_by_mass"] == pytest.approx(1, abs=1e-4)
             assert subject["cosine"] == pytest.approx([1] * subject["num_tokens"], abs=1e-4)
             assert subject["shares"] == [None] * 3 and subject["norms"] == [0] * 3
-            assert set(subject["foreseen"].values()) == {None}
+            assert set(subject["predicted"].values()) == {None}
             maps = subject["maps"]
-            assert maps["before"] == maps["foretold"] == maps["found"] and subject["visible"] == 1
+            assert maps["before"] == maps["predicted"] == maps["found"] and subject["visible"] == 1
 
 
 @pytest.mark.parametrize(("change", "amount"), [("shift", -48), ("flip", 1), ("turn", 20), ("crop", 30)])
@@ -100,21 +100,21 @@ def test_numbers_lie_where_they_may(client, change, amount):
         assert sum(subject["shares"]) == pytest.approx(1, abs=1e-3)
         assert sum(subject["weight"]) == pytest.approx(1, abs=1e-3)
         assert all(-1.001 <= value <= 1.001 for value in subject["cosine"])
-        assert all(value is None or value <= 1 for value in subject["foreseen"].values())
-        for which in ("before", "foretold", "found"):
+        assert all(value is None or value <= 1 for value in subject["predicted"].values())
+        for which in ("before", "predicted", "found"):
             codes = np.frombuffer(base64.b64decode(subject["maps"][which]), np.uint8)
             shares = codes.reshape(-1, rows * cols) / 255 * np.array(subject["maps"]["peak"])[:, None]
             assert np.abs(shares.sum(axis=0) - 1).max() < 0.03
     json.dumps(answer, allow_nan=False)
 
 
-def test_whole_patches_move_the_foretold_map_and_nothing_else(client):
-    """32 pixels are two patches of 16: the map foretold is the map before, two columns on."""
+def test_whole_patches_move_the_predicted_map_and_nothing_else(client):
+    """32 pixels are two patches of 16: the predicted map is the map before, two columns on."""
     subject = client.post(ADDRESS, json={"example": EXAMPLE, "change": "shift", "amount": 32}).json()["subjects"][0]
     rows, cols = subject["patch_grid"]
     maps = {which: np.frombuffer(base64.b64decode(subject["maps"][which]), np.uint8).reshape(-1, rows, cols).astype(int)
-            for which in ("before", "foretold")}
-    assert np.abs(maps["foretold"][..., 2:] - maps["before"][..., :-2]).max() <= 1
+            for which in ("before", "predicted")}
+    assert np.abs(maps["predicted"][..., 2:] - maps["before"][..., :-2]).max() <= 1
     assert subject["visible"] == pytest.approx((cols - 2) / cols, abs=1e-3)
 
 

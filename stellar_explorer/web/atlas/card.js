@@ -83,7 +83,7 @@ export class Card {
     if (told === this.told) return; // what has focus keeps it
     this.told = told;
     const canvas = make("canvas", { width: PICTURE, height: PICTURE, "aria-hidden": "true" });
-    if (picture) canvas.getContext("2d").drawImage(picture, 0, 0);
+    if (picture) canvas.getContext("2d")?.drawImage(picture, 0, 0);
     const caption = picture && !own
         ? make("span", { class: "atlas-card-caption" }, row < 0 ? "typical" : "typical of its cluster") : null;
     const side = isPinned ? make(
@@ -100,7 +100,7 @@ export class Card {
     this.element.replaceChildren(
       make("div", { class: "atlas-card-body" }, side, words), ...(isPinned ? this.actions(row, code) : []),
     );
-    if (refocus) this.element.querySelector(`[data-do="${refocus}"]`)?.focus();
+    if (refocus) /** @type {HTMLElement?} */ (this.element.querySelector(`[data-do="${refocus}"]`))?.focus();
   }
 
   conceptWords() {

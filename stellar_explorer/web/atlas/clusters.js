@@ -65,13 +65,15 @@ export class ClusterTable {
       this.isOpen = true;
       this.draw();
     }
-    for (const button of this.body.querySelectorAll("[data-cluster]"))
+    for (const button of /** @type {NodeListOf<HTMLElement>} */ (this.body.querySelectorAll("[data-cluster]")))
       button.setAttribute("aria-pressed", String(Number(button.dataset.cluster) === chosen));
   }
 
   /** The row of what the pointer is over on the map. @param {number} code */
   over(code) {
-    for (const row of this.body.children) row.toggleAttribute("data-over", Number(row.dataset.row) === code);
+    for (const row of /** @type {Iterable<HTMLElement>} */ (/** @type {unknown} */ (this.body.children))) {
+      row.toggleAttribute("data-over", Number(row.dataset.row) === code);
+    }
   }
 
   draw() {
@@ -171,7 +173,7 @@ function placePicture(cluster) {
     class: "atlas-place", width: side, height: side, role: "img", "aria-label": words,
     title: `${words}; ${percentOf(cluster.mass)} of its photo`,
   });
-  const context = canvas.getContext("2d");
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const pixels = context.createImageData(side, side);
   for (const [place, value] of cluster.place_map.entries()) pixels.data.set([92, 116, 196, value], 4 * place);
   context.putImageData(pixels, 0, 0);

@@ -131,7 +131,7 @@ export class Concepts {
     const { crops, collection } = this.tab;
     const facts = crops.facts.get(id);
     const label = facts?.taught[0]?.[0] ?? points.nameOf(row) ?? points.labels[points.clusterOf(row)];
-    return indexedExample(collection?.name, id, { label, picture: smallPicture(crops.picture(id, PICTURE)) });
+    return indexedExample(collection?.name ?? "", id, { label, picture: smallPicture(crops.picture(id, PICTURE)) });
   }
 
   moved() {

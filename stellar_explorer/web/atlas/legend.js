@@ -63,7 +63,8 @@ export class Legend {
     const focused = this.list.contains(document.activeElement)
       ? /** @type {HTMLElement} */ (document.activeElement).dataset.code : null;
     this.list.replaceChildren(...shown.map((category) => make("li", {}, this.line(category))));
-    if (focused) this.list.querySelector(`[data-code="${focused}"]`)?.focus({ preventScroll: true });
+    const item = focused && this.list.querySelector(`[data-code="${focused}"]`);
+    if (item instanceof HTMLElement) item.focus({ preventScroll: true });
     this.more.hidden = sorted.length <= few;
     write(this.more, this.isOpen ? "Show fewer" : `Show all ${sorted.length.toLocaleString("en")}`);
   }
@@ -85,7 +86,7 @@ export class Legend {
 
   /** The line of what the pointer is over elsewhere. @param {number} code */
   over(code) {
-    for (const item of this.list.querySelectorAll("[data-code]"))
+    for (const item of /** @type {NodeListOf<HTMLElement>} */ (this.list.querySelectorAll("[data-code]")))
       item.toggleAttribute("data-over", Number(item.dataset.code) === code);
   }
 }

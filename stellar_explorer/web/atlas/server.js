@@ -9,7 +9,7 @@ const OWN = "stellar-own-photos"; // where Retrieve keeps the name of a visitor'
 
 /**
  * @typedef {{name: string, title?: string, state: string, progress?: number, message?: string, is_own?: boolean,
- *   identity?: string}} Collection
+ *   identity: string}} Collection
  */
 
 /** @param {string} collection @param {string} what */

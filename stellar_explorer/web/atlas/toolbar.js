@@ -74,7 +74,7 @@ export class Toolbar {
   /** @param {string} field */
   colour(field) {
     this.colours.set(field);
-    write(this.colours.element.querySelector(".hint"), FIELDS[field].hint);
+    write(/** @type {Node} */ (this.colours.element.querySelector(".hint")), FIELDS[field].hint);
   }
 }
 
@@ -91,13 +91,13 @@ function saveMenu(onsave) {
   const menu = make("details", { class: "menu" }, make("summary", { class: "button" }, icon("download"), "Save map"),
     make("div", { class: "menu-items" }, ...KINDS.map(item)));
   document.addEventListener("pointerdown", (event) => {
-    if (!menu.contains(event.target)) menu.open = false;
+    if (!menu.contains(/** @type {Node} */ (event.target))) menu.open = false;
   });
   menu.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     if (event.key !== "Escape" || !menu.open) return;
     event.stopPropagation();
     menu.open = false;
-    menu.firstChild.focus();
+    /** @type {HTMLElement?} */ (menu.firstElementChild)?.focus();
   });
   return menu;
 }

@@ -5,10 +5,10 @@ import { conceptWords } from "../shared/names.js";
 import { maskBox, maskShare } from "./factorization.js";
 import { Overlay } from "./layers.js";
 
-/** @typedef {import("./layers.js").Scene} Scene */
+/** @typedef {import("./layers.js").LitPhoto} LitPhoto */
 /**
  * words: of each token, by which it is called; names: what it may be called, in a sentence.
- * @typedef {Scene & {words?: string[], names?: string[]}} NamedScene
+ * @typedef {LitPhoto & {words?: string[], names?: string[]}} NamedScene
  * @typedef {{element: HTMLElement, context: CanvasRenderingContext2D, share?: HTMLElement}} Chip
  * @typedef {{enter: (token: number) => void, leave: () => void, press: (token: number) => void}} ChipEvents
  */
@@ -77,12 +77,12 @@ export class Chips {
       onblur: () => this.on.leave(),
       onclick: () => this.on.press(token),
     }, make("span", { class: "chip-picture" }, canvas), name, share);
-    return { element, context: canvas.getContext("2d"), share };
+    return { element, context: /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")), share };
   }
 
   /**
    * Crops and shares at the threshold; painted again only when they change.
-   * @param {Scene} scene @param {number} threshold
+   * @param {LitPhoto} scene @param {number} threshold
    */
   drawMasks(scene, threshold) {
     const key = `${scene.key}/${threshold}/${scene.smooth}`;

@@ -8,8 +8,11 @@
  *   semantics  by basis, (K, 3)   affine colour coordinates of S
  *   strongest  (N,)      the token with the largest share of each patch
  *
- * @typedef {{rows: number, cols: number, numPatches: number, numTokens: number, codes: Uint8Array, peak: Float32Array,
- *   features: Record<string, Uint8Array>, semantics: Record<string, Float32Array>, strongest: Uint8Array}} Grid
+ * MaskGrid: what masks need of it.
+ * @typedef {{rows: number, cols: number, numPatches: number, numTokens: number, codes: Uint8Array,
+ *   peak: Float32Array}} MaskGrid
+ * @typedef {MaskGrid & {features: Record<string, Uint8Array>, semantics: Record<string, Float32Array>,
+ *   strongest: Uint8Array}} Grid
  * @typedef {{row: number, col: number, patch: number}} Place
  */
 
@@ -40,7 +43,7 @@ export function tokensByMass(concepts) {
   return concepts.map((_, token) => token).sort((a, b) => concepts[b].mass - concepts[a].mass || a - b);
 }
 
-/** (K, N) -> (N,): one token's map, in codes. A view, not a copy. @param {Grid} grid @param {number} token */
+/** (K, N) -> (N,): one token's map, in codes. A view, not a copy. @param {MaskGrid} grid @param {number} token */
 export function tokenCodes(grid, token) {
   return grid.codes.subarray(token * grid.numPatches, (token + 1) * grid.numPatches);
 }
@@ -72,13 +75,13 @@ export function codeLimit(grid, token, threshold) {
   return peak > 0 ? (threshold / grid.numTokens) * (255 / peak) : Infinity;
 }
 
-/** (N,) of 0 and 1: the patches that hold the token. @param {Grid} grid @param {number} token */
+/** (N,) of 0 and 1: the patches that hold the token. @param {MaskGrid} grid @param {number} token */
 export function tokenMask(grid, token, threshold = 1) {
   const limit = codeLimit(grid, token, threshold);
   return Uint8Array.from(tokenCodes(grid, token), (code) => (code > limit ? 1 : 0));
 }
 
-/** The share of the photo's patches that hold the token. @param {Grid} grid @param {number} token */
+/** The share of the photo's patches that hold the token. @param {MaskGrid} grid @param {number} token */
 export function maskShare(grid, token, threshold = 1) {
   const limit = codeLimit(grid, token, threshold);
   let count = 0;
@@ -88,7 +91,7 @@ export function maskShare(grid, token, threshold = 1) {
 
 /**
  * The box round the patches that hold the token, as [left, top, right, bottom] in 0..1; the whole where none does.
- * @param {Grid} grid @param {number} token @returns {[number, number, number, number]}
+ * @param {MaskGrid} grid @param {number} token @returns {[number, number, number, number]}
  */
 export function maskBox(grid, token, threshold = 1) {
   const { rows, cols } = grid;

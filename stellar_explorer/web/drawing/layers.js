@@ -17,6 +17,9 @@ const RAMP = [[22, 17, 30], [66, 36, 92], [134, 48, 104], [201, 79, 83], [240, 1
  * @typedef {{grid: Grid, image: HTMLImageElement, arrays: Record<string, any>, analysis: any, basis: string,
  *   tokens: number[], smooth: boolean, key: string}} Scene
  * @typedef {{kind: "mask" | "heat", token: number, threshold: number} | {kind: "similarity", field: Float32Array}} Spec
+ * What a lit concept needs of a scene; its palette for heat alone.
+ * @typedef {{grid: import("./factorization.js").MaskGrid, smooth: boolean, analysis?: any}} LitScene
+ * @typedef {LitScene & {image: HTMLImageElement, key: string, analysis: any}} LitPhoto
  * @typedef {{canvas: HTMLCanvasElement, path: Path2D | null}} Over
  */
 
@@ -157,7 +160,7 @@ export class Overlay {
 
   /**
    * key: changes when what is lit does. -> what to draw over a panel of this size, and the mask's outline (or null)
-   * @param {Spec} lit @param {Pick<Scene, "grid" | "smooth" | "analysis">} scene @param {number} opacity
+   * @param {Spec} lit @param {LitScene} scene @param {number} opacity
    * @param {number} width @param {number} height @param {string} key @returns {Over}
    */
   render(lit, scene, opacity, width, height, key) {

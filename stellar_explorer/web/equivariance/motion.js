@@ -1,9 +1,20 @@
-/** A picture moved in the browser, while the server encodes: the same motions as stellar_explorer/equivariance/changes.py. */
+/**
+ * A picture moved in the browser, while the server encodes: the same motions as in
+ * stellar_explorer/equivariance/changes.py.
+ */
 
 const UNSEEN = "rgb(18 16 14 / 0.62)";
 
-/** From the places of the still picture, in pixels of a canvas, to those of the moved one. imageWidth: as the model sees it. */
-export function motionMatrix(change, amount, { width, height, imageWidth }) {
+/**
+ * change and amount as the server has them; the amount may lie between two steps. imageWidth: as the model sees it.
+ * @typedef {{change: string, amount: number, imageWidth: number}} Motion
+ */
+
+/**
+ * From the places of the still picture, in pixels of a canvas, to those of the moved one.
+ * @param {Motion} motion @param {number} width @param {number} height
+ */
+export function motionMatrix({ change, amount, imageWidth }, width, height) {
   const middle = new DOMMatrix().translate(width / 2, height / 2);
   const back = new DOMMatrix().translate(-width / 2, -height / 2);
   if (change === "shift") return new DOMMatrix().translate((amount * width) / imageWidth, 0);
@@ -17,27 +28,33 @@ export function motionMatrix(change, amount, { width, height, imageWidth }) {
 export class MirroredPicture {
   constructor() {
     this.tile = document.createElement("canvas");
+    this.context = /** @type {CanvasRenderingContext2D} */ (this.tile.getContext("2d"));
     this.key = "";
   }
 
-  /** paint(context, width, height) draws the still picture; key changes when it does. */
+  /**
+   * paint draws the still picture; key changes when it does.
+   * @param {string} key @param {number} width @param {number} height
+   * @param {(context: CanvasRenderingContext2D) => void} paint
+   */
   set(key, width, height, paint) {
     const wanted = `${key}/${width}/${height}`;
     if (wanted === this.key) return;
     this.key = wanted;
     this.tile.width = 2 * width;
     this.tile.height = 2 * height;
-    const context = this.tile.getContext("2d");
-    paint(context, width, height);
+    const { context } = this;
+    paint(context);
     for (const [x, y] of [[-1, 1], [1, -1], [-1, -1]]) {
       context.setTransform(x, 0, 0, y, x < 0 ? 2 * width : 0, y < 0 ? 2 * height : 0);
       context.drawImage(this.tile, 0, 0, width, height, 0, 0, width, height);
     }
   }
 
+  /** @param {CanvasRenderingContext2D} context @param {DOMMatrix} matrix */
   draw(context, matrix) {
     const { width, height } = context.canvas;
-    const pattern = context.createPattern(this.tile, "repeat");
+    const pattern = /** @type {CanvasPattern} */ (context.createPattern(this.tile, "repeat"));
     pattern.setTransform(matrix);
     context.imageSmoothingEnabled = true;
     context.imageSmoothingQuality = "high";
@@ -46,13 +63,17 @@ export class MirroredPicture {
   }
 }
 
-/** Darken what is not in the photo before: its mirror image alone lies there. */
+/**
+ * Darken what is not in the photo before: its mirror image alone lies there.
+ * @param {CanvasRenderingContext2D} context @param {DOMMatrix} matrix
+ */
 export function veilUnseen(context, matrix) {
   const { width, height } = context.canvas;
-  const corners = [[0, 0], [width, 0], [width, height], [0, height]].map(([x, y]) => matrix.transformPoint({ x, y }));
+  const corners = [[0, 0], [width, 0], [width, height], [0, height]];
   const path = new Path2D();
   path.rect(0, 0, width, height);
-  corners.forEach(({ x, y }, place) => (place ? path.lineTo(x, y) : path.moveTo(x, y)));
+  corners.map(([x, y]) => matrix.transformPoint({ x, y }))
+    .forEach(({ x, y }, place) => (place ? path.lineTo(x, y) : path.moveTo(x, y)));
   path.closePath();
   context.fillStyle = UNSEEN;
   context.fill(path, "evenodd");

@@ -63,7 +63,7 @@ export class Compare {
     this.position = Math.min(1, Math.max(0, position));
     const percent = Math.round(this.position * 100);
     this.frame.style.setProperty("--split", `${this.position * 100}%`);
-    this.handle.setAttribute("aria-valuenow", percent);
+    this.handle.setAttribute("aria-valuenow", String(percent));
     this.handle.setAttribute("aria-valuetext", `${percent} % at 224 px`);
   }
 

@@ -33,9 +33,8 @@ export class Scenes {
     if (best !== asked) study = await at(best);
     const { analysis, arrays } = study;
     return {
-      ...study, key: `reconstruct/${analysis.token}`, grid: openGrid(analysis, arrays), smooth: true, basis: "photo",
+      ...study, key: `reconstruct/${analysis.token}`, grid: openGrid(analysis, arrays), smooth: true,
       words: conceptWords(analysis.concepts), reconstruct: await fetchFacts(analysis.token),
-      tokens: analysis.concepts.map((/** @type {any} */ one) => one.token),
     };
   }
 

@@ -5,7 +5,7 @@ import { make } from "../shared/elements.js";
 import { namesInWords } from "../shared/names.js";
 
 export class NamedChips extends Chips {
-  /** @override @param {number} token @param {import("./photo.js").QueryPhoto} scene */
+  /** @override @param {number} token @param {any} scene  a QueryPhoto */
   build(token, scene) {
     const percent = percentOf(scene.concepts[token].share ?? scene.concepts[token].mass);
     const [word, label] = [scene.word(token), scene.label(token)];
@@ -31,6 +31,7 @@ export class NamedChips extends Chips {
     // Of an unnamed part the picture says what the words would take too much room for.
     make("span", { class: `chip-word ${kind}` }, label.replace(/^part at the /, "")),
     make("span", { class: "unseen" }, `, ${percent} of the photo`));
-    return { element, context: canvas.getContext("2d", { alpha: false }) };
+    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha: false }));
+    return { element, context };
   }
 }

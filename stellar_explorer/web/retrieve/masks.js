@@ -8,8 +8,7 @@ import { Overlay, drawPanel } from "../drawing/layers.js";
  * @typedef {{token: number, mask: number[], grid: [number, number]}} Masked
  *
  * What of a factorization's grid drawing needs.
- * @typedef {{rows: number, cols: number, numPatches: number, numTokens: number, codes: Uint8Array,
- *   peak: Float32Array}} Grid
+ * @typedef {import("../drawing/factorization.js").MaskGrid} Grid
  */
 
 const DIMMED = 0.72;
@@ -86,7 +85,7 @@ let drawn = 0;
  */
 export function lit(grid, token, width, height, opacity = DIMMED) {
   drawn += 1;
-  const spec = { kind: "mask", token, threshold: 1 };
+  const spec = { kind: /** @type {const} */ ("mask"), token, threshold: 1 };
   return overlay.render(spec, { grid, smooth: true }, opacity, width, height, `masks/${drawn}`);
 }
 

@@ -6,7 +6,7 @@ import { fetchJson, fetchPicture, fetchStudy } from "../shared/server.js";
 import { gridOfMasks } from "./masks.js";
 
 /** TODO remove when Reconstruct asks shared/server.js. */
-export { fetchJson } from "../shared/server.js";
+
 
 /**
  * @typedef {import("./question/references.js").Source} Source

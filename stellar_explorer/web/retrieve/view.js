@@ -65,7 +65,7 @@ export class PhotoView {
     const place = (/** @type {MouseEvent} */ event) =>
       [inside(event.offsetX / this.screen.cssWidth), inside(event.offsetY / this.screen.cssHeight)];
     /** @type {(kind: string, heard: (event: PointerEvent) => void) => void} */
-    const listen = (kind, heard) => canvas.addEventListener(kind, heard);
+    const listen = (kind, heard) => canvas.addEventListener(kind, /** @type {EventListener} */ (heard));
     listen("pointerdown", (event) => {
       if (!this.state.isBoxing || !this.scene || event.button) return;
       canvas.setPointerCapture(event.pointerId);
@@ -197,11 +197,11 @@ export class PhotoView {
     this.canvas.dataset.lit = pairs ? pairs.map((pair) => pair.token).join() : `${token ?? ""}`;
     if (!screen.fit()) return;
     const { width, height, context, pixelRatio } = screen;
-    const spec = { kind: "mask", token, threshold: 1 };
+    const spec = { kind: /** @type {const} */ ("mask"), token: token ?? 0, threshold: 1 };
     const overlay = token === null ? null
       : this.overlay.render(spec, scene, DIMMED, width, height, `${scene.key}/${token}`);
-    drawPanel(context, this.base.render("photo", scene, width, height), overlay, scene.palette[token ?? 0], null,
-      pixelRatio);
+    const base = this.base.render("photo", /** @type {any} */ (scene), width, height);
+    drawPanel(context, base, overlay, scene.palette[token ?? 0], null, pixelRatio);
     if (pairs) {
       const grid = gridOfTokens(scene.grid, pairs.map((pair) => pair.token));
       drawTogether(context, grid, pairs.map(({ colour }) => colour), width, height, pixelRatio);

@@ -1,7 +1,10 @@
 /** How a session's state stands in an address, and what an address, or a state that somebody wrote, may ask for. */
 
 /** @typedef {import("../shared/session.js").SessionState} SessionState */
-/** @typedef {Map<string, import("../shared/session.js").ViewAddress>} Addresses of the tabs that have come */
+/**
+ * Of the tabs that have come, and of their parts, by name.
+ * @typedef {Map<string, import("../shared/session.js").ViewAddress & {tab: string}>} Addresses
+ */
 
 export const TABS = ["explore", "retrieve", "atlas", "reconstruct", "edit", "models"];
 /** Collections of one visitor's: in no link. */
@@ -43,7 +46,7 @@ export class Links {
       collection,
     };
     for (const { names } of addresses.values()) for (const one of names) said[one] ??= null;
-    Object.assign(said, addresses.get(tab)?.write(state));
+    for (const part of addresses.values()) if (part.tab === tab) Object.assign(said, part.write(state));
     if (String(said.collection).startsWith(OWN)) said.collection = null;
     for (const [name, value] of Object.entries(said)) {
       if (value === undefined || value === null || value === "") address.searchParams.delete(name);

@@ -24,7 +24,7 @@ export function slider({ name, label, hint, min, max, step, words, onchange }) {
     const text = words(position);
     write(value, text);
     input.setAttribute("aria-valuetext", text);
-    const share = (position - input.min) / (input.max - input.min || 1);
+    const share = (position - Number(input.min)) / (Number(input.max) - Number(input.min) || 1);
     input.style.setProperty("--filled", `${(share * 100).toFixed(1)}%`);
   }
   const element = make("div", { class: "control" },
@@ -33,8 +33,8 @@ export function slider({ name, label, hint, min, max, step, words, onchange }) {
     element,
     /** @param {number} position */
     set(position, most = max) {
-      input.max = most;
-      input.value = position;
+      input.max = String(most);
+      input.value = String(position);
       show(Number(input.value));
     },
     explain: (/** @type {string} */ text) => write(hintLine, text),
@@ -125,7 +125,8 @@ export function menu({ name, label, options, onchange }) {
 export function popover({ class: name = "", ...attributes }, summary, ...items) {
   const element = make("details", { class: `menu ${name}`, ...attributes }, summary,
     make("div", { class: "menu-items" }, ...items));
-  const outside = (/** @type {PointerEvent} */ event) => element.contains(event.target) || close();
+  const outside = (/** @type {PointerEvent} */ event) => element.contains(/** @type {Node} */ (event.target))
+    || close();
   const close = () => element.removeAttribute("open");
   element.addEventListener("toggle", () => {
     if (element.open) document.addEventListener("pointerdown", outside);

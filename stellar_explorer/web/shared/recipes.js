@@ -15,7 +15,8 @@ const PLAIN = {
 
 /** Braces that hold anything else stay. @param {string} text @param {Values} values */
 export function fillRecipe(text, values) {
-  return text.replace(/\{(threshold|kept|token|basis|style|row|col)\}/g, (whole, name) => String(values[name] ?? whole));
+  return text.replace(/\{(threshold|kept|token|basis|style|row|col)\}/g, (whole, name) =>
+    String(values[name] ?? whole));
 }
 
 /** @param {any} analysis @param {string} name @param {Values} values */

@@ -113,7 +113,10 @@ export function fetchStudy(asked, { model, resolution, later, name }) {
   return study;
 }
 
-/** Whether the page has it, or has asked for it. @param {Asked} asked @param {{model: string, resolution: number}} wanted */
+/**
+ * Whether the page has it, or has asked for it. @param {Asked} asked @param {{model: string, resolution: number}}
+ * wanted
+ */
 export function hasStudy(asked, { model, resolution }) {
   return studies.has(JSON.stringify([asked, model, resolution]));
 }

@@ -43,7 +43,7 @@ export class Session {
     this.settings = settings;
     /** @type {Set<Subscriber>} */
     this.subscribers = new Set();
-    /** @type {Map<string, ViewAddress>} */
+    /** By name, and in which tab. @type {import("../session/links.js").Addresses} */
     this.addresses = new Map();
     this.page = page;
     this.own = new OwnPhotos(page);
@@ -133,21 +133,22 @@ export class Session {
   // ---- the address and the history ----
 
   /**
-   * A tab that has come tells how its view stands in an address; -> the view to begin with: what the page was opened
-   * with where it was opened at this tab.
-   * @param {string} tab
+   * A tab that has come, or a part of one, tells how its view stands in an address; -> the view to begin with: what the
+   * page was opened with where it was opened at this tab.
+   * @param {string} name
    * @param {ViewAddress} address
+   * @param {{tab?: string}} [options]  of a part, the tab that it is in
    */
-  register(tab, address) {
-    this.addresses.set(tab, address);
-    if (!(tab in this.state.views) && this.opened === tab) {
+  register(name, address, { tab = name } = {}) {
+    this.addresses.set(name, { ...address, tab });
+    if (!(name in this.state.views) && this.opened === tab) {
       const view = address.read(this.query) ?? {};
       if (Object.keys(view).length) {
-        this.state = Object.freeze({ ...this.state, views: { ...this.state.views, [tab]: view } });
+        this.state = Object.freeze({ ...this.state, views: { ...this.state.views, [name]: view } });
         this.history.replace(this.state);
       }
     }
-    return this.view(tab);
+    return this.view(name);
   }
 
   /** Back and Forward. An entry that is older than its tab's script has its view in the address alone.
@@ -155,8 +156,10 @@ export class Session {
   restore(kept, query) {
     const state = kept === null ? { ...this.defaults, ...this.links.read(query) } : this.links.checked(kept);
     const { tab, photo } = state;
-    const view = tab in state.views ? null : this.addresses.get(tab)?.read(query);
-    if (view && Object.keys(view).length) state.views = { ...state.views, [tab]: view };
+    for (const [name, part] of this.addresses) {
+      const view = part.tab !== tab || name in state.views ? null : part.read(query);
+      if (view && Object.keys(view).length) state.views = { ...state.views, [name]: view };
+    }
     if ("photo" in photo) this.own.relist(photo.photo);
     this.put(state);
   }

@@ -103,7 +103,7 @@ export class Gestures {
       { passive: false });
     on("keydown", (event) => this.key(event));
     document.addEventListener("pointerdown", (event) => {
-      if (!map.frame.contains(event.target)) this.activate(false);
+      if (!map.frame.contains(/** @type {Node} */ (event.target))) this.activate(false);
     });
   }
 

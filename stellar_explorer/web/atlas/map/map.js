@@ -38,7 +38,7 @@ export class AtlasMap {
     this.element = make(
       "div", { class: "atlas-map", tabindex: "0", role: "img", "aria-label": LABEL, "data-tool": "move" }, this.overlay,
     );
-    this.context = this.overlay.getContext("2d");
+    this.context = /** @type {CanvasRenderingContext2D} */ (this.overlay.getContext("2d"));
     this.frame = make("div", { class: "atlas-frame" }, this.element);
     /** @type {import("../points.js").Points | null} */
     this.points = null;

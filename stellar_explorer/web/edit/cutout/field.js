@@ -12,8 +12,7 @@ const LEAST_OF_PEAK = 0.35;
 
 /**
  * What this needs of a grid: localization as codes (K, N) of 0..255, each token's scaled by its peak.
- * @typedef {{rows: number, cols: number, numPatches: number, numTokens: number, codes: Uint8Array, peak: Float32Array,
- *   strongest: Uint8Array}} Grid
+ * @typedef {import("../../drawing/factorization.js").MaskGrid & {strongest: Uint8Array}} Grid
  * (N,) in 0..255, and the value above which a patch is of what it is the field of.
  * @typedef {{field: Float32Array, limit: number}} Field
  */

@@ -1,7 +1,7 @@
 /** What is dropped on Retrieve: one half of the page asks with the photo, the other keeps it to be searched. */
 
 import { icon, make } from "../../shared/elements.js";
-import { takeDrops } from "../../shared/photo_bar.js";
+import { takeDrops } from "../../shared/drops.js";
 
 const MOST_WALKED = 10_000; // files of a folder that are looked at
 

@@ -85,7 +85,7 @@ export class OwnPhotos {
       type: "file", multiple: true, accept: settings.accept, class: "unseen", tabindex: "-1", "aria-hidden": "true",
       "data-control": "own-files",
       onchange: () => {
-        this.on.chosen([...this.chooser.files]);
+        this.on.chosen([...(this.chooser.files ?? [])]);
         this.chooser.value = "";
       },
     });
