@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks.step_parts import PARTS, parts_table
+from benchmarks.training.step_parts import PARTS, parts_table
 
 EXAMPLES = Path(__file__).resolve().parent.parent.parent / "assets" / "examples"
 

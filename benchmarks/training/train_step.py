@@ -1,9 +1,9 @@
 """How fast and how large a training step is, against the same step written plainly; and whether loading keeps up.
 
-    python -m benchmarks.train_step                     the README's table
-    python -m benchmarks.train_step --steps 1           briefly
-    python -m benchmarks.train_step --loading FOLDER    a folder's photos, loaded as nano's recipe asks, and its step
-    python -m benchmarks.train_step --parts FOLDER      what a recipe's step is made of, photos loaded and on the device
+    python -m benchmarks.training.train_step                  the README's table
+    python -m benchmarks.training.train_step --steps 1        briefly
+    python -m benchmarks.training.train_step --loading FOLDER a folder of photos, loaded as nano asks, and its step
+    python -m benchmarks.training.train_step --parts FOLDER   what a step is made of, photos loaded and on the device
 
 The plain step encodes each view by itself through transformers' ViT in float32 and makes one copy of the targets a
 view, as the public reference does. Both start from the same weights and see the same batch, so their losses agree;
@@ -27,8 +27,8 @@ import torch
 from torch import Tensor, nn
 from transformers import ViTConfig, ViTModel
 
-from benchmarks.step_parts import parts_table
 from benchmarks.stores import RandomStore
+from benchmarks.training.step_parts import parts_table
 from model.checkpoints.checkpoint import TRANSFORMERS_5_BLOCKS, published_names
 from model.config import DecoderConfig, StellarConfig
 from model.encoder import IMAGENET_MEAN, IMAGENET_STD, normalise
@@ -220,7 +220,7 @@ def peak_of_a_step(*, plain: bool) -> float:
 
 
 def alone(kind: str) -> float:
-    out = subprocess.run([sys.executable, "-m", "benchmarks.train_step", "--alone", kind], check=True,
+    out = subprocess.run([sys.executable, "-m", "benchmarks.training.train_step", "--alone", kind], check=True,
                          capture_output=True, encoding="utf-8").stdout
     return float(out)
 
