@@ -43,7 +43,7 @@ def address(explorer, collections):
 
 
 SETTLED = """async () => {
-  const { start } = await import(new URL("stellar/web/shared/frame.js", document.baseURI).href);
+  const { start } = await import(new URL("stellar/web/frame/frame.js", document.baseURI).href);
   const { history } = await start();
   const isReady = () => document.querySelector('[data-retrieve][data-state="ready"]:not([aria-busy])');
   for (let turns = 0; !isReady() || history.waiting; turns += 1) {
@@ -468,13 +468,13 @@ def test_the_photo_and_the_pinned_concept_are_those_of_all_tabs(visit):
     visitor.choose_example(SECOND)
     visitor.click('[data-chip="2"]')
     session = """async () => {
-      const { start } = await import(new URL("stellar/web/shared/frame.js", document.baseURI).href);
+      const { start } = await import(new URL("stellar/web/frame/frame.js", document.baseURI).href);
       const { state } = await start();
       return [state.photo.example, state.concept, state.tab];
     }"""
     assert visitor.page.evaluate(session) == [SECOND, 2, "retrieve"]
     change = """async (values) => {
-      const { start } = await import(new URL("stellar/web/shared/frame.js", document.baseURI).href);
+      const { start } = await import(new URL("stellar/web/frame/frame.js", document.baseURI).href);
       (await start()).change(values);
     }"""
     visitor.page.evaluate(change, {"tab": "models"})

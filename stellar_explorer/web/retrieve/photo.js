@@ -140,9 +140,10 @@ export class QueryPhoto {
     return { ...this.source, ...id, token, label: this.label(token), of, picture: this.picture(token) };
   }
 
-  /** The heaviest that is in the photo and not what is round it. */
+  /** The most object-like; where that is not known, the heaviest that is in the photo and not what is round it. */
   get foremost() {
-    return this.order.find((one) => isInside(this.grid, one)) ?? this.order[0];
+    const first = this.order.find((one) => this.concepts[one].salience === 0);
+    return first ?? this.order.find((one) => isInside(this.grid, one)) ?? this.order[0];
   }
 
   whole() {

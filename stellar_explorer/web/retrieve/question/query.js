@@ -101,7 +101,9 @@ export function sentenceOf({ subject, rows, good = [], bad = [] }) {
     return `${layout ? "" : ","} ${words} ${what}`;
   });
   const marks = [good.length && `${good.length} liked`, bad.length && `${bad.length} disliked`].filter(Boolean);
-  return `Photos with ${[said(subject), ...parts].join("")}${marks.length ? ` (refined by ${marks.join(", ")})` : ""}.`;
+  const refined = marks.length ? ` (refined by ${marks.join(", ")})` : "";
+  const words = `Photos with ${[said(subject), ...parts].join("")}${refined}`;
+  return words.endsWith("?") ? words : `${words}.`; // of a name that is not certain
 }
 
 /** @param {string} word @returns {Subject} */
