@@ -119,7 +119,7 @@ def test_every_picture_comes_with_its_numbers(visit):
     assert f"{NUM_TOKENS} tokens" in visitor.words("stellar")
     assert "32 × 32" in visitor.words("titok")
     rows = visitor.find("[data-row]").evaluate_all("(all) => all.map((one) => one.dataset.row)")
-    assert rows == WAYS and visitor.find("[data-fitted]").inner_text().startswith("The whole photo of")
+    assert rows == WAYS and visitor.find("[data-fitted]").text_content().startswith("The whole photo of")
     psnr, ssim = ({name: float(visitor.find(f'[data-row="{name}"] [data-number="{number}"]').inner_text())
                    for name in (*WAYS[:3], "colours")} for number in ("psnr_db", "ssim"))
     label = {"stellar": "STELLAR", "titok": "TiTok, small", "mae": "MAE, small"}
@@ -127,8 +127,8 @@ def test_every_picture_comes_with_its_numbers(visit):
     assert f"by PSNR: {label[max(label, key=psnr.get)]}; by SSIM: {label[max(label, key=ssim.get)]};" in standing
     above = psnr["stellar"] - psnr["colours"]
     assert ("below" if above < 0 else "above") + " the mean colours of its concepts" in standing
-    assert "Tokens are not bytes" in visitor.find(".rebuilt-meant").inner_text()
-    assert visitor.find(f'[data-example="{FIRST}"]').get_attribute("aria-pressed") == "true"
+    assert "Tokens are not bytes" in visitor.find(".rebuilt-meant").text_content()
+    assert visitor.page.locator(f'[data-example="{FIRST}"]').get_attribute("aria-pressed") == "true"
 
 
 def test_nothing_is_asked_before_the_tab_is_seen(visit):
@@ -257,18 +257,18 @@ def test_what_can_be_saved(visit):
 
 def test_links_hold_examples_and_never_uploads(visit):
     visitor = visit(query=f"?tab=reconstruct&photo={SECOND}&without=2&visible=16")
-    assert visitor.find(f'[data-example="{SECOND}"]').get_attribute("aria-pressed") == "true"
+    assert visitor.page.locator(f'[data-example="{SECOND}"]').get_attribute("aria-pressed") == "true"
     assert "2" not in visitor.kept() and "16 tokens" in visitor.words("mae")
     visitor.find('[data-action="link"]').click()
     visitor.find('[data-status]:has-text("Link copied.")').wait_for()
     link = visitor.page.evaluate("navigator.clipboard.readText()")
     assert parse_qs(urlsplit(link).query) == {
         "tab": ["reconstruct"], "photo": [SECOND], "without": ["2"], "visible": ["16"]}
-    visitor.page.set_input_files('[data-reconstruct] [data-control="file"]', files=[
+    visitor.page.set_input_files('#stellar-frame [data-control="file"]', files=[
         {"name": "mine.png", "mimeType": "image/png", "buffer": photo_bytes(3, (240, 160))}])
     visitor.find('[data-status]:has-text("mine.png ·")').wait_for()
     visitor.settle()
-    assert len(visitor.kept()) == NUM_TOKENS and "240 × 160" in visitor.find("[data-fitted]").inner_text()
+    assert len(visitor.kept()) == NUM_TOKENS and "240 × 160" in visitor.find("[data-fitted]").text_content()
     visitor.click('[data-chip="1"]')
     assert "photo" not in visitor.query and "without" not in visitor.query
     visitor.find('[data-action="link"]').click()
@@ -281,7 +281,7 @@ def test_the_photo_of_explore_is_carried_over(visit):
     visitor.page.locator('[data-stage] [data-action="rebuild"]').click()
     visitor.settle()
     assert visitor.page.get_by_role("tab", name="Reconstruct").get_attribute("aria-selected") == "true"
-    assert visitor.find(f'[data-example="{SECOND}"]').get_attribute("aria-pressed") == "true"
+    assert visitor.page.locator(f'[data-example="{SECOND}"]').get_attribute("aria-pressed") == "true"
     assert visitor.query["tab"] == "reconstruct" and visitor.query["photo"] == SECOND
 
 
@@ -302,11 +302,11 @@ def test_a_missing_model_leaves_a_gap(visit):
 def test_a_file_that_is_no_photo_is_refused_in_words(visit):
     visit.expected += ["400"]
     visitor = visit()
-    visitor.page.set_input_files('[data-reconstruct] [data-control="file"]', files=[
+    visitor.page.set_input_files('#stellar-frame [data-control="file"]', files=[
         {"name": "x.png", "mimeType": "image/png", "buffer": b"hello"}])
-    visitor.find("[data-alert]").wait_for()
-    visitor.settle()
-    assert "not a picture" in visitor.find("[data-alert]").inner_text()
+    alert = visitor.page.locator("#stellar-frame [role=alert]:visible")
+    alert.wait_for()
+    assert "not a picture" in alert.inner_text()
     assert visitor.picture("stellar").get_attribute("data-state") == "ready"
 
 

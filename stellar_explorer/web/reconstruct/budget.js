@@ -79,7 +79,7 @@ export class BudgetCurve {
     this.readout = make("p", { class: "hint budget-readout", "data-readout": "", "aria-live": "polite" });
     this.rule = make("p", { class: "hint" });
     this.element = make("section", { class: "budget", "aria-label": "Quality against the budget" },
-      make("div", { class: "section-head" }, make("h3", {}, "A budget of concepts"),
+      make("div", { class: "section-head" }, make("h2", {}, "A budget of concepts"),
         make("span", { class: "hint" }, "what the first k of STELLAR's give, and the others as points")),
       make("div", { class: "budget-controls" }, this.measures.element, this.axes.element, this.orders.element),
       this.picture, this.readout, this.rule);

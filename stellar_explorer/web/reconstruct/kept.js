@@ -39,7 +39,7 @@ export class KeptConcepts {
     }, "Reset");
     this.readout = make("span", { class: "readout", "data-kept": "" });
     this.element = make("section", { class: "concepts", "aria-label": "Concepts" },
-      make("div", { class: "section-head" }, make("h3", {}, "Concepts"),
+      make("div", { class: "section-head" }, make("h2", {}, "Concepts"),
         make("span", { class: "hint" }, "choose one to remove it, and again to bring it back"), this.readout,
           this.reset),
       this.chips.element);

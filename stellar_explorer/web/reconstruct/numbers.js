@@ -48,7 +48,7 @@ export class NumbersTable {
     this.standing = make("p", { "data-standing": "" });
     this.note = make("p", { class: "hint", "data-numbers-note": "" });
     this.element = make("section", { class: "rebuilt-numbers", "aria-label": "Numbers" },
-      make("div", { class: "section-head" }, make("h3", {}, "Numbers"),
+      make("div", { class: "section-head" }, make("h2", {}, "Numbers"),
         make("span", { class: "hint" }, "of this photo, and of it alone")),
       this.standing,
       make("div", { class: "rebuilt-scroll", tabindex: "0", role: "region",

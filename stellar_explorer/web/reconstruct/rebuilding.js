@@ -13,7 +13,7 @@ import { addressOf, fetchBudgets, fetchNumbers } from "./server.js";
  * What is wanted: of which study (its token), by which settings, budgets in which order.
  * @typedef {{study: string, settings: Settings, order: string}} Wanted
  * @typedef {{got: (picture: RebuiltPicture) => Promise<void>, budgets: () => void, fail: (error: unknown) => void,
- *   busy: (isBusy: boolean) => void}} Events
+ *   busy: (work: Promise<void>) => void}} Events
  */
 
 const CALM = 350; // milliseconds since the last click
@@ -53,10 +53,12 @@ export class Rebuilding {
     return wanted && (this.pictures.find((picture) => picture.address !== this.addressNow(wanted, picture)) ?? null);
   }
 
-  async work() {
-    if (this.isWorking) return;
+  work() {
+    if (!this.isWorking) this.on.busy(this.working());
+  }
+
+  async working() {
     this.isWorking = true;
-    this.on.busy(true);
     while (!this.isStopped && this.wanted && (this.next() || !this.budgets.has(this.wanted.order))) {
       try {
         await this.step(this.wanted);
@@ -66,7 +68,6 @@ export class Rebuilding {
       }
     }
     this.isWorking = false;
-    this.on.busy(false);
   }
 
   /** @param {Wanted} wanted */

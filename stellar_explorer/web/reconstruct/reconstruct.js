@@ -52,7 +52,7 @@ class Reconstruct extends Tab {
     this.sources = null;
     this.rebuilding = new Rebuilding({
       got: (picture) => this.got(picture), budgets: () => this.describeNumbers(), fail: (error) => this.lost(error),
-      busy: (isBusy) => root.toggleAttribute("data-working", isBusy),
+      busy: (work) => this.during(work),
     });
     this.comparing = new Comparing({
       compare: (compare) => session.changeView(NAME, { compare }), divide: (share) => this.divide(share),
@@ -79,12 +79,13 @@ class Reconstruct extends Tab {
     const meant = MEANT.map(([title, words]) => make("div", {}, make("dt", {}, title),
       make("dd", { class: "hint" }, words)));
     this.root.setAttribute("data-reconstruct", "");
+    this.root.dataset.state = "loading";
     this.root.replaceChildren(
       this.alertBar, make("div", { class: "status-row" }, this.comparing.element, this.status, this.saving.element),
       this.progress, this.main, this.concepts.element,
       make("p", { class: "tab-introduction" }, INTRODUCTION),
       make("section", { class: "rebuilt-scale", "aria-label": "For scale" },
-        make("div", { class: "section-head" }, make("h3", {}, "For scale"),
+        make("div", { class: "section-head" }, make("h2", {}, "For scale"),
           make("span", { class: "hint" }, "a ceiling, floors, and ordinary files of as many bytes")), this.others),
       this.curve.element, this.numbers.element,
       make("details", { class: "rebuilt-meant", "data-meant": "" },
@@ -123,7 +124,7 @@ class Reconstruct extends Tab {
     const { photo } = this.session.state;
     const name = "name" in photo ? photo.name
       : this.session.settings.examples.find((/** @type {any} */ one) => one.id === photo.example)?.title;
-    this.root.dataset.state = this.scene ? "busy" : "waiting";
+    this.root.dataset.state = this.scene ? "busy" : "loading";
     const scene = await this.latest(this.scenes.fetch(), `Looking at ${name}…`);
     if (scene) this.show(scene);
     else if (this.root.dataset.state !== "ready") this.root.dataset.state = this.scene ? "ready" : "error";
@@ -250,7 +251,7 @@ class Reconstruct extends Tab {
     const label = /** @type {HTMLElement} */ (this.saving.link.lastChild);
     write(label, "Copied");
     setTimeout(() => write(label, "Copy link"), CONFIRMED);
-    write(this.announced, this.scene.photo.example ? "Link copied."
+    this.say(this.scene.photo.example ? "Link copied."
       : "Link copied, without the photo: uploads are never in a link.");
   }
 }
