@@ -22,6 +22,7 @@ from stellar_explorer.examples import examples
 
 ROOT = Path(__file__).resolve().parent.parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE = 180_000  # milliseconds for anything that the page does
 CLICKED = 5  # examples that were not analysed before
 TABS = ("explore", "retrieve", "atlas", "reconstruct", "edit", "models")
 WIDTHS = ((1280, 800), (390, 844))
@@ -57,9 +58,10 @@ def main() -> None:
         chromium = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"])
         opening(chromium, url)
         page = chromium.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(PATIENCE)
         page.add_init_script(TOURED)
         page.goto(f"{url}?resolution=1024")
-        page.wait_for_selector(READY + '[data-resolution="1024"]', timeout=60_000)
+        page.wait_for_selector(READY + '[data-resolution="1024"]')
         clicks(page)
         transfer(page)
         frames(page, options.frames)
@@ -117,13 +119,14 @@ def opening(chromium, url: str) -> None:
         shifts, paints = [], []
         for width, height in WIDTHS:
             page = chromium.new_page(viewport={"width": width, "height": height})
+            page.set_default_timeout(PATIENCE)
             found = set()
             page.on("request", lambda request, found=found: "/stellar/web/" in request.url
                     and request.url.endswith(".js") and found.add(request.url.split("/stellar/web/")[1]))
             page.add_init_script(OPENING)
             page.goto(f"{url}?tab={tab}")
-            page.wait_for_function("(tab) => document.querySelector(`#panel-${tab}`)?.children.length > 0", arg=tab)
-            page.wait_for_load_state("networkidle")
+            page.wait_for_function("""(tab) => { const panel = document.querySelector(`#panel-${tab}`);
+                return panel?.children.length > 0 && !panel.hasAttribute("aria-busy"); }""", arg=tab)
             page.wait_for_timeout(1000)
             said = page.evaluate("window.opening()")
             shifts.append(said["shift"])
@@ -158,7 +161,7 @@ def upload(page, name: str, data: bytes) -> None:
     page.wait_for_function("""([stage, name]) => { const { dataset } = document.querySelector(stage);
         return dataset.state === "ready" && dataset.named === dataset.frame
             && document.querySelector(`${stage} [data-status]`).textContent.includes(name); }""",
-                           arg=[STAGE, name], timeout=120_000)
+                           arg=[STAGE, name])
 
 
 def clicks(page) -> None:
