@@ -12,8 +12,8 @@ import argparse
 import asyncio
 import contextlib
 import io
-import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -36,7 +36,10 @@ THINK = 3.0  # seconds that somebody looks at an answer before they ask for the 
 BUSY = "The server has more to do"
 # Of 45; other numbers of visitors are shared out alike.
 MIX = {"page": 10, "analysis at 448": 12, "analysis at 1024": 6, "localize": 5, "retrieval": 8, "reconstruction": 4}
-WAYS = ("stellar", "vqgan", "svd", "pca", "colours", "jpeg", "webp")
+MODEL, COLLECTION = "nano", "examples"
+COARSE, USUAL = 224, 448  # pixels that are asked for first by Explore, and by the other tabs
+WAYS = {"stellar", "vqgan", "svd", "pca", "colours", "jpeg", "webp"}  # without the baselines
+NEEDED = re.compile(r"stellar/(?:web/[\w/.-]+\.(?:js|css)|analyses/[\w-]+\.bin|photos/[\w-]+\.jpg)")
 
 
 class RefusedError(Exception):
@@ -80,13 +83,11 @@ class Tally:
 
 
 class Visitor:
-    """A browser's tab, or what it asks of the server. Of a name of its own, as the page has one."""
+    """A browser's page, or what it asks of the server. Of a name of its own, as the page has one."""
 
-    def __init__(self, url: str, client: httpx.AsyncClient, config: dict[str, Any]) -> None:
+    def __init__(self, url: str, client: httpx.AsyncClient) -> None:
         self.url, self.client = url, client
         self.session = uuid.uuid4().hex[:12]
-        [self.analyse_fn] = [entry["id"] for entry in config["dependencies"]
-                             if any(target[1] == "analyse" for target in entry["targets"])]
 
     async def fetch(self, address: str, **options: Any) -> httpx.Response:
         method = options.pop("method", "GET")
@@ -97,87 +98,75 @@ class Visitor:
         response.raise_for_status()
         return response
 
+    async def json(self, address: str, asked: dict[str, Any] | None = None) -> Any:
+        """What an address says; with `asked`, of a POST of it."""
+        options = {} if asked is None else {"method": "POST", "json": asked}
+        return (await self.fetch(address, **options)).json()
+
     async def look(self) -> None:
-        """The page, its scripts and the photo that it opens with."""
-        page = await self.fetch("")
-        assert "STELLAR" in page.text
-        await self.fetch("stellar/settings.json")
-        for script in ("stage.js", "package.js", "stage.css", "retrieve.js", "edit.js", "reconstruct.js"):
-            await self.fetch(f"stellar/web/{script}")
+        """The page, the scripts and styles that it names, and the photo and its study that it opens with."""
+        page = (await self.fetch("")).text
+        needed = sorted(set(NEEDED.findall(page)))
+        assert "STELLAR" in page and {one.rsplit(".", 1)[1] for one in needed} == {"js", "css", "bin", "jpg"}, needed
+        await asyncio.gather(*map(self.fetch, needed))
 
     async def upload(self, photo: bytes) -> str:
-        sent = await self.fetch("gradio_api/upload", method="POST", files={"files": ("photo.jpg", photo, "image/jpeg")})
-        return sent.json()[0]
+        """-> its token."""
+        facts = await self.fetch("stellar/photos?name=photo.jpg", method="POST", content=photo,
+                                 headers={"Content-Type": "application/octet-stream"})
+        return facts.json()["token"]
 
     async def analyse(self, photo: bytes, resolution: int) -> dict[str, Any]:
-        """As the stage does: the upload, the event, and the arrays of the answer."""
-        ask = {"request": 1, "upload": await self.upload(photo), "name": "photo.jpg", "model": "nano",
-               "resolution": resolution}
-        async for manifest in self.events(ask):
-            if manifest["status"] == "error" and BUSY in manifest["message"]:
-                raise RefusedError(float(manifest["message"].split()[-2]))
-            if manifest["status"] == "error":
-                raise ValueError(manifest["message"])
-        assert manifest["status"] == "ready", manifest["status"]
-        await self.fetch(manifest["analysis"]["address"])
-        await self.fetch(manifest["photo"]["address"])
-        await self.show(manifest)
+        """As Explore does: the upload, its study at 224 px, then the sharp one. -> its manifest."""
+        asked = {"photo": await self.upload(photo), "model": MODEL, "name": "photo.jpg"}
+        if resolution != COARSE:
+            await self.study({**asked, "resolution": COARSE, "later": resolution})
+        return await self.study({**asked, "resolution": resolution})
+
+    async def study(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """The manifest, once what it names is there."""
+        manifest = await self.json("stellar/studies", asked)
+        photo, analysis = manifest["photo"], manifest["analysis"]
+        await asyncio.gather(self.fetch(photo["address"]), self.fetch(analysis["address"]))
+        await self.fetch("stellar/shown", method="POST", json=[analysis["token"], photo["token"]])
         return manifest
 
-    async def show(self, manifest: dict[str, Any]) -> None:
-        tokens = [manifest["photo"]["token"], manifest["analysis"]["token"]]
-        await self.fetch("stellar/shown", method="POST", json=tokens)
+    async def names(self, study: dict[str, Any]) -> None:
+        await self.json(f"stellar/studies/{study['analysis']['token']}/names.json")
 
-    async def events(self, ask: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        session = uuid.uuid4().hex[:12]
-        await self.fetch("gradio_api/queue/join", method="POST", json={
-            "data": [], "event_data": ask, "fn_index": self.analyse_fn, "session_hash": session, "trigger_id": None})
-        state: Any = None
-        async with self.client.stream("GET", f"{self.url}gradio_api/queue/data?session_hash={session}") as stream:
-            async for line in stream.aiter_lines():
-                if not line.startswith("data: "):
-                    continue
-                said = json.loads(line[6:])
-                if said["msg"] == "process_generating":
-                    [found] = said["output"]["data"]
-                    # Gradio sends what differs from the answer before.
-                    state = found if isinstance(found, dict) else patched(state, found)
-                    yield state["value"] if "value" in state and "status" not in state else state
-                if said["msg"] == "process_completed" and not said["success"]:
-                    raise ValueError(str(said["output"].get("error")))
-                if said["msg"] in ("process_completed", "close_stream"):
-                    return
+    async def question(self, photo: bytes) -> dict[str, Any]:
+        """As Retrieve does: a photo's study as the collection's model sees photos."""
+        offered = (await self.json("stellar/collections.json"))["collections"]
+        [facts] = [one for one in offered if one["name"] == COLLECTION]
+        return await self.study({"photo": await self.upload(photo), "model": facts["model"],
+                                 "resolution": facts["resolution"], "name": "photo.jpg"})
 
-    async def study(self, address: str, photo: bytes) -> dict[str, Any]:
-        manifest = (await self.fetch(address, method="POST", content=photo,
-                                     headers={"Content-Type": "application/octet-stream"})).json()
-        await self.show(manifest)
-        return manifest
+    async def search(self, study: dict[str, Any], token: int) -> list[str]:
+        """-> where the thumbnails of what was found are."""
+        query = {"kind": "concept", "study": study["analysis"]["token"], "token": token}
+        found = await self.json(f"stellar/collections/{COLLECTION}/search", {"query": query, "k": 12})
+        return [result["thumbnail"] for result in found["results"]]
 
-    async def search(self, study: str, token: int) -> None:
-        query = {"kind": "concept", "study": study, "token": token}
-        found = await self.fetch("stellar/collections/examples/search", method="POST", json={"query": query, "k": 12})
-        assert found.json()["results"] is not None
+    async def thumbnails(self, addresses: list[str]) -> None:
+        await asyncio.gather(*map(self.fetch, addresses))
 
+    async def drawable(self, photo: bytes) -> dict[str, Any]:
+        """As Reconstruct does: the study at which the model draws best, and what is told of it."""
+        asked = {"photo": await self.upload(photo), "model": MODEL, "name": "photo.jpg"}
+        study = await self.study({**asked, "resolution": USUAL})
+        best = study["analysis"]["picture"]["resolution"]
+        if best != USUAL:
+            study = await self.study({**asked, "resolution": best})
+        base = f"stellar/reconstruct/{study['analysis']['token']}"
+        study["ways"] = [way["name"] for way in (await self.json(f"{base}/facts.json"))["ways"]]
+        await self.fetch(f"{base}/photo.png")
+        return study
 
-def patched(value: Any, changes: list[list[Any]]) -> Any:
-    """Gradio's own kind of difference: [what, path, new value]."""
-    for what, path, new in changes:
-        if not path:
-            value = new
-            continue
-        place = value
-        for step in path[:-1]:
-            place = place[step]
-        if what == "delete":
-            del place[path[-1]]
-        elif what == "append":
-            place[path[-1]] += new
-        elif what == "add" and isinstance(place, list):
-            place.insert(path[-1], new)
-        else:
-            place[path[-1]] = new
-    return value
+    async def rebuilt(self, study: dict[str, Any], way: str) -> None:
+        """One picture and its numbers."""
+        address = f"stellar/reconstruct/{study['analysis']['token']}/pictures/{way}"
+        if (await self.json(f"{address}.json"))["missing"] is None:
+            await self.fetch(f"{address}.png")
 
 
 # --- the parts ---
@@ -211,21 +200,22 @@ async def visitors(server: Server, count: int, seconds: float) -> None:
             if kind == "page":
                 await tally.ask("page", visitor.look)
             elif kind.startswith("analysis"):
-                await tally.ask(kind, visitor.analyse, photo, int(kind.split()[-1]))
+                made = await tally.ask(kind, visitor.analyse, photo, int(kind.split()[-1]))
+                if made:
+                    await tally.ask("what concepts are called", visitor.names, made)
             elif kind == "localize":
                 await tally.ask("localize", asyncio.to_thread, localize, photo)
             elif kind == "retrieval":
-                study = study or await tally.ask("retrieval, the photo", visitor.study,
-                                                "stellar/collections/examples/study", photo)
+                study = study or await tally.ask("retrieval, the photo", visitor.question, photo)
                 if study:
                     token = int(generator.integers(study["analysis"]["num_tokens"]))
-                    await tally.ask("retrieval", visitor.search, study["analysis"]["token"], token)
+                    found = await tally.ask("retrieval", visitor.search, study, token)
+                    await tally.ask("retrieval, thumbnails", visitor.thumbnails, found or [])
             else:
-                made = await tally.ask("reconstruction, the photo", visitor.study,
-                                       "stellar/reconstruct?model=nano", photo)
-                for way in WAYS if made else ():
-                    address = f"stellar/reconstruct/{made['analysis']['token']}/pictures/{way}.json"
-                    await tally.ask("reconstruction", visitor.fetch, address)
+                made = await tally.ask("reconstruction, the photo", visitor.drawable, photo)
+                for way in made["ways"] if made else ():
+                    if way in WAYS:
+                        await tally.ask("reconstruction", visitor.rebuilt, made, way)
             await asyncio.sleep(float(generator.uniform(0.5, 1.5)) * THINK)
 
     async with server.visitors(count) as those:
@@ -350,8 +340,7 @@ class Server:
     async def visitors(self, count: int) -> AsyncIterator[list[Visitor]]:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=2 * count)
         async with httpx.AsyncClient(timeout=PATIENCE, limits=limits) as client:
-            config = (await client.get(f"{self.url}config")).json()
-            yield [Visitor(self.url, client, config) for _ in range(count)]
+            yield [Visitor(self.url, client) for _ in range(count)]
 
     def resident(self) -> float:
         """MB."""

@@ -22,8 +22,7 @@ from stellar_explorer.examples import examples
 
 ROOT = Path(__file__).resolve().parent.parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-WARM_UP = 20
-FRAMES = 100
+PATIENCE = 180_000  # milliseconds for anything that the page does
 CLICKED = 5  # examples that were not analysed before
 TABS = ("explore", "retrieve", "atlas", "reconstruct", "edit", "models")
 WIDTHS = ((1280, 800), (390, 844))
@@ -36,11 +35,16 @@ OPENING = """
         app = performance.now(); observer.disconnect(); }).observe(document, { childList: true, subtree: true });
     window.opening = () => ({ shift, app, paint: performance.getEntriesByName("first-contentful-paint")[0].startTime });
 """
-READY = '[data-stage][data-state="ready"][data-frame]'
+STAGE = "[data-stage]"  # Explore's
+READY = f'{STAGE}[data-state="ready"][data-frame]'
+# As for who has been here before: the tour would lie over the pictures.
+TOURED = "localStorage.setItem('stellar-tour-seen', 'yes')"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--frames", type=int, default=100, help="of each kind for the table of frames")
+    parser.add_argument("--warm-up", type=int, default=20, help="photos sent before memory is measured")
     parser.add_argument("--uploads", type=int, default=100, help="photos sent in a row for the memory table")
     options = parser.parse_args()
     from playwright.sync_api import sync_playwright
@@ -54,12 +58,14 @@ def main() -> None:
         chromium = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"])
         opening(chromium, url)
         page = chromium.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(PATIENCE)
+        page.add_init_script(TOURED)
         page.goto(f"{url}?resolution=1024")
-        page.wait_for_selector(READY + '[data-resolution="1024"]', timeout=60_000)
+        page.wait_for_selector(READY + '[data-resolution="1024"]')
         clicks(page)
         transfer(page)
-        frames(page)
-        memory(page, pid, options.uploads)
+        frames(page, options.frames)
+        memory(page, pid, options.warm_up, options.uploads)
         chromium.close()
 
 
@@ -113,13 +119,14 @@ def opening(chromium, url: str) -> None:
         shifts, paints = [], []
         for width, height in WIDTHS:
             page = chromium.new_page(viewport={"width": width, "height": height})
+            page.set_default_timeout(PATIENCE)
             found = set()
             page.on("request", lambda request, found=found: "/stellar/web/" in request.url
                     and request.url.endswith(".js") and found.add(request.url.split("/stellar/web/")[1]))
             page.add_init_script(OPENING)
             page.goto(f"{url}?tab={tab}")
-            page.wait_for_function("(tab) => document.querySelector(`#panel-${tab}`)?.children.length > 0", arg=tab)
-            page.wait_for_load_state("networkidle")
+            page.wait_for_function("""(tab) => { const panel = document.querySelector(`#panel-${tab}`);
+                return panel?.children.length > 0 && !panel.hasAttribute("aria-busy"); }""", arg=tab)
             page.wait_for_timeout(1000)
             said = page.evaluate("window.opening()")
             shifts.append(said["shift"])
@@ -148,18 +155,21 @@ def photo(seed: int, size: tuple[int, int] = (1024, 768)) -> bytes:
 
 
 def upload(page, name: str, data: bytes) -> None:
-    page.set_input_files('[data-control="file"]', files=[{"name": name, "mimeType": "image/jpeg", "buffer": data}])
-    page.wait_for_function("""(name) => { const stage = document.querySelector("[data-stage]").dataset;
-        return stage.state === "ready" && document.querySelector("[data-status]").textContent.includes(name); }""",
-                           arg=name, timeout=60_000)
+    """By the strip of photos, until Explore has drawn it sharp and knows what its concepts may be called."""
+    page.set_input_files('.photo-bar [data-control="file"]',
+                         files=[{"name": name, "mimeType": "image/jpeg", "buffer": data}])
+    page.wait_for_function("""([stage, name]) => { const { dataset } = document.querySelector(stage);
+        return dataset.state === "ready" && dataset.named === dataset.frame
+            && document.querySelector(`${stage} [data-status]`).textContent.includes(name); }""",
+                           arg=[STAGE, name])
 
 
 def clicks(page) -> None:
     """From the click on an example to the frame that draws it, first at 224 and then at 1024."""
     coarse, sharp = [], []
     for example in list(examples().values())[1:1 + CLICKED]:
-        drawn = page.evaluate("""(id) => new Promise((done) => {
-            const stage = document.querySelector("[data-stage]"), start = performance.now(), seen = {};
+        drawn = page.evaluate("""([stageAt, id]) => new Promise((done) => {
+            const stage = document.querySelector(stageAt), start = performance.now(), seen = {};
             const observer = new MutationObserver(() => {
                 const isSharp = stage.dataset.state === "ready";
                 if (stage.dataset.state !== "sharpening" && !isSharp) return;
@@ -169,8 +179,8 @@ def clicks(page) -> None:
                 done(seen);
             });
             observer.observe(stage, { attributes: true, attributeFilter: ["data-frame"] });
-            document.querySelector(`[data-example="${id}"]`).click();
-        })""", example.id)
+            document.querySelector(`.photo-bar [data-example="${id}"]`).click();
+        })""", [STAGE, example.id])
         coarse.append(drawn.get("coarse", drawn["sharp"]))
         sharp.append(drawn["sharp"])
     table(f"A click on an example, at 1024 px: median and slowest of {CLICKED}", ("what", "median", "slowest"), [
@@ -191,36 +201,37 @@ def transfer(page) -> None:
         {event["requestId"]: int(event["encodedDataLength"])}))
     upload(page, "square.jpg", photo(1000, (1024, 1024)))
     page.wait_for_timeout(500)
-    token = page.locator("[data-stage]").get_attribute("data-token")
-    sums = dict.fromkeys(("package", "photo", "coarse", "manifests"), 0)
+    token = page.locator(STAGE).get_attribute("data-token")
+    sums = dict.fromkeys(("package", "coarse", "photo", "names", "manifests"), 0)
     for request, count in received.items():
         url = address.get(request, "")
-        kind = ("package" if token in url else "coarse" if url.endswith(".bin") else "photo" if "/photos/" in url
-                else "manifests")
+        kind = ("package" if url.endswith(f"{token}.bin") else "coarse" if url.endswith(".bin")
+                else "photo" if "/stellar/photos/" in url else "names" if url.endswith("/names.json") else "manifests")
         sums[kind] += count
-    manifests = sums["manifests"]  # both of them, with Gradio's own envelope
-    whole = sums["package"] + sums["photo"] + manifests
+    whole = sum(sums.values()) - sums["coarse"]
     table("Bytes sent for an analysis at 1024 x 1024", ("what", "kB", "target"), [
-        ("package", f"{sums['package'] / 1000:.0f}", ""), ("photo", f"{sums['photo'] / 1000:.0f}", ""),
-        ("both manifests, and what Gradio sends around them", f"{manifests / 1000:.0f}", ""),
+        ("package", f"{sums['package'] / 1000:.0f}", ""), ("photo and thumbnail", f"{sums['photo'] / 1000:.0f}", ""),
+        ("the photo's facts and both manifests", f"{sums['manifests'] / 1000:.0f}", ""),
+        ("what its concepts may be called", f"{sums['names'] / 1000:.0f}", ""),
         ("together", f"**{whole / 1000:.0f}**", "600"),
         ("the 224 px picture that came first, besides", f"{sums['coarse'] / 1000:.0f}", "")])
     session.detach()
 
 
-def frames(page) -> None:
+def frames(page, count: int) -> None:
     """Script time of single frames on the 1024 x 1024 analysis, and the requests that they cause."""
     requests = []
-    page.on("request", lambda request: requests.append(request.url))
+    # But what the page tells the server twice a minute, whatever its visitor does.
+    page.on("request", lambda request: request.url.endswith("/stellar/shown") or requests.append(request.url))
     page.evaluate("performance.clearMeasures('stellar-frame')")
     rows = []
-    canvas = page.locator('[data-panel="photo"] canvas').first
+    canvas = page.locator(f'{STAGE} [data-panel="photo"] canvas').first
     box = canvas.bounding_box()
     generator = np.random.default_rng(0)
 
     def measured(name: str, act) -> None:
         times = []
-        for index in range(FRAMES):
+        for index in range(count):
             act(index)
             page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
             found = page.evaluate("""() => { const all = performance.getEntriesByName("stellar-frame");
@@ -234,30 +245,31 @@ def frames(page) -> None:
         across, down = generator.uniform(0.02, 0.98, 2)
         page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
 
-    slide = """(position) => { const slider = document.querySelector('[data-control="threshold"]');
+    # Folded away, and heard all the same.
+    slide = """(position) => { const slider = document.querySelector('[data-stage] [data-control="threshold"]');
         slider.value = position; slider.dispatchEvent(new Event("input", { bubbles: true })); }"""
     measured("hover", hover)
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     measured("threshold, a concept pinned",
-             lambda index: page.evaluate(slide, -2 + 5 * ((index * 37) % FRAMES) / FRAMES))
+             lambda index: page.evaluate(slide, -2 + 5 * ((index * 37) % count) / count))
     page.keyboard.down("s")
     measured("hover, similar patches", hover)
     page.keyboard.up("s")
     table("Script of a frame at 1024 x 1024", ("after", "frames", "median", "slowest", "target", "requests"), rows)
 
 
-def memory(page, pid: int, uploads: int) -> None:
+def memory(page, pid: int, warm_up: int, uploads: int) -> None:
     """Resident memory of the server around `uploads` photos at 1024 px, once its bounded caches have filled up."""
-    for index in range(WARM_UP):
+    for index in range(warm_up):
         upload(page, f"warm-{index}.jpg", photo(index))
     before, start = resident(pid), time.perf_counter()
     for index in range(uploads):
-        upload(page, f"photo-{index}.jpg", photo(WARM_UP + index))
+        upload(page, f"photo-{index}.jpg", photo(warm_up + index))
         if index == uploads // 2:
             halfway = resident(pid)
     took, after = time.perf_counter() - start, resident(pid)
     table(f"Resident memory of the server, {uploads} uploads at 1024 px in {took:.0f} s", ("when", "MB"), [
-        (f"after a warm-up of {WARM_UP}", f"{before:.0f}"), ("halfway", f"{halfway:.0f}"),
+        (f"after a warm-up of {warm_up}", f"{before:.0f}"), ("halfway", f"{halfway:.0f}"),
         (f"after {uploads} more", f"{after:.0f}"), ("difference", f"**{after - before:+.0f}**")])
 
 

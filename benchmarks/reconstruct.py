@@ -20,6 +20,7 @@ from benchmarks.encode import interleaved
 from model.stellar import Stellar
 from stellar_explorer.examples import examples
 from stellar_explorer.explorer import Explorer
+from stellar_explorer.kept.studies import Study
 from stellar_explorer.reconstruct.reconstructions import Reconstructions
 from stellar_explorer.reconstruct.settings import Settings
 
@@ -64,11 +65,15 @@ def timed(work: Callable[..., object], *given: object) -> tuple[float, object]:
     return time.perf_counter() - start, answer
 
 
+def study_of(explorer: Explorer, example: str) -> Study:
+    """At the size at which the model draws best, as the tab asks for it."""
+    return explorer.study(explorer.example(example), model=MODEL, resolution=explorer.drawing(MODEL).resolution)
+
+
 def figures(reconstructions: Reconstructions) -> Iterator[tuple[str, list[float], float]]:
     """(example, seconds of each of MAIN from the photo on, seconds of the rest): each photo for the first time."""
     for example in list(examples())[1:7]:
-        photo = reconstructions.explorer.example(example)
-        encode, study = timed(reconstructions.study, photo, MODEL)
+        encode, study = timed(study_of, reconstructions.explorer, example)
         taken = [timed(reconstructions.rebuilt, study, name, Settings())[0] for name in MAIN]
         yield example, [encode + taken[0], *taken[1:]], timed(reconstructions.all, study, Settings())[0]
 
@@ -76,7 +81,7 @@ def figures(reconstructions: Reconstructions) -> Iterator[tuple[str, list[float]
 def main() -> None:
     explorer = Explorer((MODEL,))
     reconstructions = Reconstructions(explorer)
-    first = reconstructions.study(explorer.example(next(iter(examples()))), MODEL)
+    first = study_of(explorer, next(iter(examples())))
     for rebuilt in reconstructions.all(first, Settings()):
         if rebuilt.missing:
             print(f"{rebuilt.label} is not timed: {rebuilt.missing}")

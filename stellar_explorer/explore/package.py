@@ -1,4 +1,4 @@
-"""What the stage is sent: a small JSON manifest, and every array of an analysis in one binary file."""
+"""What the page is sent of a study: a small JSON manifest, and every array of an analysis in one binary file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BASES = {
 
 @dataclass(frozen=True)
 class Package:
-    """manifest: the stage's value, but for the request it answers; data: the file that its arrays lie in."""
+    """manifest: the answer to `POST stellar/studies`; data: the file that its arrays lie in."""
 
     manifest: dict[str, Any]
     data: bytes
@@ -132,8 +132,7 @@ def _analysis(study: Study, layout: dict[str, dict[str, Any]], nbytes: int) -> d
         "concepts": concepts(analysis, patch_colours(study.photo, analysis.patch_grid)),
         "bases": [{"name": name, "label": BASES[name][0], "hint": BASES[name][1]} for name in study.bases],
         "arrays": layout,
-        "formulas": (lines := formulas(patch_grid=analysis.patch_grid, **sizes)),
-        "recipes": lines,  # TODO remove when the page no longer asks
+        "formulas": formulas(patch_grid=analysis.patch_grid, **sizes),
         "code": code(model=study.model, **sizes),
         "downloads": {"figure": f"{address}/figure.png", "masks": f"{address}/masks.zip",
                       "rle": f"{address}/masks.json", "arrays": f"{address}/factorization.npz"},

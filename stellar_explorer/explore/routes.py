@@ -1,4 +1,4 @@
-"""The stage's own addresses: settings, its scripts, photos, packages and downloads. Plain Starlette, no events."""
+"""Addresses for all tabs: settings, scripts, photos, packages and downloads. Plain Starlette, no events."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ NOTES = {
 
 
 def settings(explorer: Explorer) -> dict[str, Any]:
-    """What the stage needs before any photo. Names, titles and credits travel as JSON, never through a template."""
+    """What the page needs before any photo. Names, titles and credits travel as JSON, never through a template."""
     from model.checkpoints.checkpoint import PUBLISHED, is_at_hand
 
     def model(name: str) -> dict[str, Any]:

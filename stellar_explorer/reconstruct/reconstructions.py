@@ -12,9 +12,8 @@ import numpy as np
 from stellar_explorer.explorer import Explorer
 from stellar_explorer.kept.cache import ByteBoundedCache
 from stellar_explorer.kept.flights import Flights
-from stellar_explorer.kept.photos import KeptPhoto
 from stellar_explorer.kept.studies import Study
-from stellar_explorer.photo import MAX_RESOLUTION, MIN_RESOLUTION, printable
+from stellar_explorer.photo import printable
 from stellar_explorer.reconstruct.baselines import Baselines, Offer, without_folders
 from stellar_explorer.reconstruct.settings import Settings
 
@@ -101,11 +100,6 @@ class Reconstructions:
         self._make, self._spend = explorer.one_at_a_time(self._rebuild), explorer.one_at_a_time(self._decode_budget)
 
     # --- the photo ---
-
-    def study(self, photo: KeptPhoto, model: str) -> Study:
-        """The photo at the size at which the model's decoder is at its best."""
-        size = self.explorer.stellar(model).config.picture_size
-        return self.explorer.study(photo, model=model, resolution=min(max(size, MIN_RESOLUTION), MAX_RESOLUTION))
 
     def photo(self, study: Study) -> np.ndarray:
         """(H, W, 3) uint8: the photo as all are measured against."""

@@ -1,4 +1,4 @@
-"""The Reconstruct tab's own addresses: a photo to compare on, pictures, numbers, budgets, and what can be saved."""
+"""The Reconstruct tab's own addresses, of a photo's study: what can be compared, pictures, numbers, what is saved."""
 
 from __future__ import annotations
 
@@ -13,18 +13,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from stellar_explorer.analysis import display_name
-from stellar_explorer.explore.package import package
 from stellar_explorer.explorer import Explorer
 from stellar_explorer.kept.studies import Study
-from stellar_explorer.photo import MAX_BYTES
 from stellar_explorer.reconstruct.baselines import MAE, TITOK
 from stellar_explorer.reconstruct.reconstructions import PHOTO, Budget, Rebuilt, Reconstructions
 from stellar_explorer.reconstruct.settings import Settings, settings_of
 from stellar_explorer.server import answers
 from stellar_explorer.server.admission import Kind
-from stellar_explorer.server.answers import FOREVER, is_json
+from stellar_explorer.server.answers import FOREVER
 from stellar_explorer.server.attachment import attachment, slug
-from stellar_explorer.server.request import json_object
 from stellar_explorer.views.difference import difference_map
 from stellar_explorer.views.reconstruction_table import as_csv, rounded, row
 
@@ -47,11 +44,6 @@ def reconstruct_routes(explorer: Explorer, reconstructions: Reconstructions | No
     visitor's."""
     reconstructions = reconstructions or Reconstructions(explorer)
     answered = partial(answers.answered, kind=Kind.WORK)
-
-    def make_study(request: Request, body: bytes) -> Any:  # TODO remove when the page no longer asks
-        photo = explorer.named(json_object(body)) if is_json(request) else explorer.keep(body)
-        study = reconstructions.study(photo, request.query_params.get("model", explorer.models[0]))
-        return {**package(study).manifest, "reconstruct": study_facts(reconstructions, study)}
 
     def study(request: Request, body: bytes) -> Any:
         return study_facts(reconstructions, kept(request))
@@ -93,7 +85,6 @@ def reconstruct_routes(explorer: Explorer, reconstructions: Reconstructions | No
 
     base = "/stellar/reconstruct/{study}"
     return [
-        Route("/stellar/reconstruct", answered(make_study, limit=MAX_BYTES), methods=["POST"]),
         Route(f"{base}/facts.json", answered(study)),
         Route(f"{base}/budgets.json", answered(budgets)),
         Route(f"{base}/numbers.csv", answered(table)),

@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from stellar_explorer.explore.package import package
 from stellar_explorer.explorer import Explorer
 from stellar_explorer.photo import MAX_BYTES
 from stellar_explorer.retrieve.collections import OWN, Collections
@@ -26,7 +25,7 @@ from stellar_explorer.retrieve.package import (
 )
 from stellar_explorer.server import answers
 from stellar_explorer.server.admission import Kind
-from stellar_explorer.server.answers import FOREVER, is_json
+from stellar_explorer.server.answers import FOREVER
 from stellar_explorer.server.request import check_fields, json_object, whole_text
 
 MOST_BROWSED = 200
@@ -87,11 +86,6 @@ def collections_routes(explorer: Explorer, collections: Collections) -> list[Rou
         name = request.path_params["name"]
         return taught_words.names(collections.asked(name), collections.get(name), json_object(body))
 
-    def study(request: Request, body: bytes) -> Any:  # TODO remove when the page no longer asks
-        facts = collections.facts(request.path_params["name"])
-        kept = explorer.named(json_object(body)) if is_json(request) else explorer.keep(body)
-        return package(explorer.study(kept, model=facts.model, resolution=facts.resolution)).manifest
-
     def study_names(request: Request, body: bytes) -> Any:
         return {"names": [names_facts(concept) for concept in names.of(request.path_params["token"])]}
 
@@ -122,7 +116,6 @@ def collections_routes(explorer: Explorer, collections: Collections) -> list[Rou
         Route(base, answered(remove_own), methods=["DELETE"]),
         Route(f"{base}/left", answered(leave_own), methods=["POST"]),
         Route(f"{base}/search", answered(search), methods=["POST"]),
-        Route(f"{base}/study", answered(study, limit=MAX_BYTES, kind=Kind.WORK), methods=["POST"]),
         Route(f"{base}/photos", answered(drop, limit=MAX_BYTES, kind=Kind.WORK), methods=["POST"]),
         Route(f"{base}/photos.json", answered(photos)),
         Route(f"{base}/photos/{{photo}}.json", answered(photo)),

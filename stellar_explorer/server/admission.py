@@ -8,8 +8,9 @@ stellar/line.json`, naming itself as its other requests do: by a header with a n
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from enum import Enum
 from functools import cache
@@ -76,37 +77,6 @@ class Admission:
         finally:
             line.drop(waited.ticket)
 
-    async def stream(self, work: Callable[[], Iterator[Any]], *, visitor: Visitor, held: int = 0, label: str = "",
-                     waiting: Callable[[int], Any]) -> AsyncIterator[Any]:
-        """What work() yields, as it does. Until it has begun, at once and then about once a second, waiting(how many
-        are to begin before it): so whoever passes these on notices when nobody listens any more, and closes this."""
-        made: deque[Any] = deque()
-        told: list[Waited] = []  # the thread may begin before the ticket is known here
-
-        def run() -> None:
-            for one in work():
-                made.append(one)
-                for waited in told:
-                    waited.tell()
-
-        line = self.line()
-        waited = Waited(line.submit(run, visitor=visitor, held=held, label=label))
-        told.append(waited)
-        waited.tell()
-        try:
-            begun = is_done = False
-            while not is_done:
-                before = None if begun else line.before(waited.ticket)
-                begun = before is None
-                if not begun:
-                    yield waiting(before)
-                is_done = await waited.is_done()
-                while made:
-                    yield made.popleft()
-            waited.ticket.future.result()
-        finally:
-            line.drop(waited.ticket)
-
 
 class Waited:
     """A ticket as the event loop waits for it. Made in the loop."""
@@ -114,9 +84,9 @@ class Waited:
     def __init__(self, ticket: Ticket) -> None:
         self.ticket = ticket
         self._loop, self._news = asyncio.get_running_loop(), asyncio.Event()
-        ticket.future.add_done_callback(lambda _: self.tell())
+        ticket.future.add_done_callback(self._tell)
 
-    def tell(self) -> None:
+    def _tell(self, _: Future) -> None:
         """From any thread: there is something to see."""
         with suppress(RuntimeError):  # the loop has ended with the server
             self._loop.call_soon_threadsafe(self._news.set)

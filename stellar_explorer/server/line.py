@@ -215,13 +215,8 @@ class Line:
             raise ticket.future.exception()
         return ticket
 
-    def before(self, ticket: Ticket) -> int | None:
-        """How many are to begin before it; None once it has begun."""
-        with self._lock:
-            return next((place for place, other in enumerate(self._order()) if other is ticket), None)
-
     def before_first_of(self, visitor: Visitor) -> int | None:
-        """The same of the first that a visitor waits for."""
+        """How many are to begin before the first that a visitor waits for; None where they wait for nothing."""
         with self._lock:
             return next((place for place, other in enumerate(self._order()) if other.visitor == visitor), None)
 

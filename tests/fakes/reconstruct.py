@@ -11,7 +11,10 @@ from torch import Tensor, nn
 from model.baselines import at_native_size, check_num_tokens
 from model.config import DecoderConfig, StellarConfig, TokenizerConfig
 from model.stellar import Stellar
+from stellar_explorer.explore.routes import DEFAULT_RESOLUTION
 from stellar_explorer.explorer import Explorer
+from stellar_explorer.kept.photos import KeptPhoto
+from stellar_explorer.kept.studies import Study
 from stellar_explorer.reconstruct.baselines import Offer
 from stellar_explorer.reconstruct.reconstructions import Reconstructions
 
@@ -38,6 +41,13 @@ def decoding_explorer(folder: Path, *, predicts: str | None = "codes", best_size
             nn.init.normal_(stellar.tokenizer.codebook)
         stellar.save(path)
     return Explorer((str(path),))
+
+
+def study_of(explorer: Explorer, photo: KeptPhoto) -> Study:
+    """As the tab asks for it: at the size at which the model draws best, where it draws at all."""
+    [model] = explorer.models
+    resolution = explorer.drawing(model).resolution or DEFAULT_RESOLUTION
+    return explorer.study(photo, model=model, resolution=resolution)
 
 
 class FakeBaseline:

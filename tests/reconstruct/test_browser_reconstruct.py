@@ -9,7 +9,7 @@ from stellar_explorer.examples import examples
 from stellar_explorer.page.demo import build, launch
 from stellar_explorer.reconstruct.settings import Settings
 from tests.fakes.collections import photo_bytes
-from tests.fakes.reconstruct import GONE, NUM_TOKENS, decoding_explorer, fake_offers, fake_reconstructions
+from tests.fakes.reconstruct import GONE, NUM_TOKENS, decoding_explorer, fake_offers, fake_reconstructions, study_of
 
 pytestmark = pytest.mark.browser
 
@@ -28,7 +28,7 @@ def explorer(tmp_path_factory):
 def reconstructions(explorer):
     made = fake_reconstructions(explorer)
     made.baselines.offered["titok-s128"] = fake_offers(missing=("titok",))["titok"]
-    made.all(made.study(explorer.example(FIRST), explorer.models[0]), Settings())  # what is imported at the first use
+    made.all(study_of(explorer, explorer.example(FIRST)), Settings())  # what is imported at the first use
     return made
 
 

@@ -13,6 +13,8 @@ from stellar_explorer.examples import examples
 from stellar_explorer.explore.routes import routes
 from stellar_explorer.photo import MAX_BYTES
 from stellar_explorer.reconstruct.routes import reconstruct_routes
+from stellar_explorer.retrieve.collections import Collections
+from stellar_explorer.server.photo_routes import photo_routes
 from stellar_explorer.views.difference import difference_map
 from stellar_explorer.views.reconstruction_table import COLUMNS
 from tests.fakes.collections import HOSTILE, photo_bytes
@@ -32,15 +34,29 @@ def explorer(place):
     return decoding_explorer(place)
 
 
+def client_of(explorer, reconstructions, place):
+    collections = Collections(explorer, cache=place)
+    return TestClient(Starlette(routes=[*photo_routes(explorer, collections), *routes(explorer),
+                                        *reconstruct_routes(explorer, reconstructions)]))
+
+
 @pytest.fixture(scope="module")
-def client(explorer):
-    reconstructions = fake_reconstructions(explorer)
-    return TestClient(Starlette(routes=[*routes(explorer), *reconstruct_routes(explorer, reconstructions)]))
+def client(explorer, place):
+    return client_of(explorer, fake_reconstructions(explorer), place)
+
+
+def made(client, data=None, **asked):
+    """As the tab asks: a photo's study where its model draws best, and under "reconstruct" what is told of it."""
+    if data is not None:
+        asked = {"photo": client.post("/stellar/photos", content=data).json()["token"]}
+    best = client.post("/stellar/studies", json=asked).json()["analysis"]["picture"]["resolution"]
+    study = client.post("/stellar/studies", json={**asked, "resolution": best}).json()
+    return {**study, "reconstruct": client.get(of(study, "facts.json")).json()}
 
 
 @pytest.fixture(scope="module")
 def study(client):
-    return client.post(BASE, content=photo_bytes(size=(240, 160))).json()
+    return made(client, photo_bytes(size=(240, 160)))
 
 
 @pytest.fixture
@@ -72,18 +88,18 @@ def test_a_photo_is_told_with_all_that_can_be_compared(client, study):
     assert "240 × 160" in told["fitted"][0] and "14 × 9 patches" in told["fitted"][0]
     assert "squares" in told["fitted"][1] and "64 codes" in told["fitted"][2]
     assert study["analysis"]["resolution"] == 224 and study["photo"]["example"] is None
-    square = client.post(BASE, content=photo_bytes(size=(64, 64))).json()["reconstruct"]
+    square = made(client, photo_bytes(size=(64, 64)))["reconstruct"]
     assert len(square["fitted"]) == 2  # nothing was stretched
-    example = client.post(BASE, json={"example": next(iter(examples()))}).json()
-    again = client.post(BASE, json={"photo": example["photo"]["token"]}).json()
+    example = made(client, example=next(iter(examples())))
+    again = made(client, photo=example["photo"]["token"])
     assert again["analysis"]["token"] == example["analysis"]["token"]
 
 
 def test_a_photo_is_rebuilt_at_the_size_that_the_model_draws_best(study, tmp_path):
     assert "learnt at" in study["reconstruct"]["fitted"][2] and len(study["reconstruct"]["fitted"]) == 3
     explorer = decoding_explorer(tmp_path, best_size=448)
-    client = TestClient(Starlette(routes=reconstruct_routes(explorer, fake_reconstructions(explorer))))
-    told = client.post(BASE, content=photo_bytes(size=(240, 160))).json()
+    client = client_of(explorer, fake_reconstructions(explorer), tmp_path)
+    told = made(client, photo_bytes(size=(240, 160)))
     assert told["analysis"]["resolution"] == 448 and told["reconstruct"]["size"] == [304, 448]
     assert "448 pixels on the long side, the size at which it draws best" in told["reconstruct"]["fitted"][2]
     assert "larger than the squares" in told["reconstruct"]["fitted"][3]
@@ -138,10 +154,9 @@ def test_the_table_and_the_figure_can_be_saved(client, study):
         assert figure.format == "PNG" and figure.width > 2000 and not figure.info.get("Software")
 
 
-def test_a_missing_model_is_a_reason_not_a_failure(explorer, refused):
-    lacking = fake_reconstructions(explorer, missing=("titok",))
-    client = TestClient(Starlette(routes=reconstruct_routes(explorer, lacking)))
-    study = client.post(BASE, content=photo_bytes()).json()
+def test_a_missing_model_is_a_reason_not_a_failure(explorer, place, refused):
+    client = client_of(explorer, fake_reconstructions(explorer, missing=("titok",)), place)
+    study = made(client, photo_bytes())
     facts = client.get(of(study, "pictures/titok.json")).json()
     assert facts["missing"] == f"{GONE}." and facts["bytes"] is None
     assert refused(client.get(of(study, "pictures/titok.png"))) == facts["missing"]
@@ -164,30 +179,33 @@ def test_what_cannot_be_asked_is_refused_in_a_sentence(client, study, refused):
 
 
 def test_photos_that_are_none_are_refused(client, refused):
-    assert "not a picture" in refused(client.post(BASE, content=b"hello"))
-    refused(client.post(BASE, content=b""))
+    assert "not a picture" in refused(client.post("/stellar/photos", content=b"hello"))
+    refused(client.post("/stellar/photos", content=b""))
     for asked in ({}, {"example": "x"}, {"example": HOSTILE}, {"example": "castle", "photo": "y"}, {"collection": "z"}):
-        refused(client.post(BASE, json=asked))
-    refused(client.post(BASE, content=b"[1]", headers={"content-type": "application/json"}))
-    answer = client.post(f"{BASE}?model=/etc/passwd", json={"example": next(iter(examples()))})
+        refused(client.post("/stellar/studies", json=asked))
+        refused(client.post("/stellar/photos", json=asked))
+    for address in ("/stellar/photos", "/stellar/studies"):
+        refused(client.post(address, content=b"[1]", headers={"content-type": "application/json"}))
+    answer = client.post("/stellar/studies", json={"example": next(iter(examples())), "model": "/etc/passwd"})
     assert answer.status_code == 400 and "There is no model" in answer.text
-    assert "12 MB" in refused(client.post(BASE, content=b"x" * (MAX_BYTES + 1)), 413)
+    assert "12 MB" in refused(client.post("/stellar/photos", content=b"x" * (MAX_BYTES + 1)), 413)
 
 
 def test_what_is_no_longer_kept_is_gone(client, refused):
     for rest in ("photo.png", "pictures/stellar.json", "pictures/stellar.png", "budgets.json", "figure.png"):
         assert "no longer" in refused(client.get(f"{BASE}/{'0' * 32}/{rest}"), 404)
-    assert "choose it again" in refused(client.post(BASE, json={"photo": "0" * 32}), 404)
+    assert "choose it again" in refused(client.post("/stellar/studies", json={"photo": "0" * 32}), 404)
 
 
-def test_the_facts_of_any_study(client, study):
-    assert client.get(of(study, "facts.json")).json() == study["reconstruct"]
+def test_the_facts_are_those_of_the_study_that_was_asked_for(client, study):
+    other = client.post("/stellar/studies", json={"photo": study["photo"]["token"], "resolution": 448}).json()
+    assert client.get(of(other, "facts.json")).json()["size"] == [304, 448] != study["reconstruct"]["size"]
     assert client.get(f"{BASE}/nobody/facts.json").status_code == 404
 
 
 def test_what_is_saved_bears_the_photos_name(client, study):
     said = client.get(of(study, "numbers.csv"), params={"name": "Katze am Fenster.JPG"}).headers["content-disposition"]
     assert said.startswith('attachment; filename="stellar-Katze-am-Fenster-reconstruction-numbers.csv"; filename*=')
-    example = client.post(BASE, json={"example": next(iter(examples()))}).json()
+    example = made(client, example=next(iter(examples())))
     said = client.get(of(example, "numbers.csv"), params={"name": "other"}).headers["content-disposition"]
     assert f'"stellar-{next(iter(examples()))}-reconstruction-numbers.csv"' in said

@@ -13,7 +13,15 @@ from stellar_explorer.reconstruct.baselines import ROOT, Offer, offers, without_
 from stellar_explorer.reconstruct.reconstructions import MEASURES, as_bytes
 from stellar_explorer.reconstruct.settings import Settings, settings_of
 from tests.fakes.collections import photo_bytes
-from tests.fakes.reconstruct import GONE, NUM_TOKENS, SIDE, decoding_explorer, fake_offers, fake_reconstructions
+from tests.fakes.reconstruct import (
+    GONE,
+    NUM_TOKENS,
+    SIDE,
+    decoding_explorer,
+    fake_offers,
+    fake_reconstructions,
+    study_of,
+)
 
 ALL = ("stellar", "titok", "mae", "vqgan", "svd", "pca", "colours", "jpeg", "webp")
 
@@ -30,7 +38,7 @@ def reconstructions(explorer):
 
 @pytest.fixture
 def study(explorer, reconstructions):
-    return reconstructions.study(explorer.keep(photo_bytes(size=(240, 160))), explorer.models[0])
+    return study_of(explorer, explorer.keep(photo_bytes(size=(240, 160))))
 
 
 def test_every_picture_is_of_one_size_and_measured(reconstructions, study):
@@ -99,7 +107,7 @@ def test_what_did_not_change_is_not_made_again(explorer, reconstructions, study)
 
 def test_what_is_kept_is_bounded(explorer):
     small = fake_reconstructions(explorer, rebuilt_bytes=3 * 224 * 144 * 3)
-    study = small.study(explorer.keep(photo_bytes(size=(240, 160))), explorer.models[0])
+    study = study_of(explorer, explorer.keep(photo_bytes(size=(240, 160))))
     for seen in range(1, 12):
         small.rebuilt(study, "mae", Settings(visible=seen))
     assert small._rebuilt.nbytes <= small._rebuilt.max_bytes and 0 < len(small._rebuilt) < 4
@@ -118,7 +126,7 @@ def test_who_sees_squares_is_shown_stretched_back(explorer, reconstructions, stu
 
 @pytest.mark.parametrize("size", [(64, 64), (600, 60), (40, 320)])
 def test_photos_of_any_shape(explorer, reconstructions, size):
-    study = reconstructions.study(explorer.keep(photo_bytes(size=size)), explorer.models[0])
+    study = study_of(explorer, explorer.keep(photo_bytes(size=size)))
     for picture in reconstructions.all(study, Settings()):
         if picture.missing and picture.name in ("jpeg", "webp"):
             assert "fits in" in picture.missing  # this model's tokens are few bytes, a file has a head
@@ -132,7 +140,7 @@ def test_photos_of_any_shape(explorer, reconstructions, size):
 
 def test_a_missing_model_leaves_a_gap_with_the_reason(explorer):
     reconstructions = fake_reconstructions(explorer, missing=("titok",))
-    study = reconstructions.study(explorer.keep(photo_bytes()), explorer.models[0])
+    study = study_of(explorer, explorer.keep(photo_bytes()))
     pictures = {picture.name: picture for picture in reconstructions.all(study, Settings())}
     assert pictures["titok"].missing == f"{GONE}." and pictures["titok"].picture is None
     assert all(picture.missing is None for name, picture in pictures.items() if name != "titok")
@@ -144,7 +152,7 @@ def test_a_missing_model_leaves_a_gap_with_the_reason(explorer):
 def test_models_that_lack_a_part(tmp_path, predicts, gaps):
     explorer = decoding_explorer(tmp_path, predicts=predicts)
     reconstructions = fake_reconstructions(explorer)
-    study = reconstructions.study(explorer.keep(photo_bytes()), explorer.models[0])
+    study = study_of(explorer, explorer.keep(photo_bytes()))
     pictures = reconstructions.all(study, Settings())
     assert {picture.name for picture in pictures if picture.missing} == gaps
     assert all(picture.missing.endswith(".") for picture in pictures if picture.missing)
@@ -165,7 +173,7 @@ def test_the_shipped_ones_are_offered_and_say_where_they_are(tmp_path, monkeypat
 
 def test_no_stem_no_distance(explorer):
     reconstructions = fake_reconstructions(explorer, stem=lambda: None)
-    study = reconstructions.study(explorer.keep(photo_bytes()), explorer.models[0])
+    study = study_of(explorer, explorer.keep(photo_bytes()))
     measures = reconstructions.rebuilt(study, "stellar", Settings()).measures
     assert measures["stem_distance"] is None and measures["psnr"] > 0
 
@@ -189,7 +197,7 @@ def test_a_titok_and_a_mae_of_their_own_files(explorer, tmp_path):
     reconstructions.baselines.offered |= {
         "titok": Offer("titok", "TiTok", "", lambda device: TiTok.load(tmp_path / "titok.safetensors", device=device)),
         "mae": Offer("mae", "MAE", "", lambda device: Mae.load(tmp_path / "mae.safetensors", device=device))}
-    study = reconstructions.study(explorer.keep(photo_bytes()), explorer.models[0])
+    study = study_of(explorer, explorer.keep(photo_bytes()))
     titok = reconstructions.rebuilt(study, "titok", Settings())
     assert (titok.num_tokens, titok.num_bytes, titok.native_size) == (8, 12, (32, 32))
     few, grid = (reconstructions.rebuilt(study, "mae", Settings(visible=4, pattern=pattern))

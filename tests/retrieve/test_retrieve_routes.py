@@ -17,6 +17,7 @@ from stellar_explorer.photo import MAX_BYTES
 from stellar_explorer.retrieve.collections import EXAMPLES, Collections
 from stellar_explorer.retrieve.routes import collections_routes
 from stellar_explorer.server.answers import MOST_QUERY
+from stellar_explorer.server.photo_routes import photo_routes
 from tests.fakes.collections import HOSTILE, make_index, photo_bytes, tiny_explorer
 
 BASE = "/stellar/collections"
@@ -46,7 +47,8 @@ def collections(explorer, place):
 
 @pytest.fixture(scope="module")
 def client(explorer, collections):
-    return TestClient(Starlette(routes=[*routes(explorer), *collections_routes(explorer, collections)]))
+    return TestClient(Starlette(routes=[*photo_routes(explorer, collections), *routes(explorer),
+                                        *collections_routes(explorer, collections)]))
 
 
 @pytest.fixture
@@ -64,6 +66,12 @@ def search(client, name, query, **more):
     answer = client.post(f"{BASE}/{name}/search", json={"query": query, **more})
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+def made(client, name, **asked):
+    """A photo's study as the tab asks for it: as the collection's model sees photos."""
+    [facts] = [one for one in client.get(f"{BASE}.json").json()["collections"] if one["name"] == name]
+    return client.post("/stellar/studies", json={**asked, "model": facts["model"], "resolution": facts["resolution"]})
 
 
 # What there is
@@ -205,7 +213,7 @@ def test_filters(client):
 
 def test_a_study_asks_and_the_photo_is_not_its_own_hit(client):
     example = list(examples())[4]
-    study = client.post(f"{BASE}/{EXAMPLES}/study", json={"example": example}).json()
+    study = made(client, EXAMPLES, example=example).json()
     assert study["photo"]["example"] == example and study["analysis"]["resolution"] == 448
     token = study["analysis"]["token"]
     itself = search(client, EXAMPLES, {"kind": "concept", "study": token, "token": 1})["results"]
@@ -216,19 +224,20 @@ def test_a_study_asks_and_the_photo_is_not_its_own_hit(client):
     for whole in ({"kind": "photo"}, {"kind": "box", "box": [0.1, 0.1, 0.9, 0.9]}):
         assert search(client, EXAMPLES, {**whole, "study": token})["results"][0]["example"] == example
     assert len(client.get(f"/stellar/studies/{token}/names.json").json()["names"]) == 4
-    again = client.post(f"{BASE}/{EXAMPLES}/study", json={"photo": study["photo"]["token"]}).json()
+    again = made(client, EXAMPLES, photo=study["photo"]["token"]).json()
     assert again["analysis"]["token"] == token
 
 
 def test_an_uploaded_photo_asks(client, refused):
-    study = client.post(f"{BASE}/mine/study", content=photo_bytes(9)).json()
+    photo = client.post("/stellar/photos", content=photo_bytes(9)).json()
+    study = made(client, "mine", photo=photo["token"]).json()
     assert study["photo"]["example"] is None
     assert len(search(client, "mine", {"kind": "photo", "study": study["analysis"]["token"]})["results"]) == 6
-    refused(client.post(f"{BASE}/mine/study", content=b"hello"))
-    refused(client.post(f"{BASE}/mine/study", content=b""))
-    refused(client.post(f"{BASE}/mine/study", json={"example": "../../etc/passwd"}))
-    refused(client.post(f"{BASE}/mine/study", json={"photo": "nobody's"}), 404)
-    refused(client.post(f"{BASE}/mine/study", json={}))
+    refused(client.post("/stellar/photos", content=b"hello"))
+    refused(client.post("/stellar/photos", content=b""))
+    refused(made(client, "mine", example="../../etc/passwd"))
+    refused(made(client, "mine", photo="nobody's"), 404)
+    refused(made(client, "mine"))
 
 
 # Refusals
@@ -251,7 +260,7 @@ def test_a_body_that_is_no_object(client, refused, body):
 
 def test_too_much_is_not_read(client, refused):
     assert "256 kB" in refused(client.post(f"{BASE}/mine/search", content=b" " * (MOST_QUERY + 1)), 413)
-    assert "12 MB" in refused(client.post(f"{BASE}/mine/study", content=bytes(MAX_BYTES + 1)), 413)
+    assert "12 MB" in refused(client.post("/stellar/photos", content=bytes(MAX_BYTES + 1)), 413)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from index.concept_index import ConceptIndex
 from stellar_explorer.explore.routes import routes
 from stellar_explorer.retrieve.collections import Collections
 from stellar_explorer.retrieve.routes import collections_routes
+from stellar_explorer.server.photo_routes import photo_routes
 from tests.fakes.collections import make_index, photo_bytes, tiny_explorer
 
 BASE = "/stellar/collections/mine"
@@ -33,7 +34,8 @@ def collections(tmp_path_factory):
 @pytest.fixture(scope="module")
 def client(collections):
     explorer = collections._explorer
-    return TestClient(Starlette(routes=[*routes(explorer), *collections_routes(explorer, collections)]))
+    return TestClient(Starlette(routes=[*photo_routes(explorer, collections), *routes(explorer),
+                                        *collections_routes(explorer, collections)]))
 
 
 def concepts(ids: list[int]) -> list[dict]:
@@ -59,8 +61,11 @@ def searched(client, query: dict, base: str = BASE) -> list[dict]:
 
 
 @pytest.fixture(scope="module")
-def study(client) -> str:
-    answer = client.post(f"{BASE}/study", content=photo_bytes(7), headers={"Content-Type": "application/octet-stream"})
+def study(client, collections) -> str:
+    photo = client.post("/stellar/photos", content=photo_bytes(7)).json()["token"]
+    facts = collections.facts("mine")
+    answer = client.post("/stellar/studies",
+                         json={"photo": photo, "model": facts.model, "resolution": facts.resolution})
     return answer.json()["analysis"]["token"]
 
 

@@ -267,7 +267,7 @@ def test_a_client_that_has_gone_frees_its_place():
     asyncio.run(visit())
 
 
-def test_who_waits_is_told_a_place_and_leaves_it_when_nobody_listens():
+def test_who_waits_has_a_place_and_leaves_it_when_the_request_is_broken_off():
     gate, begun = threading.Event(), threading.Event()
 
     def first():
@@ -278,14 +278,18 @@ def test_who_waits_is_told_a_place_and_leaves_it_when_nobody_listens():
         admitted = Admission(1, enter=lambda: None)
         running = asyncio.ensure_future(admitted.answer(first, visitor=("here", "a")))
         await asyncio.to_thread(begun.wait, PATIENCE)
-        left = admitted.stream(lambda: iter("xy"), visitor=("here", "b"), waiting=lambda before: before)
-        stays = admitted.stream(lambda: iter("xy"), visitor=("here", "c"), waiting=lambda before: before)
-        assert [await anext(left), await anext(stays)] == [0, 1]
-        await left.aclose()
-        assert admitted.line().waiting == 1
+        left = asyncio.ensure_future(admitted.answer(lambda: "x", visitor=("here", "b")))
+        await asyncio.sleep(0)  # which is in line before the next comes
+        stays = asyncio.ensure_future(admitted.answer(lambda: "y", visitor=("here", "c")))
+        await asyncio.sleep(0)
+        places = [admitted.line().before_first_of(("here", name)) for name in "abc"]
+        assert places == [None, 0, 1]
+        left.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await left
+        assert admitted.line().waiting == 1 and admitted.line().before_first_of(("here", "c")) == 0
         gate.set()
-        said = [one async for one in stays]
-        assert [one for one in said if one in ("x", "y")] == ["x", "y"] and said[-2:] == ["x", "y"]
+        assert await stays == "y"
         await running
 
     asyncio.run(visit())

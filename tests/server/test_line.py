@@ -66,7 +66,7 @@ def test_who_asks_for_twenty_things_does_not_keep_others_waiting():
     work = Work()
     tickets = [work.hold(), *(work.submit(f"many {number}", ("here", "many")) for number in range(20)),
                work.submit("single", ("here", "single")), work.submit("other", ("here", "other"))]
-    assert [work.line.before(ticket) for ticket in tickets[-2:]] == [1, 2]
+    assert [work.line.before_first_of(("here", name)) for name in ("single", "other")] == [1, 2]
     work.finish(*tickets)
     assert work.begun[1:4] == ["many 0", "single", "other"]
 
@@ -201,9 +201,10 @@ def test_no_more_bytes_wait_than_may():
 def test_a_client_that_has_gone_leaves_its_place():
     work = Work(most_waiting=2)
     first, gone, other = work.hold(), work.submit("gone", ("here", "gone")), work.submit("other", ("here", "other"))
-    assert work.line.before(other) == 1 and work.line.before(first) is None
+    assert work.line.before_first_of(("here", "other")) == 1
+    assert work.line.before_first_of(first.visitor) is None, "what has begun does not wait"
     work.line.drop(gone)
-    assert work.line.before(other) == 0 and gone.future.cancelled()
+    assert work.line.before_first_of(("here", "other")) == 0 and gone.future.cancelled()
     third = work.submit("third", ("here", "third"))  # there is room again
     assert work.finish(first, other, third) == ["first", "other", "third"] and "gone" not in work.begun
 

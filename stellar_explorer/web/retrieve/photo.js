@@ -5,9 +5,6 @@ import { nameOf } from "../shared/names.js";
 import { fetchJson, fetchPicture, fetchStudy } from "../shared/server.js";
 import { gridOfMasks } from "./masks.js";
 
-/** TODO remove when Reconstruct asks shared/server.js. */
-
-
 /**
  * @typedef {import("./question/references.js").Source} Source
  * @typedef {{model: string | null, resolution: number, name: string, identity: string}} Facts

@@ -4,7 +4,7 @@ import { popover } from "./controls.js";
 import { icon, make } from "./elements.js";
 import { resolveAddress } from "./requests.js";
 
-/** For a layer the manifest has no recipe for. @type {Record<string, string>} */
+/** For a layer the manifest has no formula for. @type {Record<string, string>} */
 const PLAIN = {
   photo: "the photo, fitted to the patch grid",
   residual: "|x − L s| for each patch, against its spread over the photo",
@@ -21,12 +21,12 @@ export function fillRecipe(text, values) {
 
 /** @param {any} analysis @param {string} name @param {Values} values */
 export function recipeOf(analysis, name, values) {
-  return fillRecipe(analysis.recipes?.[name] ?? PLAIN[name] ?? "", values);
+  return fillRecipe(analysis.formulas?.[name] ?? PLAIN[name] ?? "", values);
 }
 
 /** @param {any} analysis @param {string} name @param {Values} values */
 export function codeOf(analysis, name, values) {
-  return fillRecipe(analysis.code?.[name] ?? `# ${analysis.recipes?.[name] ?? PLAIN[name] ?? name}`, values);
+  return fillRecipe(analysis.code?.[name] ?? `# ${analysis.formulas?.[name] ?? PLAIN[name] ?? name}`, values);
 }
 
 /** A dialog with text to copy by hand, for browsers that keep the clipboard to themselves. */
