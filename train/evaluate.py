@@ -43,9 +43,11 @@ from train.evaluators.protocols import (
     suits,
     summary_line,
 )
+from train.figures.figure import check_figure, check_protocols, draw_figure
+from train.figures.measured import Measured, of_report, of_table
 from train.subjects import BaselineSubject, StellarSubject, Subject, baseline_module, open_peer
 from train.tables import run as table_run
-from train.tables.run import TABLES
+from train.tables.run import TABLES, cells_file, declared
 
 BAD_INPUT = 2  # the exit status of anything a person can mend
 MOST_NAMED = 5  # bad photos named on standard error; the files name them all
@@ -90,6 +92,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         return _complain(str(error))
     print(markdown(report), end="")
+    return figure_of(of_report(report), options)
+
+
+def figure_of(measured: Measured, options: argparse.Namespace) -> int:
+    """Draws it where it is asked for -> the exit status; what was measured is told and kept by now."""
+    try:
+        if options.figure is not None:
+            draw_figure(options.figure, measured, overwrite=options.overwrite)
+    except ValueError as error:
+        return _complain(str(error))
     return 0
 
 
@@ -129,6 +141,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch-size", type=int, default=8, metavar="N", help="photos at a time (default: 8)")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn (default: 0)")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="and FILE.md beside it")
+    parser.add_argument("--figure", type=Path, metavar="FILE.png|FILE.svg",
+                        help="draw what was measured: invariance under crops, the equivariance partition, quality "
+                             "against the number of tokens")
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     parser.add_argument("--save-probe", action="store_true",
                         help="learn the classes' names for single concepts too, and leave them beside the checkpoint, "
@@ -140,6 +155,8 @@ def run(options: argparse.Namespace, *, command: str) -> dict:
     """The whole evaluation -> what the JSON holds. Raises ValueError, one sentence, for what a person can mend."""
     check(options)
     sets = photos_of(options.data, options.protocol, limit=options.limit, boxes=options.boxes)
+    if options.figure is not None:
+        check_protocols(sets)
     if options.save_probe and "linear_probe" not in sets:
         raise ValueError(f"--save-probe learns with the linear_probe protocol, which needs {NEEDED['classes']}; give "
                          "--data one.")
@@ -200,7 +217,11 @@ def run_table(options: argparse.Namespace, *, command: str) -> int:
     text, has_values = table_run.run(options, command=command, measure=measure, suits=suits_protocol,
                                      stem=lambda: shipped_stem(options.device))
     print(text, end="")
-    return 0 if has_values else BAD_INPUT
+    if not has_values:
+        return BAD_INPUT
+    table = declared(options.table)
+    cells = json.loads(cells_file(options).read_text(encoding="utf-8"))["cells"]
+    return figure_of(of_table(table, cells), options)
 
 
 def check(options: argparse.Namespace) -> None:
@@ -232,6 +253,8 @@ def check_settings(options: argparse.Namespace) -> None:
             raise ValueError(f"--out is {options.out}; it must end in .json, a .md is written beside it.")
         if not options.out.parent.is_dir():
             raise ValueError(f"the folder of --out, {options.out.parent}, does not exist; make it first.")
+    if options.figure is not None:
+        check_figure(options.figure, overwrite=options.overwrite, table=options.table)
 
 
 def report_left_out(sets: dict[str, PhotoSet]) -> None:

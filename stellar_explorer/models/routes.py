@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from stellar_explorer.kept.tokens import GoneError
 from stellar_explorer.models.library import Library
+from stellar_explorer.models.paper_tables import paper_tables
 from stellar_explorer.server.answers import FOREVER, answered
 from stellar_explorer.server.request import whole_text
 
@@ -37,8 +38,12 @@ def library_routes(library: Library) -> list[Route]:
             raise KeyError(step)
         return FileResponse(path, media_type="image/png", headers=FOREVER)  # its address ends in the file's time
 
+    def tables() -> dict[str, Any]:
+        return paper_tables(library)
+
     return [
         Route("/stellar/models.json", answered(there(library.overview))),
+        Route("/stellar/models/tables.json", answered(there(tables))),
         Route("/stellar/models/{key}.json", answered(there(library.record))),
         Route("/stellar/models/{key}/pictures/{step}.png", answered(there(picture))),
     ]

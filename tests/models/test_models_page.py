@@ -6,6 +6,7 @@ import pytest
 
 from stellar_explorer.models.library import Library
 from stellar_explorer.page.demo import build, launch
+from tests.axe import violations
 from tests.runs import HOSTILE, append, evaluation, make_run, write_status
 
 pytestmark = pytest.mark.browser
@@ -21,6 +22,10 @@ def runs(tmp_path_factory):
     (hostile / "README.md").write_text(f"# Card {HOSTILE}\n\n{HOSTILE} [link](javascript:alert(4))\n", encoding="utf-8")
     (hostile / "evaluation.json").write_text(json.dumps(evaluation(command=HOSTILE)), encoding="utf-8")
     make_run(folder / "live", lines=60)
+    cells = {"stellar-b16": {"imagenet-1k": {"value": 0.75, "made": "2026-11-26", "commit": "abc1234",
+                                             "command": HOSTILE}}}
+    (hostile / "table-downstream.json").write_text(
+        json.dumps({"table": "downstream", "settings": {}, "cells": cells}), encoding="utf-8")
     return folder
 
 
@@ -47,7 +52,8 @@ def visit(browser, address):
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("dialog", lambda dialog: (problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.goto(f"{address}{query}{'&' if query else '?'}tab=models")  # on a phone the tab is in a menu
-        page.wait_for_selector("[data-models-record][data-shown]")
+        page.wait_for_selector("[data-paper-tables] table" if "entry=tables" in query else
+                               "[data-models-record][data-shown]")
         return page
 
     yield visit
@@ -150,7 +156,7 @@ def test_pictures_by_step(visit):
 
 def test_a_checkpoint_and_its_card(visit):
     page = visit()
-    page.locator(".models-kind").last.locator(".models-item").first.click()
+    page.locator(".models-kind").filter(has_text="Checkpoints").locator(".models-item").first.click()
     page.wait_for_function("() => document.querySelector('.models-facts')?.textContent.includes('16 px')")
     page.wait_for_function("() => document.querySelector('#models-card')?.textContent.includes('Licences')")
     page.locator("[data-curve] svg").first.wait_for()  # the log of its run lies beside it
@@ -197,3 +203,45 @@ def test_a_phone(visit, theme):
     sizes = page.locator(".curve-tick").evaluate_all(
         "(labels) => labels.map((label) => parseFloat(getComputedStyle(label).fontSize))")
     assert min(sizes) >= 11
+
+
+def systems(page) -> list[str]:
+    return page.locator('[data-table="downstream"] tbody tr').evaluate_all(
+        "(rows) => rows.map((row) => `${row.dataset.kind} ${row.querySelector('th').textContent}`)")
+
+
+def test_the_papers_tables_are_sorted_and_go_out_as_csv(visit):
+    page = visit()
+    page.locator(".models-item").filter(has_text="The paper's tables").click()
+    page.locator("[data-paper-tables] table").first.wait_for()
+    assert page.locator("[data-models-record]").is_hidden() and page.locator("#models-card").is_hidden()
+    first = systems(page)
+    assert first[-1] == "measured STELLAR b16" and first[:-1] == [row for row in first if row.startswith("published")]
+    table = page.locator('[data-table="downstream"]')
+    head = table.locator('[data-column="imagenet-1k"]')
+    for direction in ("descending", "ascending"):
+        head.get_by_role("button").click()
+        assert head.get_attribute("aria-sort") == direction and table.locator("[aria-sort]").count() == 1
+        cells = table.locator("tbody tr td:nth-child(3)").all_text_contents()
+        assert [float(cell) for cell in cells] == sorted(map(float, cells), reverse=direction == "descending")
+    with page.expect_download() as download:
+        table.get_by_role("link", name="CSV").click()
+    lines = download.value.path().read_text(encoding="utf-8").splitlines()
+    assert download.value.suggested_filename == "stellar-table-downstream.csv" and len(lines) == len(first) + 1
+    assert lines[0].startswith("System,Figures,ImageNet-1k top-1 (%)") and "abc1234" in "".join(lines)
+    head.get_by_role("button").press("Enter")
+    assert head.get_attribute("aria-sort") is None and systems(page) == first
+    table.locator("[data-fold='commands'] summary").click()
+    assert HOSTILE in table.locator("[data-fold='commands'] code").inner_text()
+    page.go_back()
+    page.locator("[data-models-record]").wait_for()
+    assert page.locator("[data-paper-tables]").is_hidden()
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "dark"), (390, "light")])
+def test_the_papers_tables_suit_everybody(visit, width, theme):
+    page = visit(width=width, query=f"?entry=tables&__theme={theme}")
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+    assert page.locator("[data-paper-tables] .paper-sort").evaluate_all(
+        "(buttons) => buttons.every((button) => button.getBoundingClientRect().height >= 24)")
+    assert violations(page, "[data-paper-tables]") == []

@@ -14,7 +14,8 @@ from model.checkpoints.files import write_whole
 class Cells:
     """settings: what a cell depends on besides its row and column, by the option's name; found: {row: {column: cell}}.
 
-    A cell: value (None where it cannot be had, with a reason), seconds, made, weights; failed: why, to be tried again.
+    A cell: value (None where it cannot be had, with a reason), seconds, made, weights, command, commit (where git
+    knows it); failed: why, to be tried again.
     """
 
     path: Path

@@ -42,7 +42,7 @@ class Column:
 class Row:
     """name: unique in its table; model: a name of model/peers, None for weights that only their owner has (NAME=FILE).
 
-    read: what of it stands for a whole photo. published: by a column's name.
+    read: what of it stands for a whole photo. published: by a column's name. tokens: where rows differ in that alone.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Row:
     model: str | None
     read: str = "mean_patch_feature"
     published: dict[str, float] = field(default_factory=dict)
+    tokens: int | None = None
 
 
 @dataclass(frozen=True)

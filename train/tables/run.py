@@ -22,6 +22,7 @@ from train.evaluators.parquet_photos import ParquetPhotos, is_parquet
 from train.evaluators.photo_set import PhotoSet
 from train.subjects import BaselineSubject, StellarSubject, Subject, baseline_module, labelled, open_peer
 from train.tables.cells import Cells
+from train.tables.commit import made_by
 from train.tables.declaration import Column, Row, Table
 
 TABLES = ("downstream", "reconstruction", "tokens", "invariance", "ablation")
@@ -61,7 +62,7 @@ def run(options: Namespace, *, command: str, measure: Measure, suits: Callable[[
     settings = {"--limit": options.limit, "--seed": options.seed, "--resolution": options.resolution,
                 **{f"--data {name}": f"{photos.root.resolve().name} ({len(photos)} photos)"
                    for name, photos in data.items()}}
-    out = options.out or Path(f"table-{table.name}.json")
+    out = cells_file(options)
     cells = Cells(out, table.name, settings) if options.overwrite else Cells.open(out, table.name, settings)
     waiting = {item.row.name: [column for column in columns
                                if not cells.is_finished(item.row.name, column.name, item.weights)] for item in plan}
@@ -70,9 +71,14 @@ def run(options: Namespace, *, command: str, measure: Measure, suits: Callable[[
     with tqdm(total=total, unit="photo", file=sys.stderr, disable=None) as bar:
         for item in plan:
             if waiting[item.row.name]:
-                measured(item, waiting[item.row.name], table, data, cells, bar, options, measure, judge)
+                measured(item, waiting[item.row.name], table, data, cells, bar, options, measure, judge,
+                         by={"command": command, **made_by()})
     text = markdown(table, plan, cells, command)
     return text, any(cell.get("value") is not None for some in cells.found.values() for cell in some.values())
+
+
+def cells_file(options: Namespace) -> Path:
+    return options.out or Path(f"table-{options.table}.json")
 
 
 def opened(table: Table, entries: Sequence[str], *, limit: int | None) -> dict[str, PhotoSet]:
@@ -138,10 +144,12 @@ def open_row(item: Planned, table: Table, options: Namespace) -> Subject:
 
 
 def measured(item: Planned, columns: list[Column], table: Table, data: dict[str, PhotoSet], cells: Cells, bar: tqdm,
-             options: Namespace, measure: Measure, judge: nn.Module | None) -> None:
-    """Every waiting cell of a row; features of a data set are had once and shared by all that ask for them."""
+             options: Namespace, measure: Measure, judge: nn.Module | None, *, by: dict[str, str]) -> None:
+    """Every waiting cell of a row; features of a data set are had once and shared by all that ask for them.
+
+    by: the command, and the commit where it is known; each cell says what made it."""
     row = item.row
-    stamp = {"weights": item.weights, "made": datetime.date.today().isoformat()}
+    stamp = {"weights": item.weights, "made": datetime.date.today().isoformat(), **by}
     expected = bar.n + sum(len(data[name]) for name, _ in passes(columns))
     bar.set_description(row.name)
     try:

@@ -6,8 +6,8 @@ from train.tables.reconstruction import LPIPS, RFID
 TABLE = Table(
     "tokens", "Quality against the number of tokens", README, (RFID, LPIPS, linear(IMAGENET), miou(ADE)),
     (
-        Row("stellar-b8", "8 tokens", "stellar-b8", "mean_concept"),
+        Row("stellar-b8", "8 tokens", "stellar-b8", "mean_concept", tokens=8),
         Row("stellar-b16", "16 tokens", "stellar-b16", "mean_concept",
-            {"rfid": 3.06, "lpips": 0.2077, "imagenet-1k": 73.26}),
-        Row("stellar-b24", "24 tokens", "stellar-b24", "mean_concept"),
+            {"rfid": 3.06, "lpips": 0.2077, "imagenet-1k": 73.26}, tokens=16),
+        Row("stellar-b24", "24 tokens", "stellar-b24", "mean_concept", tokens=24),
     ))

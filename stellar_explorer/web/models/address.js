@@ -1,6 +1,9 @@
 /** Which entry of the Models tab stands in an address. Pure. */
 
-const KEY = /^[0-9a-f]{16}$/;
+const KEY = /^([0-9a-f]{16}|tables)$/;
+
+/** What stands for the paper's tables in the place of an entry's key. */
+export const TABLES = "tables";
 
 export const ADDRESS = {
   names: ["entry"],

@@ -1,9 +1,16 @@
 /** The models and runs at hand, at the side; on a phone in a row above. */
 
 import { make } from "../shared/elements.js";
+import { TABLES } from "./address.js";
 
 /** @type {Record<string, string>} */
-const KINDS = { run: "Training runs", checkpoint: "Checkpoints" };
+const KINDS = { run: "Training runs", checkpoint: "Checkpoints", paper: "Comparison" };
+
+/** @type {Entry} */
+const PAPER = {
+  key: TABLES, name: "The paper's tables", kind: "paper", state: null, words: "",
+  line: "as published, and measured here", version: "",
+};
 
 /**
  * @typedef {{key: string, name: string, kind: string, state: string | null, words: string, line: string,
@@ -30,7 +37,7 @@ export class List {
     const focused = activeElement instanceof HTMLElement && this.nav.contains(activeElement)
       ? activeElement.dataset.key : undefined;
     this.nav.replaceChildren(...Object.entries(KINDS).flatMap(([kind, title]) => {
-      const entries = overview.entries.filter((entry) => entry.kind === kind);
+      const entries = [...overview.entries, PAPER].filter((entry) => entry.kind === kind);
       if (!entries.length) return [];
       return [make("section", { class: "models-kind" }, make("h2", {}, title),
         make("ul", {}, ...entries.map((entry) => make("li", {}, this.item(entry, entry.key === chosen)))))];

@@ -7,9 +7,10 @@
 
 import { fetchJson, Gone } from "../shared/server.js";
 import { Tab } from "../shared/tab.js";
-import { ADDRESS } from "./address.js";
+import { ADDRESS, TABLES } from "./address.js";
 import { keepCardReachable } from "./card.js";
 import { List } from "./list.js";
+import { PaperTables } from "./paper_tables.js";
 import { RecordView } from "./record.js";
 
 /** @typedef {import("./list.js").Entry} Entry @typedef {import("./list.js").Overview} Overview */
@@ -21,7 +22,7 @@ const MISSING = "The model of this link is not here; another one is shown.";
 export async function mount({ root, session, trigger }) {
   const tab = new ModelsTab(root, session, (key) => trigger?.("choose", { key }));
   await tab.look(); // so that all of it appears at once
-  root.replaceChildren(tab.alertBar, tab.list.element, tab.record.element);
+  root.replaceChildren(tab.alertBar, tab.list.element, tab.record.element, tab.tables.element);
   keepCardReachable();
   tab.begin();
 }
@@ -43,6 +44,7 @@ class ModelsTab extends Tab {
     this.timer = undefined;
     this.list = new List((key) => session.changeView("models", { entry: key }, { isStep: true }));
     this.record = new RecordView((isOpen) => root.toggleAttribute("data-card", isOpen));
+    this.tables = new PaperTables();
     session.register("models", ADDRESS);
     document.addEventListener("visibilitychange", () => this.look());
   }
@@ -85,6 +87,15 @@ class ModelsTab extends Tab {
   }
 
   async refresh() {
+    const isTables = this.session.view("models").entry === TABLES;
+    this.root.toggleAttribute("data-tables", isTables); // the card is an entry's
+    this.record.element.hidden = isTables;
+    this.tables.element.hidden = !isTables;
+    if (isTables) {
+      if (this.overview) this.list.show(this.overview, TABLES);
+      this.tables.show(await this.during(fetchJson("stellar/models/tables.json")));
+      return;
+    }
     const entry = this.entry();
     if (!entry || !this.overview) {
       this.record.clear(EMPTY);
