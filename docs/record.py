@@ -65,10 +65,12 @@ def explore(page: Any, take: Callable[..., None]) -> None:
 
 
 def retrieve(page: Any, take: Callable[..., None]) -> None:
-    """The pinned concept in other photos."""
+    """A building in other photos."""
+    page.locator('[data-example="castle"]').click()
+    page.wait_for_timeout(3000)
     page.locator('[data-action="find"]').first.click()
     page.wait_for_selector("[data-hits] .hit", timeout=120_000)
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(3000)
     take(2 * LOOK)
 
 

@@ -15,6 +15,7 @@ import { Overlay } from "./layers.js";
 
 const THUMBNAIL_SIDE = 192; // of the photo that crops are cut from, in CSS pixels
 const DIMMED = 0.78;
+const REST = 80; // milliseconds
 const MARGIN = 0.04; // round a crop, of the photo's sides
 
 export class Chips {
@@ -31,6 +32,8 @@ export class Chips {
     /** @type {Map<number, Chip>} */
     this.chips = new Map();
     this.painted = "";
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.resting = undefined;
     this.element = make("div", { class: "chips", role: "group", "aria-label": "Concepts", "data-chips": "" });
   }
 
@@ -81,19 +84,30 @@ export class Chips {
   }
 
   /**
-   * Crops and shares at the threshold; painted again only when they change.
+   * Crops and shares at the threshold. While a threshold moves, shares follow it at once and crops when it rests: sixteen
+   * of them are more than a frame should cost.
    * @param {LitPhoto} scene @param {number} threshold
    */
   drawMasks(scene, threshold) {
     const key = `${scene.key}/${threshold}/${scene.smooth}`;
     if (key === this.painted) return;
+    const isOther = !this.painted.startsWith(`${scene.key}/`);
     this.painted = key;
-    const { width, height } = this.thumbnail;
-    for (const [token, { context, share }] of this.chips) {
-      const lit = /** @type {const} */ ({ kind: "mask", token, threshold });
-      const over = this.overlay.render(lit, scene, DIMMED, width, height, `${key}/${token}`);
-      drawCrop(context, [this.thumbnail, over.canvas], maskBox(scene.grid, token, threshold), width / height);
+    clearTimeout(this.resting);
+    for (const [token, { share }] of this.chips) {
       if (share) write(share, percentOf(maskShare(scene.grid, token, threshold)));
+    }
+    if (isOther) this.drawCrops(scene, threshold);
+    else this.resting = setTimeout(() => key === this.painted && this.drawCrops(scene, threshold), REST);
+  }
+
+  /** @param {LitPhoto} scene @param {number} threshold */
+  drawCrops(scene, threshold) {
+    const { width, height } = this.thumbnail;
+    for (const [token, { context }] of this.chips) {
+      const lit = /** @type {const} */ ({ kind: "mask", token, threshold });
+      const over = this.overlay.render(lit, scene, DIMMED, width, height, `${this.painted}/${token}`);
+      drawCrop(context, [this.thumbnail, over.canvas], maskBox(scene.grid, token, threshold), width / height);
     }
   }
 
