@@ -84,8 +84,8 @@ export class Chips {
   }
 
   /**
-   * Crops and shares at the threshold. While a threshold moves, shares follow it at once and crops when it rests: sixteen
-   * of them are more than a frame should cost.
+   * Crops and shares at the threshold. While a threshold moves, shares follow it at once and crops when it rests:
+   * sixteen of them are more than a frame should cost.
    * @param {LitPhoto} scene @param {number} threshold
    */
   drawMasks(scene, threshold) {
