@@ -20,7 +20,7 @@ from model.peers.table import PEERS
 from tests.train.evaluators.test_evaluate_command import run, world  # noqa: F401  the small world of checkpoints and photos
 from train import evaluate
 from train.evaluate import PROTOCOLS
-from train.evaluators.parquet_photos import ParquetPhotos
+from train.evaluators.opening import open_set
 from train.tables.run import TABLES
 
 COMMON = ("--resolution", 64, "--device", "cpu")
@@ -167,12 +167,12 @@ def test_parquet_gives_what_its_photos_give_in_a_folder(world, capsys, tmp_path)
 
 def test_masks_and_classes_of_parquet(world, tmp_path):  # noqa: F811
     write_parquet(world, tmp_path / "a.parquet")
-    photos = ParquetPhotos.open(tmp_path)
+    photos = open_set(tmp_path)
     assert photos.class_names == ["cat", "dog"] and photos.labels == [0] * 4 + [1] * 4 and len(photos) == 8
     areas = photos.outlines(5)
     assert [area.label for area in areas] == ["1", "2"] and areas[1].mask(16)[:, 8:].all()
     assert not areas[1].mask(16)[:, :8].any() and not areas[0].mask(16)[:2].any() and areas[0].mask(16)[2:, :8].all()
-    some = ParquetPhotos.open(tmp_path, limit=4)
+    some = open_set(tmp_path, limit=4)
     assert [some.row(index) for index in range(len(some))] == [0, 1, 4, 5] and some.labels == [0, 0, 1, 1]
     assert torch.equal(some.read(3), photos.read(5))
 
@@ -190,11 +190,11 @@ def test_parquet_without_what_is_needed(world, capsys, tmp_path):  # noqa: F811
     (tmp_path / "half.parquet").write_bytes(write_parquet(world, tmp_path / "data.parquet").read_bytes()[:2000])
     for name, column, sentence in (("words", "pets", "has no column of photos (it has text, label)"),
                                    ("half", "pets", "cannot be read as Parquet"),
-                                   ("plain", "pets", "has no classes; linear_probe needs"),
-                                   ("plain", "ade20k", "has no outlines; segmentation needs")):
+                                   ("plain", "pets", "has no classes (it has the columns image; --label-column names"),
+                                   ("plain", "ade20k", "has no outlines (it has the columns image; --mask-column names")):
         status, _, err = run(capsys, "--table", "downstream", "--data", f"{column}={tmp_path / name}.parquet")
         assert status == 2 and sentence in err and err.count("\n") == 1
-    assert ParquetPhotos.open(tmp_path / "plain.parquet").read(0) is None, "a cell that is no photo is left out"
+    assert open_set(tmp_path / "plain.parquet").read(0) is None, "a cell that is no photo is left out"
 
 
 # What a person can mend
@@ -202,7 +202,8 @@ def test_parquet_without_what_is_needed(world, capsys, tmp_path):  # noqa: F811
 
 @pytest.mark.parametrize(("arguments", "sentence"), [
     (["--table", "beauty"], "there is no table 'beauty'; choose from downstream"),
-    (["--table", "tokens"], "the table tokens has no data; give --data imagenet-1k=FOLDER"),
+    (["--table", "tokens"], "the table tokens has no data here; give --data imagenet-1k=FOLDER, or --data imagenet-1k "
+     "to fetch it. It would fetch imagenet-1k from ILSVRC/imagenet-1k (validation; columns image, label; gated); "),
     (["--table", "tokens", "--data", "pets={root}/classes"], "names no data set of the table tokens"),
     (["--table", "downstream", "--data", "ade20k={root}/classes"],
      "--data ade20k: {root}/classes has no outlines; segmentation needs"),

@@ -17,7 +17,8 @@ from photos.limits import LOCAL
 from photos.sources.filenames import readable
 from photos.sources.files import Files
 from photos.sources.open import find_photos
-from photos.sources.report import NOTHING, Reason, Report
+from photos.sources.report import NOTHING, Report
+from photos.sources.splits import split_of_picture
 from train.evaluators.outlines import Boxes, Outline, is_of_outlines, layout_of, read_outlines
 
 ADVICE = "--boxes corners or --boxes centres (of a run's own evaluations: --set evaluations.0.boxes=corners)"
@@ -48,14 +49,18 @@ class PhotoSet:
         """
         found = find_photos(folder)
         if not isinstance(found, Files):
-            raise ValueError(f"{readable(str(folder))} holds tables or archives of photos, and measures are taken on "
-                             "photos in folders; name a folder of them.")
-        splits = sorted({str(entry.detail) for entry in found.left_out.left_out if entry.reason is Reason.SPLIT})
-        if splits:
-            raise ValueError(f"{readable(str(folder))} has the splits train, {', '.join(splits)}; name the folder of "
-                             f"one: {readable(str(Path(folder) / splits[0]))}.")
-        paths = [found.path_of(number) for number in range(len(found))]
-        photos = cls(found.root, paths, boxes=boxes, left_out=found.left_out)
+            raise ValueError(f"{readable(str(folder))} holds tables or archives of photos; name a folder of photos.")
+        return cls.of(found, limit=limit, boxes=boxes)
+
+    @classmethod
+    def of(cls, found: Files, *, limit: int | None = None, boxes: Boxes | None = None,
+           split_is_named: bool = False) -> PhotoSet:
+        """split_is_named: the photos are those of one split, in whose folder the classes' folders are."""
+        root, paths = found.root, [found.path_of(number) for number in range(len(found))]
+        firsts = {path.partition("/")[0] for path in found.paths}
+        if split_is_named and len(firsts) == 1 and split_of_picture(found.paths[0]) is not None:
+            root = root / firsts.pop()
+        photos = cls(root, paths, boxes=boxes, left_out=found.left_out)
         return photos if limit is None or limit >= len(photos) else photos.part(photos._spread(limit))
 
     def part(self, paths: list[Path]) -> PhotoSet:
@@ -64,6 +69,20 @@ class PhotoSet:
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    @property
+    def title(self) -> str:
+        """For people, without where it lies on this machine."""
+        return readable(self.root.resolve().name)
+
+    @property
+    def described(self) -> str:
+        """By what it is known from one run to the next."""
+        return f"{self.title} ({len(self)} photos)"
+
+    def lack(self, needs: str) -> str:
+        """What is said where it has no classes or no outlines."""
+        return f"has no {needs}"
 
     @cached_property
     def class_names(self) -> list[str]:
