@@ -136,6 +136,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--boxes", choices=[kind.value for kind in Boxes],
                         help="what the four numbers of a box in a file of outlines are: two corners, or centre, width "
                              "and height (default: seen from the whole set, where they show it)")
+    parser.add_argument("--cache", type=Path, metavar="FOLDER",
+                        help="where features lie while they are needed (default: the system's temporary folder)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps (default: the best there is)")
     parser.add_argument("--batch-size", type=int, default=8, metavar="N", help="photos at a time (default: 8)")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn (default: 0)")
@@ -152,6 +154,8 @@ def run(options: argparse.Namespace, *, command: str) -> dict:
     check(options)
     sets = photos_of(options.data, options.protocol, limit=options.limit, boxes=options.boxes,
                      reading=reading_of(options))
+    for photos in sets.values():
+        photos.cache = options.cache
     if options.save_probe and "linear_probe" not in sets:
         raise ValueError(f"--save-probe learns with the linear_probe protocol, which needs {NEEDED['classes']}; give "
                          "--data one.")
@@ -245,6 +249,8 @@ def check_settings(options: argparse.Namespace) -> None:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"--device {options.device} is not there ({reason}); choose cpu.") from error
+    if options.cache is not None and not options.cache.is_dir():
+        raise ValueError(f"the folder of --cache, {options.cache}, does not exist; make it first.")
     if options.out is not None:
         if options.out.suffix != ".json":
             raise ValueError(f"--out is {options.out}; it must end in .json, a .md is written beside it.")

@@ -190,8 +190,8 @@ def test_parquet_without_what_is_needed(world, capsys, tmp_path):  # noqa: F811
     (tmp_path / "half.parquet").write_bytes(write_parquet(world, tmp_path / "data.parquet").read_bytes()[:2000])
     for name, column, sentence in (("words", "pets", "has no column of photos (it has text, label)"),
                                    ("half", "pets", "cannot be read as Parquet"),
-                                   ("plain", "pets", "has no classes (it has the columns image; --label-column names"),
-                                   ("plain", "ade20k", "has no outlines (it has the columns image; --mask-column names")):
+                                   ("plain", "pets", "has no classes (it has the columns image; --label-column "),
+                                   ("plain", "ade20k", "has no outlines (it has the columns image; --mask-column ")):
         status, _, err = run(capsys, "--table", "downstream", "--data", f"{column}={tmp_path / name}.parquet")
         assert status == 2 and sentence in err and err.count("\n") == 1
     assert open_set(tmp_path / "plain.parquet").read(0) is None, "a cell that is no photo is left out"

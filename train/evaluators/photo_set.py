@@ -30,7 +30,8 @@ class PhotoSet:
 
     Whether a photo is looked up or asks, trains or is held out, follows from its place in this order, whatever else was
     skipped. `progress` is called for each photo. boxes: how those beside the photos are written, None to see it
-    from all of `whole`, the set that this one is a part of. left_out: what of the folder is no photo.
+    from all of `whole`, the set that this one is a part of. left_out: what of the folder is no photo. cache: where
+    features lie while they are needed, None for the system's folder for temporary files.
     """
 
     root: Path
@@ -40,6 +41,7 @@ class PhotoSet:
     boxes: Boxes | None = None
     whole: PhotoSet | None = None
     left_out: Report = NOTHING
+    cache: Path | None = None
 
     @classmethod
     def open(cls, folder: str | Path, *, limit: int | None = None, boxes: Boxes | None = None) -> PhotoSet:
@@ -65,7 +67,8 @@ class PhotoSet:
 
     def part(self, paths: list[Path]) -> PhotoSet:
         """Some of its photos, counted and skipped together with these."""
-        return PhotoSet(self.root, paths, self.progress, self.skipped, self.boxes, self.whole or self, self.left_out)
+        return PhotoSet(self.root, paths, self.progress, self.skipped, self.boxes, self.whole or self, self.left_out,
+                        self.cache)
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -80,7 +80,7 @@ class Table:
         return {column.data.name: column.data for column in self.columns}
 
 
-# The last three are copies by others than who made the data.
+# Cityscapes and VOC are copies by others than who made the data.
 IMAGENET = DataSet("imagenet-1k", "ImageNet-1k", "ILSVRC/imagenet-1k", gated=True)
 PETS = DataSet("pets", "Pets", "timm/oxford-iiit-pet", "test")
 FOOD = DataSet("food-101", "Food-101", "ethz/food101")

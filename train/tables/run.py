@@ -195,7 +195,7 @@ def measured(item: Planned, columns: list[Column], table: Table, data: dict[str,
     values: dict[tuple[str, str], dict[str, Value]] = {}
     for column in columns:
         photos, begun = data[column.data.name], time.perf_counter()
-        photos.progress = bar.update
+        photos.progress, photos.cache = bar.update, options.cache
         shared = kept.setdefault(column.data.name, {"stem": judge})
         bar.set_description(f"{row.name}: {column.label}")
         key = (column.data.name, column.protocol)
