@@ -233,3 +233,39 @@ def test_finished_cells_of_another_run_are_not_mixed(world, capsys, tmp_path):  
         assert status == 2 and sentence in err and out.read_text() == before
     out.write_text("{}")
     assert "holds no finished cells" in run(capsys, *arguments)[2]
+
+
+# Data sets of `datasets`
+
+
+def test_a_saved_data_set_and_a_stream_give_what_parquet_gives(world, capsys, tmp_path, monkeypatch):  # noqa: F811
+    import datasets
+
+    file = write_parquet(world, tmp_path / "data.parquet")
+    monkeypatch.setattr(datasets.config, "SLEEP_TIME_ON_THREADS_SHUTDOWN", 0)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    made = datasets.Dataset(pa.table(pq.read_table(file)))
+    made.save_to_disk(tmp_path / "saved")
+    monkeypatch.setattr(datasets, "load_dataset", lambda path, **options: made.to_iterable_dataset())
+    values = []
+    for place, more in ((file, []), (tmp_path / "saved", []), ("owner/name", ["--streaming"])):
+        out = tmp_path / f"{Path(place).name}.json"
+        status, text, err = run(
+            capsys, "--table", "downstream", "--rows", "mine", f"mine={world / 'tiny.safetensors'}", "--data",
+            f"pets={place}", "--data", f"ade20k={place}", "--out", out, "--cache", tmp_path, *more, *COMMON)
+        assert status == 0, err
+        values.append({name: cell["value"] for name, cell in cells_of(out)["mine"].items()})
+    assert values[0] == values[1] == values[2] and set(values[0]) == {"pets", "ade20k"}
+    assert "On pets: owner/name test (8 photos; columns image, label, annotation)." in text
+    assert not list(tmp_path.glob("stellar-features-*"))
+    before = out.read_text()
+    status, _, err = run(
+        capsys, "--table", "downstream", "--rows", "mine", f"mine={world / 'tiny.safetensors'}", "--split",
+        "validation", "--data", "pets=owner/name", "--out", out, "--streaming", *COMMON)
+    assert status == 2 and "was begun with --data pets owner/name test (8 photos" in err and err.count("\n") == 1
+    assert out.read_text() == before, "what is finished stays"
+
+
+def test_a_cache_that_is_not_there(world, capsys, tmp_path):  # noqa: F811
+    status, _, err = run(capsys, world / "tiny.safetensors", "--data", world / "classes", "--cache", tmp_path / "none")
+    assert status == 2 and "the folder of --cache" in err and err.count("\n") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,11 +15,10 @@ from photos.sources.files import Files
 from photos.sources.hub import HUB_NAME, HubTable
 from photos.sources.open import find_photos
 from photos.sources.parquet import ParquetTables
-from photos.sources.report import Reason
 from photos.sources.saved import SavedTable
 from photos.sources.tars import Tars
 from train.evaluators.outlines import Boxes
-from train.evaluators.photo_set import PhotoSet
+from train.evaluators.photo_set import PhotoSet, check_one_split, several_splits
 from train.evaluators.table_photos import TablePhotos
 
 SHARD = re.compile(r"(?P<split>.+?)-(?P<number>\d{5})-of-(?P<count>\d{5})")
@@ -57,12 +57,16 @@ def open_set(
         found = HubTable(found.name, found.split, found.config, found.column, found.labels, kept=reading.kept)
     else:
         check_whole(Path(place).expanduser(), shown, found)
-        check_one_split(place, reading, found)
     if isinstance(found, Files):
         if reading.column or reading.label_column or reading.mask_column:
             raise ValueError(f"{shown} is no table, so it has no columns; leave out --column, --label-column and "
                              "--mask-column.")
         return PhotoSet.of(found, limit=limit, boxes=boxes, split_is_named=reading.split is not None)
+    if reading.split is None:  # what of it is of training, nobody said
+        check_one_split(place, found.left_out)
+        splits = saved_splits(found) if isinstance(found, SavedTable) else []
+        if len(splits) > 1:
+            raise several_splits(place, splits)
     return TablePhotos.of(found, place, mask_column=reading.mask_column, streaming=reading.streaming, limit=limit)
 
 
@@ -70,21 +74,8 @@ def is_of_hub(place: str) -> bool:
     return not Path(place).expanduser().exists() and HUB_NAME.fullmatch(place) is not None
 
 
-def check_one_split(place: str, reading: Reading, found: Files | ParquetTables | SavedTable) -> None:
-    """What a person does not know to be of training would be measured on."""
-    if reading.split is not None:
-        return
-    splits = sorted({str(entry.detail) for entry in found.left_out.left_out if entry.reason is Reason.SPLIT})
-    if isinstance(found, SavedTable) and (found.path / "dataset_dict.json").is_file():
-        splits = [split for split in saved_splits(found) if split != "train"]
-    if splits:
-        raise ValueError(f"{readable(place)} has the splits train, {', '.join(splits)}; name the folder of one, "
-                         f"{readable(str(Path(place) / splits[0]))}, or give --split {splits[0]}.")
-
-
 def saved_splits(found: SavedTable) -> list[str]:
-    import json
-
+    """Sorted, none where it is one table."""
     try:
         return sorted(json.loads((found.path / "dataset_dict.json").read_text(encoding="utf-8"))["splits"])
     except (OSError, ValueError, KeyError, TypeError):

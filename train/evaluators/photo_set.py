@@ -17,7 +17,7 @@ from photos.limits import LOCAL
 from photos.sources.filenames import readable
 from photos.sources.files import Files
 from photos.sources.open import find_photos
-from photos.sources.report import NOTHING, Report
+from photos.sources.report import NOTHING, Reason, Report
 from photos.sources.splits import split_of_picture
 from train.evaluators.outlines import Boxes, Outline, is_of_outlines, layout_of, read_outlines
 
@@ -57,7 +57,10 @@ class PhotoSet:
     @classmethod
     def of(cls, found: Files, *, limit: int | None = None, boxes: Boxes | None = None,
            split_is_named: bool = False) -> PhotoSet:
-        """split_is_named: the photos are those of one split, in whose folder the classes' folders are."""
+        """split_is_named: the photos are those of one split, in whose folder the classes' folders are; else raises
+        ValueError where there are several."""
+        if not split_is_named:
+            check_one_split(str(found.root), found.left_out)
         root, paths = found.root, [found.path_of(number) for number in range(len(found))]
         firsts = {path.partition("/")[0] for path in found.paths}
         if split_is_named and len(firsts) == 1 and split_of_picture(found.paths[0]) is not None:
@@ -194,3 +197,16 @@ class PhotoSet:
 
 def stacked(batch: list[tuple[int, Tensor]]) -> tuple[list[int], Tensor]:
     return [index for index, _ in batch], torch.stack([image for _, image in batch])
+
+
+def check_one_split(place: str, left_out: Report) -> None:
+    """ValueError where photos of other splits are left out: a person does not know which ones are measured."""
+    splits = sorted({str(entry.detail) for entry in left_out.left_out if entry.reason is Reason.SPLIT})
+    if splits:
+        raise several_splits(place, ["train", *splits])
+
+
+def several_splits(place: str, splits: list[str]) -> ValueError:
+    other = next(split for split in splits if split != "train")
+    return ValueError(f"{readable(place)} has the splits {', '.join(splits)}; name the folder of one, "
+                      f"{readable(str(Path(place) / other))}, or give --split {other}.")

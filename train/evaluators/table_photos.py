@@ -21,8 +21,8 @@ from photos.sources.hub import HubTable
 from photos.sources.labels import label_column, label_text
 from photos.sources.parquet import ParquetTables
 from photos.sources.saved import SavedTable
-from photos.sources.table_cells import Cells, StreamedCells, TableCells
 from train.evaluators.photo_set import PhotoSet
+from train.evaluators.table_cells import Cells, StreamedCells, TableCells
 
 MASKS = ("annotation", "mask", "segmentation", "semantic_segmentation", "label")  # "label" where it holds pictures
 ROW = "row "
@@ -68,8 +68,8 @@ class TablePhotos(PhotoSet):
         ValueError, one sentence: a SourceError where the table cannot be had or lacks a column that is asked for."""
         table, features, first_is_photo, folders = looked_at(found, streaming=streaming)
         name = found.opened[0] if isinstance(found, SavedTable) else found.name
-        if isinstance(found, HubTable) and found.split != "train":
-            name = f"{name} {found.split}"
+        if isinstance(found, HubTable):
+            name = " ".join(filter(None, (name, found.config, found.split if found.split != "train" else None)))
         mask = mask_of(name, features, mask_column)
         rest = {column: kind for column, kind in features.items() if column != mask and column not in MASKS}
         try:
@@ -144,6 +144,10 @@ class TablePhotos(PhotoSet):
         row = self.row(index)
         first = next(iter(cells_of(self.cells.cell(row, column))), None)
         return content_of(first, self.cells.folders_of(row))
+
+    @property
+    def texts(self) -> dict[Path, bool | None]:
+        return {}  # nothing lies beside a row
 
     @property
     def has_outlines(self) -> bool:

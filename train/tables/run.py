@@ -91,7 +91,8 @@ def opened(table: Table, entries: Sequence[str], reading: Reading, *, limit: int
         place = place or declared_set.hub
         if not place:
             raise ValueError(f"of {declared_set.label} no data set of the hub is known; give --data {name}=FOLDER.")
-        named[name] = open_declared(declared_set, place, replace(reading, kept=not entries), limit=limit)
+        named[name] = open_declared(declared_set, place, reading if entries else replace(
+            reading, kept=True, streaming=False), limit=limit)
     if not named:
         hubs = "; ".join(data.described for data in table.data.values() if data.hub)
         some = next(iter(table.data))

@@ -76,8 +76,8 @@ def test_a_hub_data_set_by_its_name(monkeypatch, streaming):
     asked = hub_of(monkeypatch, table())
     photos = open_set("pets/all", reading=Reading(split="test", config="small", streaming=streaming))
     assert asked == [("pets/all", {"streaming": streaming, "name": "small", "split": "test"})]
-    assert photos.title == "pets/all test" and photos.described == "pets/all test (4 photos; columns image, label, " \
-        "annotation)"
+    assert photos.title == "pets/all small test"
+    assert photos.described == "pets/all small test (4 photos; columns image, label, annotation)"
     assert photos.class_names == ["abyssinian", "beagle"] and photos.labels == [0, 1, 0, 1]
     for _ in range(2):  # a stream begins anew
         assert [int(photos.read(index)[0, 0, 0]) for index in range(4)] == [0, 40, 80, 120]
@@ -90,6 +90,28 @@ def test_of_a_stream_the_first_rows_are_a_try_and_of_a_table_rows_of_each_class(
     hub_of(monkeypatch, table(count=12))
     assert open_set("pets/all", reading=Reading(streaming=True), limit=3).labels == [0, 1, 0]
     assert open_set("pets/all", limit=4).labels == [0, 1, 0, 1]
+
+
+def test_a_stream_that_breaks_off_or_shrinks_is_no_bad_photo(monkeypatch):
+    class Line:
+        left = 4  # rows that the line lasts for
+
+        def rows(self):
+            for row in table():
+                if not self.left:
+                    raise ConnectionError("the line is dead")
+                self.left -= 1
+                yield row
+
+    line = Line()
+    rows = datasets.IterableDataset.from_generator(line.rows, features=table().features)
+    monkeypatch.setattr(datasets, "load_dataset", lambda path, **options: rows)
+    photos = open_set("pets/all", reading=Reading(streaming=True))
+    line.left = 1
+    assert photos.read(0) is not None
+    with pytest.raises(SourceError, match="pets/all broke off"):
+        photos.read(1)
+    assert not photos.skipped
 
 
 def test_every_protocol_takes_it(monkeypatch):
@@ -105,7 +127,7 @@ def test_a_saved_data_set_and_its_splits(tmp_path):
     table().save_to_disk(tmp_path / "one")
     assert len(open_set(tmp_path / "both", reading=Reading(split="test"))) == 6
     assert open_set(tmp_path / "one").class_names == ["abyssinian", "beagle"]
-    with pytest.raises(ValueError, match=r"has the splits train, test; .* give --split test"):
+    with pytest.raises(ValueError, match=r"has the splits test, train; .* give --split test"):
         open_set(tmp_path / "both")
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from photos.sources.cells import cells_of, content_of
 from photos.sources.columns import undecoded
+from photos.sources.errors import SourceError
 from photos.sources.rows import unbroken
 
 
@@ -91,7 +92,9 @@ class StreamedCells:
         if self._next is None or row < self._next:
             self._coming, self._next = unbroken(self._photos, self._name), 0
         while self._next <= row:
-            found = next(self._coming)
+            found = next(self._coming, None)
+            if found is None:
+                raise SourceError(f"{self._name} has fewer rows than a moment ago; run the same command again.")
             self._next += 1
         return found[column]
 
