@@ -115,7 +115,7 @@ def test_a_killed_run_is_gone_on_with(world, capsys, tmp_path):  # noqa: F811
     out = tmp_path / "cells.json"
     arguments = ["--table", "downstream", "--rows", "a,b", f"a={world / 'tiny.safetensors'}",
                  f"b={world / 'tiny.safetensors'}", "--data", f"imagenet-1k={world / 'classes'}",
-                 "--data", f"ade20k={world / 'outlines'}", "--out", out, *COMMON]
+                 "--data", f"ade20k={world / 'outlines'}", "--out", out, "--cache", tmp_path, *COMMON]
     running = subprocess.Popen([sys.executable, "-m", "train.evaluate", *map(str, arguments)],
                                cwd=Path(__file__).resolve().parent.parent.parent, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)

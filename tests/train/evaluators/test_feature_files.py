@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from benchmarks import probe as probe_benchmark
 from tests.train.evaluators.test_evaluators import FakeSubject, classed, outlined  # noqa: F401  photos of colours
 from train.concept_probe import learn_probe
 from train.evaluators import feature_files, knn, linear_probe, pooled, segmentation
@@ -121,3 +122,10 @@ def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
         rows.put(0, np.zeros((1, 2)))
     with pytest.raises(ValueError, match="cannot be written in .*; give --cache FOLDER"):
         FeatureFiles(tmp_path / "none")
+
+
+def test_a_probe_is_timed_beside_a_plain_one_that_answers_alike(capsys):
+    assert probe_benchmark.main(["--vectors", "80", "--classes", "4", "--width", "8", "--pairs", "1"]) == 0
+    rows = dict(line.strip("| ").split(" | ", 1) for line in capsys.readouterr().out.splitlines() if "|" in line)
+    ours, plain = (rows[name].split(" | ") for name in ("linear probe", probe_benchmark.PLAIN))
+    assert plain[1] == "1.00" and ours[2] == plain[2]

@@ -187,6 +187,14 @@ def test_without_data_the_declared_are_had_from_the_cache_and_nothing_is_fetched
     assert before == datasets.config.HF_HUB_OFFLINE, "other commands go on as they were"
 
 
+def test_what_datasets_has_begun_to_fetch_is_not_there_yet(tmp_path):
+    keep(tmp_path, PETS.hub, "test")
+    for told in (tmp_path / "cache").rglob("dataset_info.json"):
+        told.unlink()
+    with pytest.raises(ValueError, match="It would fetch"):
+        opened(TABLE, [], Reading(), limit=None)
+
+
 # What a person can mend
 
 
