@@ -6,11 +6,12 @@ is thereby likely to be of none, and gets no word.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from model.probe import Probe
+from train.evaluators.feature_files import FeatureFiles
 from train.evaluators.linear_probe import learn
 from train.evaluators.photo_set import PhotoSet
 from train.subjects import Subject
@@ -21,16 +22,20 @@ def learn_probe(subject: Subject, photos: PhotoSet, *, sha256: str, resolution: 
     classes or none can be read."""
     if not photos.class_names:
         raise ValueError(f"{photos.root} has no classes; a probe of concepts is learnt from a folder a class.")
-    concepts: dict[int, tuple[Tensor, Tensor]] = {}
+    files = FeatureFiles(photos.cache)
+    concepts, weights = files.rows("concepts", np.float32), files.rows("masses", np.float32)
+    seen = set()
     for indices, images in photos.batches(resolution=resolution, patch_size=subject.patch_size, batch_size=batch_size):
         factorization = subject.factorize(images)
-        semantics = F.normalize(factorization.semantics.float(), dim=-1).cpu()
-        concepts |= {index: (semantics[row], factorization.mass[row].float().cpu())
-                     for row, index in enumerate(indices)}
-    if not concepts:
+        semantics = F.normalize(factorization.semantics.float(), dim=-1).cpu().numpy()
+        for row, index in enumerate(indices):
+            concepts.put(index, semantics[row : row + 1])
+            weights.put(index, factorization.mass[row : row + 1].float().cpu().numpy())
+        seen.update(indices)
+    if not seen:
         raise ValueError(f"none of the photos in {photos.root} can be read.")
-    order = sorted(concepts)
-    vectors, masses = (torch.stack(part) for part in zip(*(concepts[index] for index in order), strict=True))
+    order = sorted(seen)
+    vectors, masses = (torch.from_numpy(rows.kept(order)) for rows in (concepts, weights))
     labels = torch.tensor([photos.labels[index] for index in order])
     weight, bias = learn(vectors.flatten(0, 1), labels.repeat_interleave(vectors.shape[1]),
                          num_classes=len(photos.class_names), shares=masses.flatten() / masses.sum(),

@@ -31,6 +31,7 @@ from model.targets import check_free
 from photos.sources.filenames import readable
 from train.concept_probe import learn_probe
 from train.evaluators import Unavailable, Value
+from train.evaluators.opening import Reading
 from train.evaluators.outlines import Boxes
 from train.evaluators.photo_set import PhotoSet
 from train.evaluators.pooled import RESOLUTION, pool_photos
@@ -115,10 +116,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("checkpoints", metavar="CHECKPOINT", nargs="*",
                         help="a name, a file or a folder, of a STELLAR or of what it is compared with (titok, mae); "
                              "label=FILE names it in the table")
-    parser.add_argument("--data", metavar="FOLDER", action="append", default=[],
+    parser.add_argument("--data", metavar="SOURCE", action="append", default=[],
                         help="photos: in a folder a class, or with outlines NAME.txt beside NAME.jpg, or neither; "
-                             "PROTOCOL=FOLDER for one protocol, of a table DATASET=FOLDER or DATASET=PARQUET; may be "
-                             "repeated")
+                             "Parquet, a folder that datasets has saved, or a hub data set (owner/name) with a column "
+                             "of labels or of masks; PROTOCOL=SOURCE for one protocol, of a table DATASET=SOURCE, or "
+                             "DATASET alone to fetch what the table declares; may be repeated")
+    parser.add_argument("--split", help="of a data set that has splits, or all (default: of the hub's train, of a "
+                                        "table's what it declares)")
+    parser.add_argument("--config", help="of a hub data set that has several, such as imagenette's 320px")
+    parser.add_argument("--column", help="of a table: the pictures (default: found by their kind)")
+    parser.add_argument("--label-column", help="of a table: the labels (default: label, or the only classes)")
+    parser.add_argument("--mask-column", help="of a table: the masks, pictures with a class a pixel (default: "
+                                              "annotation, mask, segmentation or semantic_segmentation)")
+    parser.add_argument("--streaming", action="store_true",
+                        help="read a hub data set as it comes and keep none of it; --limit then takes its first rows")
     parser.add_argument("--table", metavar="NAME",
                         help=f"one of the slides' tables ({', '.join(TABLES)}) beside its published figures; finished "
                              "cells are kept in --out (default: table-NAME.json) and a second run goes on")
@@ -137,6 +148,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--boxes", choices=[kind.value for kind in Boxes],
                         help="what the four numbers of a box in a file of outlines are: two corners, or centre, width "
                              "and height (default: seen from the whole set, where they show it)")
+    parser.add_argument("--cache", type=Path, metavar="FOLDER",
+                        help="where features lie while they are needed (default: the system's temporary folder)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps (default: the best there is)")
     parser.add_argument("--batch-size", type=int, default=8, metavar="N", help="photos at a time (default: 8)")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn (default: 0)")
@@ -154,9 +167,12 @@ def _parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace, *, command: str) -> dict:
     """The whole evaluation -> what the JSON holds. Raises ValueError, one sentence, for what a person can mend."""
     check(options)
-    sets = photos_of(options.data, options.protocol, limit=options.limit, boxes=options.boxes)
+    sets = photos_of(options.data, options.protocol, limit=options.limit, boxes=options.boxes,
+                     reading=reading_of(options))
     if options.figure is not None:
         check_protocols(sets)
+    for photos in sets.values():
+        photos.cache = options.cache
     if options.save_probe and "linear_probe" not in sets:
         raise ValueError(f"--save-probe learns with the linear_probe protocol, which needs {NEEDED['classes']}; give "
                          "--data one.")
@@ -198,7 +214,8 @@ def run_table(options: argparse.Namespace, *, command: str) -> int:
 
     def suits_protocol(photos: PhotoSet, name: str) -> str | None:
         needs = PROTOCOLS[name].needs
-        return None if suits(photos, PROTOCOLS[name]) else f"{photos.root} has no {needs}; {name} needs {NEEDED[needs]}"
+        return None if suits(photos, PROTOCOLS[name]) else f"{photos.root} {photos.lack(needs)}; {name} needs " \
+            f"{NEEDED[needs]}."
 
     def measure(subject: Subject, name: str, photos: PhotoSet, shared: dict) -> Iterator[tuple[str, Value]]:
         protocol, given = PROTOCOLS[name], {}
@@ -214,14 +231,19 @@ def run_table(options: argparse.Namespace, *, command: str) -> int:
         yield from protocol.evaluate(subject, photos, resolution=protocol.resolution or options.resolution,
                                      batch_size=options.batch_size, seed=options.seed, **given)
 
-    text, has_values = table_run.run(options, command=command, measure=measure, suits=suits_protocol,
-                                     stem=lambda: shipped_stem(options.device))
+    text, has_values = table_run.run(options, reading_of(options), command=command, measure=measure,
+                                     suits=suits_protocol, stem=lambda: shipped_stem(options.device))
     print(text, end="")
     if not has_values:
         return BAD_INPUT
     table = declared(options.table)
     cells = json.loads(cells_file(options).read_text(encoding="utf-8"))["cells"]
     return figure_of(of_table(table, cells), options)
+
+
+def reading_of(options: argparse.Namespace) -> Reading:
+    return Reading(options.split, options.config, options.column, options.label_column, options.mask_column,
+                   options.streaming)
 
 
 def check(options: argparse.Namespace) -> None:
@@ -248,6 +270,8 @@ def check_settings(options: argparse.Namespace) -> None:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"--device {options.device} is not there ({reason}); choose cpu.") from error
+    if options.cache is not None and not options.cache.is_dir():
+        raise ValueError(f"the folder of --cache, {options.cache}, does not exist; make it first.")
     if options.out is not None:
         if options.out.suffix != ".json":
             raise ValueError(f"--out is {options.out}; it must end in .json, a .md is written beside it.")
@@ -260,7 +284,6 @@ def check_settings(options: argparse.Namespace) -> None:
 def report_left_out(sets: dict[str, PhotoSet]) -> None:
     """On standard error: what of the data is not looked at, and how boxes were read."""
     for photos in {id(photos): photos for photos in sets.values()}.values():
-        name = photos.root.resolve().name
         said = [photos.others.sentence] if photos.others else []
         if photos.num_captions:
             said.append(f"{photos.num_captions:,} text files beside photos are no outlines and are not looked at")
@@ -268,7 +291,7 @@ def report_left_out(sets: dict[str, PhotoSet]) -> None:
                 and photos.layout is Boxes.CENTRES:
             said.append("boxes are read as centre, width and height")
         for sentence in said:
-            print(f"{readable(name)}: {sentence}", file=sys.stderr)
+            print(f"{photos.title}: {sentence}", file=sys.stderr)
 
 
 def open_subjects(options: argparse.Namespace) -> list[Subject]:
@@ -341,7 +364,7 @@ def protocol_report(name: str, photos: PhotoSet, options: argparse.Namespace) ->
     protocol = PROTOCOLS[name]
     used = photos.with_outlines() if protocol.needs == "outlines" else photos
     bad = [path for path in used.paths if path in photos.skipped]
-    report = {"description": protocol.description, "data": readable(photos.root.resolve().name),
+    report = {"description": protocol.description, "data": photos.title,
               "photos": len(used) - len(bad), "resolution": protocol.resolution or options.resolution}
     if bad:
         report["skipped"] = [readable(path.relative_to(photos.root).as_posix()) for path in bad]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -100,7 +100,7 @@ class ParquetTables:
 
     def cells(self) -> ParquetCells:
         """For what is more than photos, as masks are: any column's cells, by their rows."""
-        return ParquetCells(self.paths)
+        return ParquetCells(self.paths, folders_of=self.folders_of)
 
     def stream(self) -> Stream:
         _ = self.counts, self.picture_column
@@ -144,11 +144,12 @@ class ParquetCells:
     """Cells of Parquet files by their row, counted through all files; one row group of a column in memory at a time,
     and nothing copied."""
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[Path], *, folders_of: Callable[[Path], tuple[Path, ...]] | None = None) -> None:
         from pyarrow import ArrowException
         from pyarrow.parquet import ParquetFile
 
         self._paths, self._files = paths, []
+        self._folders_of = folders_of or (lambda path: (path.absolute().parent,))
         groups, starts = [], [0]
         for number, path in enumerate(paths):
             try:
@@ -172,6 +173,10 @@ class ParquetCells:
 
     def path_of(self, row: int) -> Path:
         return self._paths[self._groups[bisect_right(self._starts, row) - 1][0]]
+
+    def folders_of(self, row: int) -> tuple[Path, ...]:
+        """Where a path in a row is looked for."""
+        return self._folders_of(self.path_of(row))
 
     def column(self, name: str) -> list:
         return [value for place in range(len(self._groups)) for value in self._read(place, name).to_pylist()]

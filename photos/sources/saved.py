@@ -56,15 +56,15 @@ class SavedTable:
     def folders(self) -> tuple[Path, ...]:
         return (self.path.absolute(),)
 
+    def first_is_photo(self, column: str) -> bool:
+        """Whether the first cell of a column that holds anything is a photo."""
+        found = undecoded(self.opened[1], column).select_columns([column])[:16][column]
+        return is_photo(next((value for value in found if value), None), self.folders)
+
     @cached_property
     def picture_column(self) -> str:
         name, table = self.opened
-
-        def first_is_photo(column: str) -> bool:
-            found = undecoded(table, column).select_columns([column])[:16][column]
-            return is_photo(next((value for value in found if value), None), self.folders)
-
-        return picture_column(name, table.features, self.column, is_photo=first_is_photo)
+        return picture_column(name, table.features, self.column, is_photo=self.first_is_photo)
 
     def by_number(self) -> PhotoRows:
         return PhotoRows(self.opened[1], self.picture_column, left_out=self.left_out,

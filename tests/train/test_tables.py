@@ -20,7 +20,7 @@ from model.peers.table import PEERS
 from tests.train.evaluators.test_evaluate_command import run, world  # noqa: F401  the small world of checkpoints and photos
 from train import evaluate
 from train.evaluate import PROTOCOLS
-from train.evaluators.parquet_photos import ParquetPhotos
+from train.evaluators.opening import open_set
 from train.tables.run import TABLES
 
 COMMON = ("--resolution", 64, "--device", "cpu")
@@ -115,7 +115,7 @@ def test_a_killed_run_is_gone_on_with(world, capsys, tmp_path):  # noqa: F811
     out = tmp_path / "cells.json"
     arguments = ["--table", "downstream", "--rows", "a,b", f"a={world / 'tiny.safetensors'}",
                  f"b={world / 'tiny.safetensors'}", "--data", f"imagenet-1k={world / 'classes'}",
-                 "--data", f"ade20k={world / 'outlines'}", "--out", out, *COMMON]
+                 "--data", f"ade20k={world / 'outlines'}", "--out", out, "--cache", tmp_path, *COMMON]
     running = subprocess.Popen([sys.executable, "-m", "train.evaluate", *map(str, arguments)],
                                cwd=Path(__file__).resolve().parent.parent.parent, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)
@@ -167,12 +167,12 @@ def test_parquet_gives_what_its_photos_give_in_a_folder(world, capsys, tmp_path)
 
 def test_masks_and_classes_of_parquet(world, tmp_path):  # noqa: F811
     write_parquet(world, tmp_path / "a.parquet")
-    photos = ParquetPhotos.open(tmp_path)
+    photos = open_set(tmp_path)
     assert photos.class_names == ["cat", "dog"] and photos.labels == [0] * 4 + [1] * 4 and len(photos) == 8
     areas = photos.outlines(5)
     assert [area.label for area in areas] == ["1", "2"] and areas[1].mask(16)[:, 8:].all()
     assert not areas[1].mask(16)[:, :8].any() and not areas[0].mask(16)[:2].any() and areas[0].mask(16)[2:, :8].all()
-    some = ParquetPhotos.open(tmp_path, limit=4)
+    some = open_set(tmp_path, limit=4)
     assert [some.row(index) for index in range(len(some))] == [0, 1, 4, 5] and some.labels == [0, 0, 1, 1]
     assert torch.equal(some.read(3), photos.read(5))
 
@@ -190,11 +190,11 @@ def test_parquet_without_what_is_needed(world, capsys, tmp_path):  # noqa: F811
     (tmp_path / "half.parquet").write_bytes(write_parquet(world, tmp_path / "data.parquet").read_bytes()[:2000])
     for name, column, sentence in (("words", "pets", "has no column of photos (it has text, label)"),
                                    ("half", "pets", "cannot be read as Parquet"),
-                                   ("plain", "pets", "has no classes; linear_probe needs"),
-                                   ("plain", "ade20k", "has no outlines; segmentation needs")):
+                                   ("plain", "pets", "has no classes (it has the columns image; --label-column "),
+                                   ("plain", "ade20k", "has no outlines (it has the columns image; --mask-column ")):
         status, _, err = run(capsys, "--table", "downstream", "--data", f"{column}={tmp_path / name}.parquet")
         assert status == 2 and sentence in err and err.count("\n") == 1
-    assert ParquetPhotos.open(tmp_path / "plain.parquet").read(0) is None, "a cell that is no photo is left out"
+    assert open_set(tmp_path / "plain.parquet").read(0) is None, "a cell that is no photo is left out"
 
 
 # What a person can mend
@@ -202,7 +202,8 @@ def test_parquet_without_what_is_needed(world, capsys, tmp_path):  # noqa: F811
 
 @pytest.mark.parametrize(("arguments", "sentence"), [
     (["--table", "beauty"], "there is no table 'beauty'; choose from downstream"),
-    (["--table", "tokens"], "the table tokens has no data; give --data imagenet-1k=FOLDER"),
+    (["--table", "tokens"], "the table tokens has no data here; give --data imagenet-1k=FOLDER, or --data imagenet-1k "
+     "to fetch it. It would fetch imagenet-1k from ILSVRC/imagenet-1k (validation; columns image, label; gated); "),
     (["--table", "tokens", "--data", "pets={root}/classes"], "names no data set of the table tokens"),
     (["--table", "downstream", "--data", "ade20k={root}/classes"],
      "--data ade20k: {root}/classes has no outlines; segmentation needs"),
@@ -232,3 +233,39 @@ def test_finished_cells_of_another_run_are_not_mixed(world, capsys, tmp_path):  
         assert status == 2 and sentence in err and out.read_text() == before
     out.write_text("{}")
     assert "holds no finished cells" in run(capsys, *arguments)[2]
+
+
+# Data sets of `datasets`
+
+
+def test_a_saved_data_set_and_a_stream_give_what_parquet_gives(world, capsys, tmp_path, monkeypatch):  # noqa: F811
+    import datasets
+
+    file = write_parquet(world, tmp_path / "data.parquet")
+    monkeypatch.setattr(datasets.config, "SLEEP_TIME_ON_THREADS_SHUTDOWN", 0)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    made = datasets.Dataset(pa.table(pq.read_table(file)))
+    made.save_to_disk(tmp_path / "saved")
+    monkeypatch.setattr(datasets, "load_dataset", lambda path, **options: made.to_iterable_dataset())
+    values = []
+    for place, more in ((file, []), (tmp_path / "saved", []), ("owner/name", ["--streaming"])):
+        out = tmp_path / f"{Path(place).name}.json"
+        status, text, err = run(
+            capsys, "--table", "downstream", "--rows", "mine", f"mine={world / 'tiny.safetensors'}", "--data",
+            f"pets={place}", "--data", f"ade20k={place}", "--out", out, "--cache", tmp_path, *more, *COMMON)
+        assert status == 0, err
+        values.append({name: cell["value"] for name, cell in cells_of(out)["mine"].items()})
+    assert values[0] == values[1] == values[2] and set(values[0]) == {"pets", "ade20k"}
+    assert "On pets: owner/name test (8 photos; columns image, label, annotation)." in text
+    assert not list(tmp_path.glob("stellar-features-*"))
+    before = out.read_text()
+    status, _, err = run(
+        capsys, "--table", "downstream", "--rows", "mine", f"mine={world / 'tiny.safetensors'}", "--split",
+        "validation", "--data", "pets=owner/name", "--out", out, "--streaming", *COMMON)
+    assert status == 2 and "was begun with --data pets owner/name test (8 photos" in err and err.count("\n") == 1
+    assert out.read_text() == before, "what is finished stays"
+
+
+def test_a_cache_that_is_not_there(world, capsys, tmp_path):  # noqa: F811
+    status, _, err = run(capsys, world / "tiny.safetensors", "--data", world / "classes", "--cache", tmp_path / "none")
+    assert status == 2 and "the folder of --cache" in err and err.count("\n") == 1

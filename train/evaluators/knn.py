@@ -10,7 +10,7 @@ from torch import Tensor
 
 from train.evaluators import Value
 from train.evaluators.photo_set import PhotoSet
-from train.evaluators.pooled import POOLED, RESOLUTION, Pooled, top1
+from train.evaluators.pooled import CHUNK, POOLED, RESOLUTION, Pooled, moments, top1
 from train.subjects import Subject
 
 NUM_NEIGHBOURS, TEMPERATURE = 5, 0.07
@@ -27,12 +27,17 @@ def evaluate(subject: Subject, photos: PhotoSet, *, resolution: int = RESOLUTION
 
 def vote(known: Tensor, labels: Tensor, asking: Tensor) -> Tensor:
     """known (P, D) with labels (P,), asking (Q, D) -> classes (Q,). Weights as in Wu et al. 2018."""
-    mean = known.mean(dim=0)
-    known, asking = F.normalize(known - mean, dim=1), F.normalize(asking - mean, dim=1)
+    mean, _ = moments(known)
     answers = []
     for some in asking.split(1024):
-        cosine, nearest = (some @ known.T).topk(min(NUM_NEIGHBOURS, len(known)), dim=1)
+        some = F.normalize(some - mean, dim=1)
+        cosine, classes = torch.empty(len(some), 0), torch.empty(len(some), 0, dtype=labels.dtype)
+        for part, its_labels in zip(known.split(CHUNK), labels.split(CHUNK), strict=True):
+            near, nearest = (some @ F.normalize(part - mean, dim=1).T).topk(min(NUM_NEIGHBOURS, len(part)), dim=1)
+            cosine, classes = torch.cat([cosine, near], dim=1), torch.cat([classes, its_labels[nearest]], dim=1)
+            cosine, chosen = cosine.topk(min(NUM_NEIGHBOURS, cosine.shape[1]), dim=1)
+            classes = classes.gather(1, chosen)
         votes = torch.zeros(len(some), int(labels.max()) + 1)
-        votes.scatter_add_(1, labels[nearest], (cosine / TEMPERATURE).exp())
+        votes.scatter_add_(1, classes, (cosine / TEMPERATURE).exp())
         answers.append(votes.argmax(dim=1))
     return torch.cat(answers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from train.evaluators import Value
 from train.evaluators.photo_set import PhotoSet
-from train.evaluators.pooled import POOLED, RESOLUTION, Pooled, top1
+from train.evaluators.pooled import CHUNK, POOLED, RESOLUTION, Pooled, moments, top1
 from train.subjects import Subject
 
 NUM_ITERATIONS = 200
@@ -28,7 +28,7 @@ def evaluate(subject: Subject, photos: PhotoSet, *, resolution: int = RESOLUTION
 def classify(known: Tensor, labels: Tensor, asking: Tensor) -> Tensor:
     """known (P, D) with labels (P,), asking (Q, D) -> classes (Q,)."""
     weight, bias = learn(known, labels, num_classes=int(labels.max()) + 1)
-    return (asking @ weight.T + bias).argmax(dim=1)
+    return torch.cat([(some @ weight.T + bias).argmax(dim=1) for some in asking.split(CHUNK)])
 
 
 def learn(known: Tensor, labels: Tensor, *, num_classes: int, shares: Tensor | None = None,
@@ -39,8 +39,11 @@ def learn(known: Tensor, labels: Tensor, *, num_classes: int, shares: Tensor | N
     shares: (P,) what each counts for, summing to 1 (default: evenly). num_examples: another P for the penalty, where
     several rows are of one example.
     """
-    mean, std = known.mean(dim=0), known.std(dim=0, correction=0).clamp_min(1e-6)
-    known = (known - mean) / std
+    mean, std = moments(known)
+    std = std.clamp_min(1e-6)
+    parts: Sequence[Tensor] = known.split(CHUNK)
+    if len(parts) == 1:  # else each is read from the disk, and standardised, every time
+        parts = [(known - mean) / std]
     if shares is None:
         shares = torch.full((len(known),), 1 / len(known))
     weight = torch.zeros(num_classes, known.shape[1], requires_grad=True)
@@ -49,10 +52,15 @@ def learn(known: Tensor, labels: Tensor, *, num_classes: int, shares: Tensor | N
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        loss = F.cross_entropy(known @ weight.T + bias, labels, reduction="none") @ shares
-        loss = loss + weight.square().sum() / (2 * (num_examples or len(known)))
+        loss = weight.square().sum() / (2 * (num_examples or len(known)))
         loss.backward()
-        return loss
+        total = loss.detach()
+        for part, its_labels, its_shares in zip(parts, labels.split(CHUNK), shares.split(CHUNK), strict=True):
+            features = part if len(parts) == 1 else (part - mean) / std
+            loss = F.cross_entropy(features @ weight.T + bias, its_labels, reduction="none") @ its_shares
+            loss.backward()
+            total = total + loss.detach()
+        return total
 
     with torch.enable_grad():
         optimizer.step(closure)

@@ -18,6 +18,7 @@ from photos.sources.filenames import readable
 from photos.sources.files import Files
 from photos.sources.open import find_photos
 from photos.sources.report import NOTHING, Reason, Report
+from photos.sources.splits import split_of_picture
 from train.evaluators.outlines import Boxes, Outline, is_of_outlines, layout_of, read_outlines
 
 ADVICE = "--boxes corners or --boxes centres (of a run's own evaluations: --set evaluations.0.boxes=corners)"
@@ -29,7 +30,8 @@ class PhotoSet:
 
     Whether a photo is looked up or asks, trains or is held out, follows from its place in this order, whatever else was
     skipped. `progress` is called for each photo. boxes: how those beside the photos are written, None to see it
-    from all of `whole`, the set that this one is a part of. left_out: what of the folder is no photo.
+    from all of `whole`, the set that this one is a part of. left_out: what of the folder is no photo. cache: where
+    features lie while they are needed, None for the system's folder for temporary files.
     """
 
     root: Path
@@ -39,6 +41,7 @@ class PhotoSet:
     boxes: Boxes | None = None
     whole: PhotoSet | None = None
     left_out: Report = NOTHING
+    cache: Path | None = None
 
     @classmethod
     def open(cls, folder: str | Path, *, limit: int | None = None, boxes: Boxes | None = None) -> PhotoSet:
@@ -48,22 +51,44 @@ class PhotoSet:
         """
         found = find_photos(folder)
         if not isinstance(found, Files):
-            raise ValueError(f"{readable(str(folder))} holds tables or archives of photos, and measures are taken on "
-                             "photos in folders; name a folder of them.")
-        splits = sorted({str(entry.detail) for entry in found.left_out.left_out if entry.reason is Reason.SPLIT})
-        if splits:
-            raise ValueError(f"{readable(str(folder))} has the splits train, {', '.join(splits)}; name the folder of "
-                             f"one: {readable(str(Path(folder) / splits[0]))}.")
-        paths = [found.path_of(number) for number in range(len(found))]
-        photos = cls(found.root, paths, boxes=boxes, left_out=found.left_out)
+            raise ValueError(f"{readable(str(folder))} holds tables or archives of photos; name a folder of photos.")
+        return cls.of(found, limit=limit, boxes=boxes)
+
+    @classmethod
+    def of(cls, found: Files, *, limit: int | None = None, boxes: Boxes | None = None,
+           split_is_named: bool = False) -> PhotoSet:
+        """split_is_named: the photos are those of one split, in whose folder the classes' folders are; else raises
+        ValueError where there are several."""
+        if not split_is_named:
+            check_one_split(str(found.root), found.left_out)
+        root, paths = found.root, [found.path_of(number) for number in range(len(found))]
+        firsts = {path.partition("/")[0] for path in found.paths}
+        if split_is_named and len(firsts) == 1 and split_of_picture(found.paths[0]) is not None:
+            root = root / firsts.pop()
+        photos = cls(root, paths, boxes=boxes, left_out=found.left_out)
         return photos if limit is None or limit >= len(photos) else photos.part(photos._spread(limit))
 
     def part(self, paths: list[Path]) -> PhotoSet:
         """Some of its photos, counted and skipped together with these."""
-        return PhotoSet(self.root, paths, self.progress, self.skipped, self.boxes, self.whole or self, self.left_out)
+        return PhotoSet(self.root, paths, self.progress, self.skipped, self.boxes, self.whole or self, self.left_out,
+                        self.cache)
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    @property
+    def title(self) -> str:
+        """For people, without where it lies on this machine."""
+        return readable(self.root.resolve().name)
+
+    @property
+    def described(self) -> str:
+        """By what it is known from one run to the next."""
+        return f"{self.title} ({len(self)} photos)"
+
+    def lack(self, needs: str) -> str:
+        """What is said where it has no classes or no outlines."""
+        return f"has no {needs}"
 
     @cached_property
     def class_names(self) -> list[str]:
@@ -172,3 +197,16 @@ class PhotoSet:
 
 def stacked(batch: list[tuple[int, Tensor]]) -> tuple[list[int], Tensor]:
     return [index for index, _ in batch], torch.stack([image for _, image in batch])
+
+
+def check_one_split(place: str, left_out: Report) -> None:
+    """ValueError where photos of other splits are left out: a person does not know which ones are measured."""
+    splits = sorted({str(entry.detail) for entry in left_out.left_out if entry.reason is Reason.SPLIT})
+    if splits:
+        raise several_splits(place, ["train", *splits])
+
+
+def several_splits(place: str, splits: list[str]) -> ValueError:
+    other = next(split for split in splits if split != "train")
+    return ValueError(f"{readable(place)} has the splits {', '.join(splits)}; name the folder of one, "
+                      f"{readable(str(Path(place) / other))}, or give --split {other}.")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from train.evaluators import Value, equivariance, knn, linear_probe, mass, objects, reconstruction, segmentation
+from train.evaluators.opening import Reading, open_set
 from train.evaluators.outlines import Boxes
 from train.evaluators.photo_set import PhotoSet
 from train.evaluators.pooled import RESOLUTION
@@ -38,18 +39,19 @@ PROTOCOLS = {
 }
 
 
-NEEDED = {"classes": "a folder a class", "outlines": "files of outlines, NAME.txt beside NAME.jpg"}
+NEEDED = {"classes": "a folder a class, or a table's column of labels",
+          "outlines": "files of outlines, NAME.txt beside NAME.jpg, or a table's column of masks"}
 
 
 def suits(photos: PhotoSet, protocol: Protocol) -> bool:
     return {"classes": bool(photos.class_names), "outlines": photos.has_outlines, None: True}[protocol.needs]
 
 
-def photos_of(data: Sequence[str], protocol: str | None, *, limit: int | None, boxes: str | None = None
-              ) -> dict[str, PhotoSet]:
+def photos_of(data: Sequence[str], protocol: str | None, *, limit: int | None, boxes: str | None = None,
+              reading: Reading | None = None) -> dict[str, PhotoSet]:
     """--data and --protocol -> the photos of each protocol that runs, in the order of PROTOCOLS.
 
-    Protocols that look at one folder share one PhotoSet.
+    Protocols that look at one folder or data set share one PhotoSet. reading: what of a data set is looked at.
     """
     asked = None if protocol is None else [name.strip() for name in protocol.split(",") if name.strip()]
     for name in asked or ():
@@ -68,7 +70,7 @@ def photos_of(data: Sequence[str], protocol: str | None, *, limit: int | None, b
 
     def open_folder(folder: str) -> PhotoSet:
         if folder not in opened:
-            opened[folder] = PhotoSet.open(folder, limit=limit, boxes=Boxes(boxes) if boxes else None)
+            opened[folder] = open_set(folder, reading=reading, limit=limit, boxes=Boxes(boxes) if boxes else None)
         return opened[folder]
 
     sets = {}
@@ -78,7 +80,8 @@ def photos_of(data: Sequence[str], protocol: str | None, *, limit: int | None, b
         if name in own:
             photos = open_folder(own[name])
             if not suits(photos, candidate):
-                raise ValueError(f"{own[name]} has no {candidate.needs}; {name} needs {NEEDED[candidate.needs]}.")
+                raise ValueError(f"{own[name]} {photos.lack(candidate.needs)}; {name} needs "
+                                 f"{NEEDED[candidate.needs]}.")
             sets[name] = photos
             continue
         fitting = [photos for photos in map(open_folder, common) if suits(photos, candidate)]

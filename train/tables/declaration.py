@@ -11,13 +11,25 @@ PERCENT = 100.0
 
 @dataclass(frozen=True)
 class DataSet:
-    """name: as --data NAME=FOLDER has it; hub, split, columns: where the published figures' photos come from."""
+    """name: as --data NAME=SOURCE has it; hub: the data set of the hub with these photos, "" where none is known;
+    config, split, image, classes, mask: what of it is looked at. gated: its terms are to be accepted first."""
 
     name: str
     label: str
-    hub: str
+    hub: str = ""
     split: str = "validation"
-    columns: tuple[str, ...] = ("image", "label")
+    config: str | None = None
+    image: str = "image"
+    classes: str | None = "label"
+    mask: str | None = None
+    gated: bool = False
+
+    @property
+    def described(self) -> str:
+        """What would be fetched."""
+        columns = ", ".join(filter(None, (self.image, self.classes, self.mask)))
+        config = f"{self.config}, " if self.config else ""
+        return f"{self.name} from {self.hub} ({config}{self.split}; columns {columns}{'; gated' if self.gated else ''})"
 
 
 @dataclass(frozen=True)
@@ -69,13 +81,14 @@ class Table:
         return {column.data.name: column.data for column in self.columns}
 
 
-IMAGENET = DataSet("imagenet-1k", "ImageNet-1k", "ILSVRC/imagenet-1k")
+# Cityscapes and VOC are copies by others than who made the data.
+IMAGENET = DataSet("imagenet-1k", "ImageNet-1k", "ILSVRC/imagenet-1k", gated=True)
 PETS = DataSet("pets", "Pets", "timm/oxford-iiit-pet", "test")
 FOOD = DataSet("food-101", "Food-101", "ethz/food101")
-GLAS = DataSet("glas", "GlaS", "", "test")
-ADE = DataSet("ade20k", "ADE20K", "", columns=("image", "annotation"))
-CITYSCAPES = DataSet("cityscapes", "Cityscapes", "", columns=("image", "annotation"))
-VOC = DataSet("voc2012", "VOC 2012", "", columns=("image", "annotation"))
+GLAS = DataSet("glas", "GlaS", split="test")
+ADE = DataSet("ade20k", "ADE20K", "zhoubolei/scene_parse_150", config="scene_parsing", classes=None, mask="annotation")
+CITYSCAPES = DataSet("cityscapes", "Cityscapes", "Chris1/cityscapes", classes=None, mask="semantic_segmentation")
+VOC = DataSet("voc2012", "VOC 2012", "nateraw/pascal-voc-2012", classes=None, mask="mask")
 
 
 def linear(data: DataSet) -> Column:

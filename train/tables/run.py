@@ -8,7 +8,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import nn
@@ -17,13 +17,15 @@ from tqdm import tqdm
 from model.checkpoints import files
 from model.checkpoints.checkpoint import first_line
 from model.peers.table import PEERS
+from photos.sources.errors import SourceError
+from photos.sources.hub import is_kept
 from train.evaluators import Unavailable, Value
-from train.evaluators.parquet_photos import ParquetPhotos, is_parquet
+from train.evaluators.opening import Reading, is_of_hub, open_set
 from train.evaluators.photo_set import PhotoSet
 from train.subjects import BaselineSubject, StellarSubject, Subject, baseline_module, labelled, open_peer
 from train.tables.cells import Cells
 from train.tables.commit import made_by
-from train.tables.declaration import Column, Row, Table
+from train.tables.declaration import Column, DataSet, Row, Table
 
 TABLES = ("downstream", "reconstruction", "tokens", "invariance", "ablation")
 # What a row or a cell may fail with and the next one go on; a device without memory is a RuntimeError.
@@ -46,22 +48,21 @@ def declared(name: str) -> Table:
     return importlib.import_module(f"train.tables.{name}").TABLE
 
 
-def run(options: Namespace, *, command: str, measure: Measure, suits: Callable[[PhotoSet, str], str | None],
-        stem: Callable[[], nn.Module | None]) -> tuple[str, bool]:
+def run(options: Namespace, reading: Reading, *, command: str, measure: Measure,
+        suits: Callable[[PhotoSet, str], str | None], stem: Callable[[], nn.Module | None]) -> tuple[str, bool]:
     """-> the table as Markdown, and whether it has any value. Raises ValueError for what a person can mend at once.
 
     measure: runs a protocol; suits: why photos will not do for a protocol, or None; stem: what judges pictures.
     """
     table = declared(options.table)
-    data = opened(table, options.data, limit=options.limit)
+    data = opened(table, options.data, reading, limit=options.limit)
     plan = planned(table, options)
     columns = [column for column in table.columns if column.data.name in data]
     for column in columns:
         if wrong := suits(data[column.data.name], column.protocol):
             raise ValueError(f"--data {column.data.name}: {wrong}")
     settings = {"--limit": options.limit, "--seed": options.seed, "--resolution": options.resolution,
-                **{f"--data {name}": f"{photos.root.resolve().name} ({len(photos)} photos)"
-                   for name, photos in data.items()}}
+                **{f"--data {name}": photos.described for name, photos in data.items()}}
     out = cells_file(options)
     cells = Cells(out, table.name, settings) if options.overwrite else Cells.open(out, table.name, settings)
     waiting = {item.row.name: [column for column in columns
@@ -81,20 +82,59 @@ def cells_file(options: Namespace) -> Path:
     return options.out or Path(f"table-{options.table}.json")
 
 
-def opened(table: Table, entries: Sequence[str], *, limit: int | None) -> dict[str, PhotoSet]:
-    """--data NAME=FOLDER or NAME=PARQUET -> photos by a data set's name."""
+def opened(table: Table, entries: Sequence[str], reading: Reading, *, limit: int | None) -> dict[str, PhotoSet]:
+    """--data NAME=SOURCE, or NAME for what the table declares -> photos by a data set's name.
+
+    Without --data: the declared ones that the cache of `datasets` has. Nothing is fetched that nobody asked for.
+    """
     named = {}
-    for entry in entries:
-        name, sign, folder = entry.partition("=")
-        if not sign or name not in table.data:
-            raise ValueError(f"--data {entry} names no data set of the table {table.name}; write NAME=FOLDER or "
-                             f"NAME=PARQUET with one of {', '.join(table.data)}.")
-        named[name] = (ParquetPhotos if is_parquet(folder) else PhotoSet).open(folder, limit=limit)
+    for entry in entries or kept(table):
+        name, sign, place = entry.partition("=")
+        declared_set = table.data.get(name)
+        if declared_set is None or (sign and not place):
+            raise ValueError(f"--data {entry} names no data set of the table {table.name}; write NAME=SOURCE, or NAME "
+                             f"alone to fetch it, with one of {', '.join(table.data)}.")
+        place = place or declared_set.hub
+        if not place:
+            raise ValueError(f"of {declared_set.label} no data set of the hub is known; give --data {name}=FOLDER.")
+        named[name] = open_declared(declared_set, place, reading if entries else replace(
+            reading, kept=True, streaming=False), limit=limit)
     if not named:
-        some = next(iter(table.data.values()))
-        hub = f" (on the hub: {some.hub}, {some.split})" if some.hub else ""
-        raise ValueError(f"the table {table.name} has no data; give --data {some.name}=FOLDER{hub}.")
+        hubs = "; ".join(data.described for data in table.data.values() if data.hub)
+        some = next(iter(table.data))
+        raise ValueError(f"the table {table.name} has no data here; give --data {some}=FOLDER, or --data {some} to "
+                         f"fetch it. It would fetch {hubs}.")
     return named
+
+
+def kept(table: Table) -> list[str]:
+    """Names of the declared data sets that need not be fetched; the others are told on standard error."""
+    found, missing = [], []
+    for name, data in table.data.items():
+        is_here = bool(data.hub) and is_kept(data.hub, data.config, data.split)
+        (found if is_here else missing).append(name)
+    if found:
+        print(f"{', '.join(found)}: had from the cache of datasets. Left out, --data NAME fetches: "
+              + "; ".join(table.data[name].described for name in missing if table.data[name].hub), file=sys.stderr)
+    return found
+
+
+def open_declared(data: DataSet, place: str, reading: Reading, *, limit: int | None) -> PhotoSet:
+    """What a table declares fills in what nobody named."""
+    split = replace(reading, split=reading.split or data.split)
+    if is_of_hub(place):
+        own = place == data.hub
+        return open_set(place, limit=limit, reading=replace(
+            split, config=reading.config or (data.config if own else None),
+            column=reading.column or (data.image if own else None),
+            label_column=reading.label_column or (data.classes if own else None),
+            mask_column=reading.mask_column or (data.mask if own else None)))
+    try:
+        return open_set(place, reading=split, limit=limit)
+    except SourceError:  # a person's own files need not have that split
+        if reading.split is not None:
+            raise
+        return open_set(place, reading=reading, limit=limit)
 
 
 def planned(table: Table, options: Namespace) -> list[Planned]:
@@ -164,7 +204,7 @@ def measured(item: Planned, columns: list[Column], table: Table, data: dict[str,
     values: dict[tuple[str, str], dict[str, Value]] = {}
     for column in columns:
         photos, begun = data[column.data.name], time.perf_counter()
-        photos.progress = bar.update
+        photos.progress, photos.cache = bar.update, options.cache
         shared = kept.setdefault(column.data.name, {"stem": judge})
         bar.set_description(f"{row.name}: {column.label}")
         key = (column.data.name, column.protocol)
