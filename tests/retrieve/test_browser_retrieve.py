@@ -46,7 +46,7 @@ SETTLED = """async () => {
   const { start } = await import(new URL("stellar/web/frame/frame.js", document.baseURI).href);
   const { history } = await start();
   const isReady = () => document.querySelector('[data-retrieve][data-state="ready"]:not([aria-busy])');
-  for (let turns = 0; !isReady() || history.waiting; turns += 1) {
+  for (let turns = 0; !isReady() || history.isWaiting; turns += 1) {
     if (turns > 3000) throw new Error("Retrieve does not come to rest.");
     await new Promise((done) => setTimeout(done, 20));
   }

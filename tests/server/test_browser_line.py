@@ -1,5 +1,6 @@
 """The server's line in real Chromium: who waits sees their place, in whichever tab."""
 
+import re
 import threading
 from contextlib import contextmanager
 
@@ -35,8 +36,10 @@ def test_an_upload_that_waits_says_how_many_are_before_it(visit):
     visitor = visit()
     with busy(more=2) as gate:
         visitor.upload("holiday.png", photo_bytes(seed=70))
-        visitor.wait('/Waiting to analyse holiday.png: (2|1) before you|you are next/.test(status)')
-        assert visitor.page.locator("[data-stage]").get_attribute("aria-busy") == "true"
+        pill = visitor.page.locator("[data-line]")
+        pill.wait_for()  # one more than was put there, where what names the first photo is at work
+        assert re.fullmatch(r"Many are here just now: ([1-3] before you|you are next)\.", pill.inner_text())
+        assert visitor.page.locator("[data-photo-status]").inner_text() == "Uploading holiday.png…"
         gate.set()
         visitor.wait('stage.state === "ready" && status.includes("holiday.png")')
 

@@ -1,5 +1,6 @@
 /** The Atlas tab: a collection's concepts as a map, its legend, what is lit and the clusters. This file arranges. */
 
+import { missingCollection } from "../session/links.js";
 import { write } from "../shared/elements.js";
 import { Tab } from "../shared/tab.js";
 import * as address from "./address.js";
@@ -108,7 +109,7 @@ export class AtlasTab extends Tab {
     this.toolbar.offer(offered, chosen.name);
     const { collection } = this.session.state;
     if (collection && collection !== chosen.name)
-      this.alert(`There is no collection ${collection} here; this is ${chosen.title ?? chosen.name}.`);
+      this.alert(missingCollection(collection, chosen.title ?? chosen.name));
   }
 
   /** @param {string} [words] @param {number | null} [share] */

@@ -237,6 +237,7 @@ export class RetrieveTab extends Tab {
   fail(error) {
     super.fail(error);
     this.isFailed = true; // until a search comes through
+    if (!this.question.subject) this.results.editButton.hidden = true;
     this.root.dataset.state = "ready";
   }
 

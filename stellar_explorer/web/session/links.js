@@ -10,6 +10,19 @@ export const TABS = ["explore", "retrieve", "atlas", "reconstruct", "edit", "mod
 /** Collections of one visitor's: in no link. */
 const OWN = "own-";
 
+/** What is said of a collection that is not here. @param {string} name @param {string} instead  title of the other */
+export function missingCollection(name, instead) {
+  return name.startsWith(OWN) ? `Your photos are no longer on the server; add them again. This is ${instead}.`
+    : `There is no collection ${name.slice(0, 80)} here; this is ${instead}.`;
+}
+
+/** An upload, and where it was found if that was in a collection. @param {any} photo */
+function uploadOf({ photo, name, from }) {
+  const upload = { photo: String(photo), name: String(name ?? "") };
+  const isFound = typeof from?.collection === "string" && Number.isInteger(from.id);
+  return isFound ? { ...upload, from: { collection: from.collection, id: from.id } } : upload;
+}
+
 export class Links {
   /** @param {any} settings the page's @param {SessionState} defaults */
   constructor(settings, defaults) {
@@ -71,7 +84,7 @@ export class Links {
     if (model && this.hasModel(model)) said.model = model;
     if (resolution !== null && this.settings.resolutions.includes(resolution)) said.resolution = resolution;
     if (concept !== null) said.concept = concept;
-    if (collection && !collection.startsWith(OWN)) said.collection = collection;
+    if (collection) said.collection = collection; // tabs say of one that it is not here, of a visitor's own too
     return said;
   }
 
@@ -82,7 +95,7 @@ export class Links {
     const isUpload = typeof photo?.photo === "string";
     return {
       tab: TABS.includes(tab) ? tab : defaults.tab,
-      photo: isUpload ? { photo: photo.photo, name: String(photo.name ?? "") }
+      photo: isUpload ? uploadOf(photo)
         : this.hasExample(photo?.example) ? { example: photo.example } : defaults.photo,
       concept: Number.isInteger(concept) && concept >= 0 ? concept : null,
       model: this.hasModel(model) ? model : defaults.model,

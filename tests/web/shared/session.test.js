@@ -138,7 +138,7 @@ test("a link restores what it says, in another browser", () => {
 });
 
 test("what makes no sense here is left out of a link", () => {
-  const { session } = opened("?tab=nowhere&photo=../x&model=gpt&resolution=5&concept=-1&collection=own-abc");
+  const { session } = opened("?tab=nowhere&photo=../x&model=gpt&resolution=5&concept=-1");
   assert.deepEqual(session.state, session.defaults);
 });
 
@@ -163,6 +163,19 @@ test("a collection may be named by a tab's own address as well, but never one's 
   assert.equal(query(window).collection, "birds");
   session.change({ collection: "own-1" });
   assert.equal(query(window).collection, undefined);
+});
+
+test("a link that names somebody's own collection is read: its tab says it is gone", () => {
+  const { window, session } = opened("?collection=own-abc");
+  assert.equal(session.state.collection, "own-abc");
+  assert.deepEqual(query(window), {});
+});
+
+test("a reload keeps where in a collection a photo was found", () => {
+  const { window, session } = opened();
+  session.list(facts("p1"));
+  session.change({ photo: { photo: "p1", name: "p1.jpg", from: { collection: "own-abc", id: 3 } } });
+  assert.deepEqual(opened("", window.reloaded()).session.state, session.state);
 });
 
 test("a reload keeps the upload, its concept and the list; a new visit has none of it", () => {

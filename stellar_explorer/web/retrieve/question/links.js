@@ -1,5 +1,6 @@
 /** Links to what is asked, and what comes of one: what is gone is said in one sentence, and the tab goes on. */
 
+import { missingCollection } from "../../session/links.js";
 import { askingAnew, subjectIn } from "./question.js";
 import { readText, textOf } from "./references.js";
 
@@ -15,7 +16,6 @@ export class Links {
   get state() {
     return this.tab.session.state;
   }
-
 
   /**
    * What an address asks for becomes the session's; what is gone is said.
@@ -53,9 +53,7 @@ export class Links {
   /** @param {string} wanted @param {any} collection  what is searched instead */
   missCollection(wanted, collection) {
     this.tab.session.change({ collection: null }, { isStep: false });
-    this.tab.alert(wanted.startsWith("own-")
-      ? `Your photos are no longer on the server; add them again. This is ${collection.title}.`
-      : `There is no collection ${wanted.slice(0, 80)} here; this is ${collection.title}.`);
+    this.tab.alert(missingCollection(wanted, collection.title));
   }
 
   /** @param {import("../photo.js").QueryPhoto} scene */

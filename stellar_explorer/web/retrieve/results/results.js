@@ -40,8 +40,8 @@ export class Results {
       title: "Search as before the thumbs",
       onclick: () => on.unmark(),
     }, "Clear ratings");
-    this.editButton = make("button", {
-      type: "button", class: "button", hidden: true, "data-action": "edit",
+    this.editButton = make("button", { // its place is kept from the first, so that nothing moves
+      type: "button", class: "button", "data-action": "edit",
       title: "Move, copy or erase this concept in its photo",
       onclick: () => on.edit(),
     }, icon("edit"), make("span", {}, "Edit"));
@@ -91,6 +91,7 @@ export class Results {
     const isReady = collection.state === "ready";
     const seen = found && isReady ? this.hits.update({ least, marks, isPicking }) : { matches: 0, weaker: 0 };
     if (!found || !isReady) this.hits.element.hidden = true;
+    if (!isReady) this.editButton.hidden = true;
     this.filters.element.hidden = !isReady || shown.isBrowsing;
     this.filters.show(filters);
     this.filters.showLeast(least, collection.chance);
