@@ -472,9 +472,9 @@ def test_a_recipe_that_cannot_be_used_is_one_sentence_and_changes_nothing(recipe
     visitor = visit()
     plain = visitor.picture()
     visitor.load(recipe)
-    visitor.find("[data-alert]").wait_for()
+    visitor.find("> [data-alert]").wait_for()
     visitor.settle()
-    assert words in visitor.find("[data-alert]").inner_text()
+    assert words in visitor.find("> [data-alert]").inner_text()
     assert visitor.edits == [] and not differ(visitor.picture(), plain)
 
 
@@ -488,9 +488,9 @@ def test_the_last_concept_stays(visit):
         chip.click(modifiers=["Shift"])
     assert len(visitor.chosen) == NUM_TOKENS
     visitor.find('[data-action="erase"]').click()
-    visitor.find("[data-alert]").wait_for()
+    visitor.find("> [data-alert]").wait_for()
     visitor.settle()
-    assert "One concept has to stay" in visitor.find("[data-alert]").inner_text() and visitor.edits == []
+    assert "One concept has to stay" in visitor.find("> [data-alert]").inner_text() and visitor.edits == []
     assert not visitor.find('[data-action="redo"]').is_enabled()
 
 
@@ -505,7 +505,7 @@ def test_what_the_server_has_forgotten_comes_back_with_its_edits(visit, explorer
     visitor.slide("strength", 2)
     visitor.settle()
     visitor.page.wait_for_function("() => document.querySelector('[data-edit]').dataset.edits === '2'")
-    assert visitor.find("[data-alert]").is_hidden()
+    assert visitor.find("> [data-alert]").is_hidden()
     visitor.click('[data-action="clear"]')
     assert differ(visitor.picture(), drawn)
 

@@ -1,10 +1,11 @@
-/** What moves, what stays: below the editor, brought when one scrolls near. */
+/** What moves, what stays, below the editor: its heading is there at once, the rest comes when one scrolls near. */
 
+import { heading } from "../equivariance/heading.js";
 import { make } from "../shared/elements.js";
 
 /** @param {import("../shared/session.js").Session} session @returns {HTMLElement} its place */
 export function equivarianceBelow(session) {
-  const place = make("div", { class: "edit-below", "data-equivariance": "" });
+  const place = make("div", { class: "edit-below stellar-equivariance", "data-equivariance": "" }, heading());
   const observer = new IntersectionObserver(async (entries) => {
     if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
     observer.disconnect();

@@ -13,7 +13,7 @@ import { findingInWords } from "./answers.js";
 import { Asking } from "./asking.js";
 import { Figure } from "./figure.js";
 import { Flip } from "./flip.js";
-import { TITLE } from "./layout.js";
+import { TITLE } from "./heading.js";
 import { Lit } from "./lit.js";
 import { amountInWords, stepOf, usualAmount, viewOf } from "./steps.js";
 import { fetchWords } from "./words.js";
@@ -26,10 +26,8 @@ import { fetchWords } from "./words.js";
 const NAME = "equivariance";
 const TAB = "edit";
 
-/** @param {{root: HTMLElement, session: Session}} options */
+/** @param {{root: HTMLElement, session: Session}} options  root: with its heading */
 export async function mountEquivariance({ root, session }) {
-  root.classList.add("stellar-equivariance");
-  root.dataset.equivariance = "";
   root.dataset.state = "loading";
   try {
     const { changes } = await fetchJson("stellar/equivariance/changes.json");
@@ -37,7 +35,7 @@ export async function mountEquivariance({ root, session }) {
   } catch (error) {
     root.dataset.state = "error";
     const sentence = error instanceof Error ? error.message : String(error);
-    root.replaceChildren(make("p", { class: "alert", role: "alert" }, sentence));
+    root.append(make("p", { class: "alert", role: "alert" }, sentence));
   }
 }
 
@@ -76,9 +74,9 @@ class Equivariance extends Tab {
   }
 
   build() {
-    const { root, figure: { parts } } = this;
+    const { root } = this;
     this.status.classList.add("eq-status");
-    root.replaceChildren(parts.header, this.alertBar, this.status, ...parts.elements);
+    root.append(this.alertBar, this.status, ...this.figure.parts.elements);
     this.figure.offer(this.step);
     new IntersectionObserver(([entry]) => {
       this.isNear = entry.isIntersecting;

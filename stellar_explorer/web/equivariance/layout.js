@@ -15,10 +15,7 @@ import { Numbers } from "./numbers.js";
 
 const isTouch = matchMedia("(hover: none)").matches;
 export const POINT = isTouch ? "Tap" : "Point at";
-export const TITLE = "What moves, what stays";
-const INTRODUCTION = "When a photo moves, the same things are in other places: the positions of a model's concepts "
-  + "should move along, and their appearance should stay. Move the photo and watch both, beside a model that has no "
-  + "concepts.";
+const UNKNOWN = "\u00a0"; // as high as the words that come with the first answer; not shown until then
 const MEASURED = [
   ["In one line",
     "Features are positions times appearance, X ≈ L S. Moved by θ: dZ/dθ = (dL/dθ) S + L (dS/dθ), Z = L S; L should "
@@ -50,8 +47,8 @@ const MEASURED = [
 
 /** @param {"model" | "peer"} subject @param {TokenEvents} on @param {() => void} onresize */
 function row(subject, on, onresize) {
-  const title = make("h3", {});
-  const note = make("p", { class: "hint" });
+  const title = make("h3", {}, UNKNOWN);
+  const note = make("p", { class: "hint" }, UNKNOWN);
   const picture = (/** @type {Which} */ which, /** @type {string} */ name, /** @type {string} */ hint) =>
     new ConceptPicture(`${subject}-${which}`, name, hint, on, onresize);
   const pictures = {
@@ -90,11 +87,9 @@ export function layout(changes, on) {
       "Similarity of the predicted L with the L found; dotted: had L stayed where it was."),
   };
   const side = make("div", { class: "eq-side" }, photo.element, amount.element, change.element, peer.element);
-  const header = make("header", { class: "eq-header" }, make("h2", {}, TITLE),
-    make("p", { class: "eq-introduction" }, INTRODUCTION));
   const elements = [
     make("div", { class: "eq-figure" }, side, ...rows.flatMap(({ parts }) => parts)), numbers.element,
     make("div", { class: "eq-curves" }, curves.stays.element, curves.moves.element), details(),
   ];
-  return { header, elements, change, amount, peer, photo, rows, numbers, curves };
+  return { elements, change, amount, peer, photo, rows, numbers, curves };
 }
