@@ -10,7 +10,7 @@ from PIL import Image
 
 from benchmarks import pictures, thresholds
 from index.__main__ import main as index_main
-from index.atlas import atlas
+from index.atlas.__main__ import main as atlas_main
 from index.concept_index import ConceptIndex
 from index.names import naming, wordnet
 from index.store import staging
@@ -81,7 +81,7 @@ WRITERS = {
     "export": (index_main, ["export", "../index", "--out", "."], ["concepts.parquet", "photos.parquet"]),
     "naming": (naming.main, ["nowhere.safetensors", "--out", "names.npz"], ["names.npz"]),
     "wordnet": (wordnet.main, ["nowhere", "--out", "tree.json"], ["tree.json"]),
-    "atlas": (atlas.main, ["../index", "--out", "map.npz"], ["map.npz"]),
+    "atlas": (atlas_main, ["../index", "--out", "map.npz"], ["map.npz"]),
     "evaluate": (evaluate_main, ["nano", "--data", ".", "--out", "scores.json"], ["scores.json", "scores.md"]),
     "pictures": (pictures.main, [".", "--sheet", "sheet.png"], ["sheet.png"]),
 }

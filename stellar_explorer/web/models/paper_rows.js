@@ -10,7 +10,9 @@
  * @typedef {{by: string, isDescending: boolean}} Order
  */
 
-/** What stands beside the figures, as columns too. @type {{name: "label" | "kind" | "made" | "commit", label: string}[]} */
+/**
+ * What stands beside the figures, as columns too. @type {{name: "label" | "kind" | "made" | "commit", label: string}[]}
+ */
 export const WORDS = [
   { name: "label", label: "System" }, { name: "kind", label: "Figures" }, { name: "made", label: "Date" },
   { name: "commit", label: "Commit" },

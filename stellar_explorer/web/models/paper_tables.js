@@ -123,5 +123,6 @@ class PaperTable {
 function commands(rows) {
   return fold(make("h4", {}, "How ours were measured"), "", rows.map(({ label, made, commit, command, place }) =>
     make("p", { class: "hint" }, `${[label, made, commit && `commit ${commit}`, place].filter(Boolean).join(", ")}: `,
-      make("code", { class: "scores-command" }, command || "the file does not say"))), { isOpen: false, name: "commands" });
+      make("code", { class: "scores-command" }, command || "the file does not say"))),
+  { isOpen: false, name: "commands" });
 }

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks import probe as probe_benchmark
+from benchmarks.training import probe as probe_benchmark
 from tests.train.evaluators.test_evaluators import FakeSubject, classed, outlined  # noqa: F401  photos of colours
 from train.concept_probe import learn_probe
 from train.evaluators import feature_files, knn, linear_probe, pooled, segmentation

@@ -36,7 +36,7 @@ from train.learners.positions import (
 from train.learners.registry import BUILDERS
 from train.optimization import parameter_groups
 from train.recipes import recipe
-from train.subjects import BaselineSubject, baseline_kind
+from train.subjects import BaselineSubject, baseline_module
 
 ROOT = Path(__file__).resolve().parents[3]
 TINY = TransformerConfig(width=32, depth=2, num_heads=2, mlp_width=64)
@@ -382,10 +382,10 @@ def test_a_mistake_is_one_sentence_and_status_2(world, photos, capsys, arguments
 def test_a_source_is_known_by_name_label_or_metadata(world, tmp_path):
     kinds = {source: kind and kind.__name__.rsplit(".", 1)[1] for source in (
         "titok", "mae", "nano", "titok-b64", "mae-b16", "mae=somewhere", f"a={world / 'titok.safetensors'}",
-        str(world / "mae.safetensors"), str(world / "stellar.safetensors")) for kind in [baseline_kind(source)]}
+        str(world / "mae.safetensors"), str(world / "stellar.safetensors")) for kind in [baseline_module(source)]}
     assert list(kinds.values()) == ["titok", "mae", None, "titok", "mae", "mae", "titok", "mae", None]
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
-    assert baseline_kind(str(tmp_path / "other.safetensors")) is None
+    assert baseline_module(str(tmp_path / "other.safetensors")) is None
 
 
 # What ships
