@@ -16,7 +16,8 @@ import io
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from threading import get_ident
@@ -78,7 +79,12 @@ class ProbeNamer:
     def factorize(self, stellar: Stellar, images: Tensor) -> tuple[Factorization, list[list[Names]]]:
         """As `Namer.factorize`."""
         factorization = stellar.factorize(images)
-        return factorization, likely(self.probe.scores(factorization.semantics), self.probe.words)
+        return factorization, self.name(stellar, images, factorization)
+
+    @torch.no_grad()
+    def name(self, stellar: Stellar, images: Tensor, factorization: Factorization) -> list[list[Names]]:
+        """As `Namer.name`; the photo is not looked at."""
+        return likely(self.probe.scores(factorization.semantics), self.probe.words)
 
 
 @lru_cache(maxsize=4)
@@ -120,8 +126,22 @@ class Namer:
         factorization, scores = self.scored(stellar, images)
         return factorization, self._names_by(scores)
 
+    @torch.no_grad()
+    def name(self, stellar: Stellar, images: Tensor, factorization: Factorization) -> list[list[Names]]:
+        """The names of a factorization that is at hand: of the encoder only the stem looks at the photo again."""
+        with self._watched(stellar) as kept:
+            stellar.encoder.stem_features(images.to(stellar.device, stellar.dtype))
+        return self._names_by(self.scores(kept[-1], factorization.to(stellar.device)))
+
     def scored(self, stellar: Stellar, images: Tensor) -> tuple[Factorization, Tensor]:
         """`stellar.factorize` and its `scores`, from one pass."""
+        with self._watched(stellar) as kept:
+            factorization = stellar.factorize(images)
+        return factorization, self.scores(kept[-1], factorization)
+
+    @contextmanager
+    def _watched(self, stellar: Stellar) -> Iterator[list[Tensor]]:
+        """-> what the stem says at stride 32 meanwhile."""
         caller, kept = get_ident(), []
 
         def keep(_module: torch.nn.Module, _inputs: object, features: Sequence[Tensor]) -> None:
@@ -130,10 +150,9 @@ class Namer:
 
         handle = stellar.encoder.embedding.stem.register_forward_hook(keep)
         try:
-            factorization = stellar.factorize(images)
+            yield kept
         finally:
             handle.remove()
-        return factorization, self.scores(kept[-1], factorization)
 
     def names(self, features: Tensor, factorization: Factorization) -> list[list[Names]]:
         """(B, C, rows, cols) of stride 32 -> a photo a list of K names, the best first; () where nothing is likely."""

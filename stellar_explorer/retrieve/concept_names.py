@@ -18,7 +18,7 @@ Names = list[list[tuple[str, float]]]
 
 
 class ConceptNames:
-    """By a study's token. Photos of a collection have their names there; others cost one more encode."""
+    """By a study's token. Photos of a collection have their names there; of others the model's stem looks once more."""
 
     def __init__(self, explorer: Explorer, collections: Collections) -> None:
         self._explorer, self._collections = explorer, collections
@@ -61,11 +61,12 @@ class ConceptNames:
         analysis = study.analysis
         image = self._explorer.photos.fitted(study.photo, patch_size=analysis.patch_size,
                                              resolution=analysis.resolution)
-        return self._name(study.model, image)
+        return self._name(study, image)
 
-    def _named(self, model: str, image: Tensor) -> Names:
+    def _named(self, study: Study, image: Tensor) -> Names:
         from index.names.naming import namer_of
+        from stellar_explorer.edit.edits import factorization_of
 
-        stellar = self._explorer.stellar(model)
-        _, [names] = namer_of(stellar).factorize(stellar, image)
+        stellar = self._explorer.stellar(study.model)
+        [names] = namer_of(stellar).name(stellar, image, factorization_of(study.analysis))
         return [list(concept) for concept in names]

@@ -130,6 +130,17 @@ def test_one_pass_gives_the_factorization_and_the_names_of_each_photo(stellar, n
     assert not stellar.encoder.embedding.stem._forward_hooks
 
 
+def test_a_factorization_at_hand_is_named_as_in_one_pass(stellar, namer):
+    picture = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(5))
+    encodes = []
+    factorization, names = namer.factorize(stellar, picture)
+    hook = stellar.encoder.register_forward_hook(lambda *_: encodes.append(1))
+    try:
+        assert namer.name(stellar, picture, factorization) == names and not encodes
+    finally:
+        hook.remove()
+
+
 def test_two_threads_with_one_model_do_not_see_each_others_photos(stellar, namer):
     pictures = [images(1, 32 * side) for side in (1, 2, 3, 4)]
     alone = [namer.factorize(stellar, picture)[1] for picture in pictures]
