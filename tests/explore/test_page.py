@@ -183,7 +183,10 @@ def test_opens_with_an_example_and_follows_the_pointer(visit):
         page.keyboard.press("ArrowRight")
     visitor.settle()
     assert "2.00 ×" in page.locator('[data-value="threshold"]').inner_text()
-    assert visitor.pixels("photo") != masked and chip.evaluate("(canvas) => canvas.toDataURL()") != chip_before
+    assert visitor.pixels("photo") != masked
+    # the crop follows when the threshold rests
+    page.wait_for_function("([canvas, before]) => canvas.toDataURL() !== before",
+                           arg=[chip.element_handle(), chip_before])
     assert page.locator(f'[data-chip="{lit}"] .chip-share').inner_text() != share
     for control, option, panel in (
             ("show", "heat", "photo"), ("style", "blocky", "features"), ("basis", "examples", "low_rank")):
