@@ -17,7 +17,7 @@ from stellar_explorer.examples import examples
 from stellar_explorer.page.demo import build, launch
 from stellar_explorer.retrieve.collections import Collections
 from tests.axe import violations
-from tests.fakes.collections import photo_bytes
+from tests.fakes.collections import photo_bytes, with_examples
 from tests.fakes.edits import NUM_TOKENS, decoding_explorer
 
 pytestmark = pytest.mark.browser
@@ -36,8 +36,7 @@ def explorer(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(explorer, tmp_path_factory):
     collections = Collections(explorer, cache=tmp_path_factory.mktemp("cache"))
-    collections._is_started = True
-    collections._make_examples()
+    with_examples(collections)
     demo = build(explorer)
     _, url, _ = launch(demo, explorer, None, collections, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
     yield url

@@ -15,7 +15,7 @@ from stellar_explorer.edit.routes import edit_routes
 from stellar_explorer.examples import examples
 from stellar_explorer.retrieve.collections import EXAMPLES, Collections
 from stellar_explorer.server.photo_routes import photo_routes
-from tests.fakes.collections import photo_bytes, tiny_explorer
+from tests.fakes.collections import photo_bytes, tiny_explorer, with_examples
 from tests.fakes.edits import NUM_TOKENS, WIDTH, decoding_explorer
 
 EXAMPLE, SECOND = list(examples())[:2]
@@ -31,8 +31,7 @@ def explorer(tmp_path_factory):
 @pytest.fixture(scope="module")
 def collections(explorer, tmp_path_factory):
     made = Collections(explorer, cache=tmp_path_factory.mktemp("cache"))
-    made._is_started = True
-    made._make_examples()
+    with_examples(made)
     yield made
     made.close()
 

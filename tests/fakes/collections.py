@@ -44,3 +44,10 @@ def make_index(folder: Path, model: ModelIdentity, *, num_photos: int = 6, first
             first + seed, width=model.width, label=HOSTILE if hostile else ("cat", "dog")[seed % 2],
             source=HOSTILE if hostile else None) for seed in range(num_photos)])
     return folder
+
+
+def with_examples(collections):
+    """The collection of the examples, made now and in this thread; -> the same collections."""
+    collections._is_started = True
+    collections._make_examples()
+    return collections

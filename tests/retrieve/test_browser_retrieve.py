@@ -9,7 +9,7 @@ import pytest
 from stellar_explorer.examples import examples
 from stellar_explorer.page.demo import build, launch
 from stellar_explorer.retrieve.collections import EXAMPLES, RESOLUTION, Collections
-from tests.fakes.collections import make_index, photo_bytes, tiny_explorer
+from tests.fakes.collections import make_index, photo_bytes, tiny_explorer, with_examples
 
 pytestmark = pytest.mark.browser
 
@@ -28,8 +28,7 @@ def collections(explorer, tmp_path_factory):
     made = Collections(explorer, root=root, cache=tmp_path_factory.mktemp("cache"))
     make_index(root / "mine", made.identity, num_photos=9)
     make_index(root / "hostile", made.identity, num_photos=3, hostile=True)
-    made._is_started = True
-    made._make_examples()
+    with_examples(made)
     yield made
     made.close()
 

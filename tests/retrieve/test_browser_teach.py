@@ -4,7 +4,7 @@ import pytest
 
 from stellar_explorer.page.demo import build, launch
 from stellar_explorer.retrieve.collections import Collections
-from tests.fakes.collections import make_index, tiny_explorer
+from tests.fakes.collections import make_index, tiny_explorer, with_examples
 from tests.retrieve.test_browser_retrieve import Visitor  # noqa: F401, which `visit` asks this module for
 
 pytestmark = pytest.mark.browser
@@ -18,8 +18,7 @@ def address(tmp_path_factory):
     collections = Collections(explorer, root=root, cache=tmp_path_factory.mktemp("cache"))
     make_index(root / "mine", collections.identity, num_photos=12)
     make_index(root / "hostile", collections.identity, num_photos=5, hostile=True)
-    collections._is_started = True
-    collections._make_examples()
+    with_examples(collections)
     demo = build(explorer)
     _, url, _ = launch(demo, explorer, None, collections, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
     yield url

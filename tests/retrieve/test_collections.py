@@ -17,7 +17,7 @@ from stellar_explorer.retrieve.collections import EXAMPLES, OWN, SHARED, Collect
 from stellar_explorer.retrieve.own_photos import OwnPhotos
 from stellar_explorer.retrieve.package import vocabulary
 from stellar_explorer.retrieve.queries import MOST_LEVELS, Asked, mass_inside
-from tests.fakes.collections import make_index, photo_bytes, tiny_explorer
+from tests.fakes.collections import make_index, photo_bytes, tiny_explorer, with_examples
 
 SESSION = "a-session-nobody-guesses"
 OTHER = "another-session-of-another"
@@ -54,8 +54,7 @@ def looking(collections, monkeypatch) -> Collections:
 
 def ready(collections: Collections):
     """The examples, built here and now instead of in the background."""
-    collections._is_started = True
-    collections._make_examples()
+    with_examples(collections)
     assert collections.offered()[0].state == "ready", collections.offered()[0].message
     return collections.get(EXAMPLES)
 
@@ -101,8 +100,7 @@ def test_what_fails_in_the_background_is_told(collections, monkeypatch):
         raise ValueError("no room")
 
     monkeypatch.setattr("stellar_explorer.retrieve.collections.example_collection", fail)
-    collections._is_started = True
-    collections._make_examples()
+    with_examples(collections)
     assert "no room" in collections.offered()[0].message
     with pytest.raises(ValueError, match="no room"):
         collections.get(EXAMPLES)

@@ -18,7 +18,7 @@ from stellar_explorer.retrieve.collections import EXAMPLES, Collections
 from stellar_explorer.retrieve.routes import collections_routes
 from stellar_explorer.server.answers import MOST_QUERY
 from stellar_explorer.server.photo_routes import photo_routes
-from tests.fakes.collections import HOSTILE, make_index, photo_bytes, tiny_explorer
+from tests.fakes.collections import HOSTILE, make_index, photo_bytes, tiny_explorer, with_examples
 
 BASE = "/stellar/collections"
 
@@ -39,8 +39,7 @@ def collections(explorer, place):
     made = Collections(explorer, root=place / "root", cache=place / "cache")
     make_index(place / "root" / "mine", made.identity)
     make_index(place / "root" / "hostile", made.identity, num_photos=2, hostile=True)
-    made._is_started = True
-    made._make_examples()
+    with_examples(made)
     yield made
     made.close()
 

@@ -12,7 +12,7 @@ from stellar_explorer.explore.routes import routes
 from stellar_explorer.photo import MAX_BYTES
 from stellar_explorer.retrieve.collections import EXAMPLES, Collections
 from stellar_explorer.server.photo_routes import photo_routes, study_label
-from tests.fakes.collections import HOSTILE, photo_bytes, tiny_explorer
+from tests.fakes.collections import HOSTILE, photo_bytes, tiny_explorer, with_examples
 from tests.fakes.edits import decoding_explorer
 
 EXAMPLE, SECOND = list(examples())[:2]
@@ -27,8 +27,7 @@ def explorer(tmp_path_factory):
 @pytest.fixture(scope="module")
 def collections(explorer, tmp_path_factory):
     made = Collections(explorer, cache=tmp_path_factory.mktemp("cache"))
-    made._is_started = True
-    made._make_examples()
+    with_examples(made)
     yield made
     made.close()
 

@@ -5,14 +5,14 @@
  */
 
 import { write } from "../shared/elements.js";
-import { Gone, Refused, forgetStudies, uploadPhoto } from "../shared/server.js";
+import { Gone, Refused, fetchBestStudy, forgetStudies, uploadPhoto } from "../shared/server.js";
 import { askedOf, isSamePhoto } from "../shared/session.js";
 import { Tab } from "../shared/tab.js";
+import { fetchWords } from "../shared/words.js";
 import { layoutOf } from "./cutout/layout.js";
 import { partsOf } from "./parts.js";
 import { sentenceOf } from "./server.js";
 import { takenFrom } from "./sources.js";
-import { fetchBestStudy, fetchWords } from "./study.js";
 import { Work } from "./work.js";
 import { namesOf } from "./edits/words.js";
 
@@ -127,7 +127,7 @@ export class EditTab extends Tab {
    * @param {{study: import("../shared/server.js").Study, words: string[]}} named
    */
   async nameConcepts(named) {
-    named.words = await fetchWords(named.study);
+    named.words = await fetchWords(named.study.analysis);
     this.redraw();
   }
 

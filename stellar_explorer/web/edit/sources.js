@@ -2,8 +2,8 @@
 
 import { openGrid, tokensByMass } from "../drawing/factorization.js";
 import { conceptWords } from "../shared/names.js";
+import { fetchBestStudy } from "../shared/server.js";
 import { Cutouts } from "./cutout/cutouts.js";
-import { fetchBestStudy } from "./study.js";
 
 /** @typedef {import("../shared/server.js").Asked} Asked */
 

@@ -16,7 +16,7 @@ import { Flip } from "./flip.js";
 import { TITLE } from "./heading.js";
 import { Lit } from "./lit.js";
 import { amountInWords, stepOf, usualAmount, viewOf } from "./steps.js";
-import { fetchWords } from "./words.js";
+import { fetchWordsOf } from "./words.js";
 
 /** @typedef {import("../shared/session.js").Session} Session */
 /** @typedef {import("../shared/session.js").SessionState} SessionState */
@@ -136,7 +136,7 @@ class Equivariance extends Tab {
     const named = this.named = { key, words: /** @type {string[] | null} */ (null) };
     const resolutions = [resolution, ...this.session.settings.resolutions];
     const name = "name" in photo ? photo.name : undefined;
-    named.words = await fetchWords(askedOf(photo), { model, resolutions, name }).catch(() => null);
+    named.words = await fetchWordsOf(askedOf(photo), { model, resolutions, name }).catch(() => null);
     if (named !== this.named || !named.words || !this.shown) return;
     this.figure.tell(this.shown, this.wordsOf(this.shown));
     this.light();

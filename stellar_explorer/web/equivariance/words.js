@@ -2,7 +2,8 @@
 
 import { maskShare, tokenCodes } from "../drawing/factorization.js";
 import { conceptWords } from "../shared/names.js";
-import { fetchJson, fetchStudy, hasStudy } from "../shared/server.js";
+import { fetchStudy, hasStudy } from "../shared/server.js";
+import { fetchWords } from "../shared/words.js";
 import { percentInWords, similarityInWords } from "./answers.js";
 
 /** @typedef {import("../drawing/factorization.js").Grid} Grid @typedef {import("./answers.js").Subject} Subject */
@@ -27,16 +28,14 @@ export function wordsOfMap(grid) {
 }
 
 /**
- * The words that the other tabs use, of a study that the page has, or else of a small one. Names are guesses and may be
- * missing; then roles stay.
+ * The words that the other tabs use, of a study that the page has, or else of a small one.
  * @param {import("../shared/server.js").Asked} asked
  * @param {{model: string, resolutions: number[], name?: string}} wanted  resolutions: the one of the other tabs first
  */
-export async function fetchWords(asked, { model, resolutions, name }) {
+export async function fetchWordsOf(asked, { model, resolutions, name }) {
   const resolution = resolutions.find((one) => hasStudy(asked, { model, resolution: one })) ?? COARSE;
   const { analysis } = await fetchStudy(asked, { model, resolution, name });
-  const named = await fetchJson(`stellar/studies/${analysis.token}/names.json`).catch(() => null);
-  return conceptWords(analysis.concepts, named?.names);
+  return fetchWords(analysis);
 }
 
 /**

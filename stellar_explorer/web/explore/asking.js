@@ -1,6 +1,6 @@
 /** What Explore asks of the server: studies of the session's photo, and what the concepts may be called. */
 
-import { Gone, fetchJson, fetchStudy, hasStudy, uploadPhoto } from "../shared/server.js";
+import { Gone, fetchNames, fetchStudy, hasStudy, uploadPhoto } from "../shared/server.js";
 import { askedOf } from "../shared/session.js";
 
 /** @typedef {import("../shared/session.js").PhotoRef} PhotoRef @typedef {import("../shared/names.js").Name} Name */
@@ -62,8 +62,7 @@ export class Asking {
   async name(scene) {
     const { tab } = this;
     try {
-      const { names } = await fetchJson(`stellar/studies/${scene.analysis.token}/names.json`);
-      scene.name(names);
+      scene.name(await fetchNames(scene.analysis.token));
     } catch {
       // as they are
     }

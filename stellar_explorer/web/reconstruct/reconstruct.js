@@ -8,6 +8,7 @@ import { make, write } from "../shared/elements.js";
 import { CopyDialog } from "../shared/recipes.js";
 import { Gone, forgetStudies } from "../shared/server.js";
 import { Tab } from "../shared/tab.js";
+import { fetchWords } from "../shared/words.js";
 import { DEFAULTS, reconstructAddress, subjectOf } from "./address.js";
 import { BudgetCurve } from "./budget.js";
 import { Comparing, Saving, Sources } from "./controls.js";
@@ -15,7 +16,7 @@ import { KeptConcepts } from "./kept.js";
 import { NumbersTable } from "./numbers.js";
 import { PhotoPicture, RebuiltPicture } from "./pictures.js";
 import { Rebuilding } from "./rebuilding.js";
-import { Scenes } from "./scenes.js";
+import { fetchScene } from "./scenes.js";
 import { photoAddress } from "./server.js";
 import { MEANT } from "./words.js";
 
@@ -45,7 +46,6 @@ class Reconstruct extends Tab {
     this.subject = "";
     this.order = "best";
     this.hasTriedAgain = false;
-    this.scenes = new Scenes(session);
     /** @type {RebuiltPicture[]} */
     this.pictures = [];
     /** @type {Sources | null} */
@@ -125,7 +125,7 @@ class Reconstruct extends Tab {
     const name = "name" in photo ? photo.name
       : this.session.settings.examples.find((/** @type {any} */ one) => one.id === photo.example)?.title;
     this.root.dataset.state = this.scene ? "busy" : "loading";
-    const scene = await this.latest(this.scenes.fetch(), `Looking at ${name}…`);
+    const scene = await this.latest(fetchScene(this.session), `Looking at ${name}…`);
     if (scene) this.show(scene);
     else if (this.root.dataset.state !== "ready") this.root.dataset.state = this.scene ? "ready" : "error";
   }
@@ -146,7 +146,10 @@ class Reconstruct extends Tab {
     this.root.dataset.state = "ready";
     this.say(`${scene.photo.name} · compared at ${width} × ${height}`);
     this.update();
-    this.scenes.name(scene).then((isNamed) => isNamed && scene === this.scene && this.concepts.rename(this.without));
+    fetchWords(scene.analysis).then((words) => {
+      scene.words = words;
+      if (scene === this.scene) this.concepts.rename(this.without);
+    });
   }
 
   /**

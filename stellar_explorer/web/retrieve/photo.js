@@ -2,7 +2,7 @@
 
 import { isInside, openGrid, patchAt, tokensByMass } from "../drawing/factorization.js";
 import { nameOf } from "../shared/names.js";
-import { fetchJson, fetchPicture, fetchStudy } from "../shared/server.js";
+import { fetchJson, fetchNames, fetchPicture, fetchStudy } from "../shared/server.js";
 import { gridOfMasks } from "./masks.js";
 
 /**
@@ -99,7 +99,7 @@ export class QueryPhoto {
   /** The words suggested for an analysed photo's concepts come after its pictures. */
   async fetchNames() {
     if (this.source.kind !== "study" || this.names.length) return;
-    this.names = (await fetchJson(`stellar/studies/${this.source.study}/names.json`)).names;
+    this.names = await fetchNames(this.source.study);
   }
 
   get aspect() {

@@ -121,6 +121,32 @@ export function hasStudy(asked, { model, resolution }) {
   return studies.has(JSON.stringify([asked, model, resolution]));
 }
 
+const USUAL_RESOLUTION = 448;
+/** At which each model draws best, as its studies have said. @type {Map<string, number>} */
+const best = new Map();
+
+/**
+ * The study at the resolution at which its model draws best.
+ * @param {Asked} asked
+ * @param {{model: string, name?: string}} wanted
+ * @returns {Promise<Study>}
+ */
+export async function fetchBestStudy(asked, { model, name }) {
+  const named = "collection" in asked ? { photo: (await fetchPhotoFacts(asked)).token } : asked;
+  const study = await fetchStudy(named, { model, resolution: best.get(model) ?? USUAL_RESOLUTION, name });
+  const resolution = study.analysis.picture?.resolution ?? USUAL_RESOLUTION;
+  best.set(model, resolution);
+  return study.analysis.resolution === resolution ? study : fetchStudy(named, { model, resolution, name });
+}
+
+/**
+ * What the concepts of a study may be called: guesses, a list for each token. @param {string} study  its token
+ * @returns {Promise<import("./names.js").Name[][]>}
+ */
+export async function fetchNames(study) {
+  return (await fetchJson(`stellar/studies/${study}/names.json`)).names;
+}
+
 /** A study that came with the page. @param {any} manifest @param {Asked} asked @returns {Promise<Study>} */
 export function giveStudy(manifest, asked) {
   const { model, resolution } = manifest.analysis;

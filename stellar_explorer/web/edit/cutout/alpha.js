@@ -6,6 +6,7 @@
  * copy of the photo, and its coefficients, which are smooth, are enlarged: the edges come from the photo itself.
  */
 
+import { boxOf } from "./box.js";
 import { boxMean } from "./box_mean.js";
 
 /** @typedef {import("./field.js").Grid} Grid @typedef {import("./field.js").Field} Field */
@@ -155,7 +156,7 @@ export function fittedAlpha(of, grid, small) {
  * @returns {Mask | null}
  */
 export function maskOf(of, grid, fitted, photo) {
-  const box = boxOf(fitted, photo);
+  const box = boxOf({ values: fitted.alpha, width: fitted.width, height: fitted.height }, photo, 2);
   if (!box) return null;
   const { left, top, right, bottom } = box;
   const [width, height] = [right - left, bottom - top];
@@ -189,29 +190,4 @@ export function maskOf(of, grid, fitted, photo) {
     }
   }
   return { alpha, left, top, width, height };
-}
-
-/**
- * Where the small mask is not empty, in the photo's pixels, a little larger.
- * @param {ReturnType<typeof fittedAlpha>} fitted
- * @param {{width: number, height: number}} photo
- */
-function boxOf({ alpha, width, height }, photo) {
-  let [left, top, right, bottom] = [width, height, -1, -1];
-  for (let y = 0, at = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, at++) {
-      if (!alpha[at]) continue;
-      left = Math.min(left, x);
-      right = Math.max(right, x);
-      top = Math.min(top, y);
-      bottom = y;
-    }
-  }
-  if (right < 0) return null;
-  const [across, down] = [photo.width / width, photo.height / height];
-  return {
-    left: Math.max(0, Math.floor((left - 2) * across)), top: Math.max(0, Math.floor((top - 2) * down)),
-    right: Math.min(photo.width, Math.ceil((right + 3) * across)),
-    bottom: Math.min(photo.height, Math.ceil((bottom + 3) * down)),
-  };
 }

@@ -3,6 +3,7 @@
  * that comes into a hole is one from outside of it, or a mean of such: nothing is made up.
  */
 
+import { boxOf } from "./box.js";
 import { boxMean } from "./box_mean.js";
 
 /** @typedef {import("./alpha.js").Pixels} Pixels */
@@ -183,21 +184,5 @@ function filled(photo, { weight, width: w, height: h }, { left, top, right, bott
  * @param {{width: number, height: number}} photo
  */
 export function boxOfHole({ weight, width, height }, photo) {
-  let [left, top, right, bottom] = [width, height, -1, -1];
-  for (let y = 0, at = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, at++) {
-      if (!weight[at]) continue;
-      left = Math.min(left, x);
-      right = Math.max(right, x);
-      top = Math.min(top, y);
-      bottom = y;
-    }
-  }
-  if (right < 0) return null;
-  const [across, down] = [photo.width / width, photo.height / height];
-  return {
-    left: Math.max(0, Math.floor((left - 1) * across)), top: Math.max(0, Math.floor((top - 1) * down)),
-    right: Math.min(photo.width, Math.ceil((right + 2) * across)),
-    bottom: Math.min(photo.height, Math.ceil((bottom + 2) * down)),
-  };
+  return boxOf({ values: weight, width, height }, photo, 1);
 }
